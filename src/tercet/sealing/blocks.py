@@ -1,0 +1,79 @@
+"""Media blocks: a long file in sealed pieces, each in a box of its own.
+
+Does        seals and opens one piece, and walks the chain of keys forward.
+Does not    read files, or know which pieces are missing.
+Spec        spec/20-sealing.md, 6
+Always      1. A key tells nothing of the keys before it.  2. A piece opens at its place only.
+Read first  seal_block().
+"""
+
+from __future__ import annotations
+
+from .boxes import Box, box
+from .frames import BLOCK, BLOCK_CONTENT, open_sealed, seal
+from .keys import derive
+
+BLOCK_DATA = BLOCK_CONTENT  # bytes of a file in one block
+
+
+def next_block_key(key: bytes) -> bytes:
+    """Return the 32-byte key of the next block.
+
+    Source: spec/20-sealing.md, 6.
+    """
+    return derive(key, "next block")
+
+
+def block_box(key: bytes) -> Box:
+    """Return the box in which the block of this 32-byte key lies.
+
+    Source: spec/20-sealing.md, 6.
+    """
+    return box(derive(key, "block box"))
+
+
+def _place(index: int, last: bool) -> bytes:
+    return index.to_bytes(8, "big") + bytes((last,))
+
+
+def seal_block(key: bytes, index: int, last: bool, data: bytes, nonce: bytes) -> bytes:
+    """Seal one piece of a file.
+
+    Args:
+        key: the 32-byte key of this block.
+        index: 0 for the first piece.
+        last: whether the file ends with this piece.
+        data: at most 262,103 bytes.
+        nonce: 24 random bytes.
+
+    Returns:
+        262,144 bytes.
+
+    Raises:
+        ValueError: the data is too long, or the nonce has another length.
+        OverflowError: the index is negative or does not fit 64 bits.
+
+    Source: spec/20-sealing.md, 6.
+    """
+    return seal(derive(key, "block seal"), data, BLOCK, nonce, _place(index, last))
+
+
+def open_block(key: bytes, index: int, last: bool, block: bytes) -> bytes:
+    """Open one piece of a file.
+
+    Args:
+        key: the 32-byte key of this block.
+        index: the place that the piece must have.
+        last: whether it must be the last piece.
+        block: what lay in the box, 262,144 bytes.
+
+    Returns:
+        The piece of the file.
+
+    Raises:
+        CannotOpen: it is not that piece.
+        OverflowError: the index is negative or does not fit 64 bits.
+
+    Source: spec/20-sealing.md, 6.
+    """
+    return open_sealed(derive(key, "block seal"), block, _place(index, last))
