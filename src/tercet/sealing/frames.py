@@ -9,12 +9,8 @@ Read first  seal().
 
 from __future__ import annotations
 
-from nacl.bindings import (
-    crypto_aead_xchacha20poly1305_ietf_decrypt as _decrypt,
-)
-from nacl.bindings import (
-    crypto_aead_xchacha20poly1305_ietf_encrypt as _encrypt,
-)
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as _decrypt
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as _encrypt
 from nacl.exceptions import CryptoError
 
 from .failure import CannotOpen
@@ -60,7 +56,7 @@ def unpad(padded: bytes) -> bytes:
     Source: spec/20-sealing.md, 4.
     """
     end = padded.rfind(_MARK)
-    if end < 0 or padded.count(0, end) != len(padded) - end - 1:
+    if end < 0 or not padded.endswith(bytes(len(padded) - end - 1)):
         raise CannotOpen
     return padded[:end]
 

@@ -9,10 +9,11 @@ Read first  verify().
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
+from nacl.exceptions import CryptoError
 
 from .failure import CannotOpen
+from .keys import KEY
 
 SIGNATURE = 64  # bytes
 
@@ -25,7 +26,7 @@ def sign_public(seed: bytes) -> bytes:
 
     Source: spec/20-sealing.md, 8; RFC 8032.
     """
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return crypto_sign_seed_keypair(seed)[0]
 
 
 def sign(seed: bytes, message: bytes) -> bytes:
@@ -43,7 +44,7 @@ def sign(seed: bytes, message: bytes) -> bytes:
 
     Source: spec/20-sealing.md, 8; RFC 8032.
     """
-    return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+    return crypto_sign(message, crypto_sign_seed_keypair(seed)[1])[:SIGNATURE]
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> None:
@@ -52,14 +53,17 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     Args:
         public: 32 bytes, from outside.
         message: what was signed.
-        signature: 64 bytes.
+        signature: 64 bytes, from outside.
 
     Raises:
-        CannotOpen: it is not that key's signature of that message, or has a wrong form.
+        CannotOpen: it is not that key's signature of that message, or has a wrong form; also a key
+            of small order, for which one signature fits every message.
 
     Source: spec/20-sealing.md, 8; RFC 8032.
     """
+    if len(public) != KEY or len(signature) != SIGNATURE:
+        raise CannotOpen
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
+        crypto_sign_open(signature + message, public)
+    except CryptoError:
         raise CannotOpen from None
