@@ -20,9 +20,7 @@ SCHEME = "tercet://"
 FINGERPRINT = 32  # bytes: SHA-256 of the certificate's DER
 LONGEST_HOST = 253  # characters; RFC 1035, 2.3.4
 
-_SHAPE = re.compile(
-    r"tercet://(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253}):([1-9][0-9]{0,4})/([a-z2-7]{52})", re.ASCII
-)
+_SHAPE = re.compile(r"tercet://(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253}):([1-9][0-9]{0,4})/([a-z2-7]{52})", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
@@ -71,9 +69,7 @@ class RelayAddress:
         """Read an address; DropFailure (bad_address) for anything `str()` would not have written."""
         shape = _SHAPE.fullmatch(text)
         if shape is None:
-            raise _bad(
-                "A relay's address looks like tercet://HOST:PORT/FINGERPRINT, with 52 characters at the end."
-            )
+            raise _bad("A relay's address looks like tercet://HOST:PORT/FINGERPRINT, with 52 characters at the end.")
         host, port, fingerprint = shape.groups()
         found = cls(host.strip("[]"), int(port), base64.b32decode(fingerprint.upper() + "===="))
         if str(found) != text:

@@ -4,12 +4,12 @@ Does        decide what may be laid into a box, what a read shows, what is out o
 Does not    hold the bytes: each store says where those are (`Place`). Read a clock.
 Spec        spec/10-drop.md, 3
 Always      1. A box without items takes no memory.  2. The order in a box is the order of arrival.
-Read first  `Boxes.refusal`, then `Boxes.window`.
+Read first  `Boxes.refusal`, then `Boxes.show`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,6 +19,7 @@ from tercet.drop.ops import (
     FRAME,
     ITEM_LIFETIME,
     POSTED_LIFETIME,
+    Items,
     Read,
     Refusal,
     id_of_read,
@@ -62,17 +63,25 @@ class Boxes(Generic[Place]):
         """Return the number of boxes that hold something."""
         return len(self._boxes)
 
+    def get(self, key: Key, name: bytes) -> Entry[Place] | None:
+        """Return the entry of an item, out of date or not, or None."""
+        return self._boxes.get(key, {}).get(name)
+
     def find(self, key: Key, name: bytes, now: int) -> Entry[Place] | None:
         """Return the entry of an item that is not out of date, or None."""
-        entry = self._boxes.get(key, {}).get(name)
+        entry = self.get(key, name)
         return entry if entry is not None and _alive(key, entry, now) else None
 
     def refusal(self, key: Key, size: int, now: int) -> Refusal | None:
         """Say why a new item of `size` bytes may not be laid into a box, or None if it may."""
         if key.posted:
             return None
-        held = sum(1 for e in self._boxes.get(key, {}).values() if e.size == size and _alive(key, e, now))
-        return None if held < (BOX_FRAMES if size == FRAME else BOX_BLOCKS) else Refusal.BOX_FULL
+        box = self._boxes.get(key, {})
+        most = BOX_FRAMES if size == FRAME else BOX_BLOCKS
+        if len(box) < most:
+            return None
+        held = sum(1 for entry in box.values() if entry.size == size and _alive(key, entry, now))
+        return None if held < most else Refusal.BOX_FULL
 
     def add(self, key: Key, name: bytes, entry: Entry[Place]) -> None:
         """Note an item. One that is noted already keeps its turn and takes the new entry."""
@@ -88,16 +97,36 @@ class Boxes(Generic[Place]):
             del self._boxes[key]
         return entry
 
-    def window(self, op: Read, now: int) -> tuple[Key, list[tuple[bytes, Entry[Place]]], bool]:
-        """Return the box a read names, the items it shows (name, entry), and whether later ones follow."""
+    def show(self, op: Read, now: int, fetch: Callable[[bytes, Entry[Place]], bytes | None]) -> Items:
+        """Answer a read.
+
+        Args:
+            op: the read.
+            now: whole seconds, UTC.
+            fetch: (name, entry) to the item's bytes, or None if they are damaged; such an item is forgotten,
+                so that it cannot stand in the way of the ones after it.
+
+        Source: spec/10-drop.md, 3.
+        """
         key = Key(id_of_read(op.read, op.posted), op.posted)
-        alive = [
-            (name, entry)
-            for name, entry in self._boxes.get(key, {}).items()
-            if entry.size == op.size and _alive(key, entry, now)
-        ]
         end = op.start + op.limit
-        return key, alive[op.start : end], len(alive) > end
+        while True:
+            box = self._boxes.get(key, {})
+            alive = [(n, e) for n, e in box.items() if e.size == op.size and _alive(key, e, now)]
+            items = [(name, fetch(name, entry)) for name, entry in alive[op.start : end]]
+            whole = tuple(item for _, item in items if item is not None)
+            if len(whole) == len(items):
+                return Items(whole, more=len(alive) > end)
+            for name, item in items:
+                if item is None:
+                    self.discard(key, name)
+
+    def sort(self, turn: Callable[[Entry[Place]], int]) -> None:
+        """Put every box in the order that `turn` gives its entries."""
+        for box in self._boxes.values():
+            in_order = sorted(box.items(), key=lambda pair: turn(pair[1]))
+            box.clear()
+            box.update(in_order)
 
     def walk(self) -> Iterator[tuple[Key, bytes, Entry[Place]]]:
         """Yield every item: its box, its name, its entry. A copy is walked, so changes are allowed."""

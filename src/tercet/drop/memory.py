@@ -17,7 +17,6 @@ from tercet.drop.ops import (
     Ack,
     Acked,
     Answer,
-    Items,
     Op,
     Post,
     Put,
@@ -84,8 +83,7 @@ class MemoryStore:
 
     def _one(self, op: Op, now: int) -> Answer:
         if isinstance(op, Read):
-            _, found, more = self._boxes.window(op, now)
-            return Items(tuple(entry.place for _, entry in found), more)
+            return self._boxes.show(op, now, lambda _, entry: entry.place)
         if isinstance(op, Ack):
             self._discard(acked_box(op), op.name)
             return Acked()
