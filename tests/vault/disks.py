@@ -1,0 +1,129 @@
+"""Disks that fail on purpose: one that records, one that kills its process, one that loses its power."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from tercet.sealing import BLOCK, LOW_COST
+from tercet.vault import Files, Vault, create, open_vault
+
+SIZE = 4 * 1_048_576
+REAL, NOTEBOOK = "the heron stands still", "shopping and sums"
+SECTOR = 4_096
+
+
+class RecordingDisk(Files):
+    """Remembers the offset and the length of every read and write, and every sync."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int, int]] = []
+
+    def read(self, handle: int, offset: int, size: int) -> bytes:
+        self.calls.append(("read", offset, size))
+        return super().read(handle, offset, size)
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        self.calls.append(("write", offset, len(data)))
+        super().write(handle, offset, data)
+
+    def sync(self, handle: int) -> None:
+        self.calls.append(("sync", 0, 0))
+        super().sync(handle)
+
+
+class KillingDisk(Files):
+    """Ends the process at the n-th write or sync; `part` of that write (0 to 1) still reaches the file."""
+
+    def __init__(self, after: int, part: float) -> None:
+        self.left, self.part = after, part
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        self._count(handle, offset, data)
+        super().write(handle, offset, data)
+
+    def sync(self, handle: int) -> None:
+        self._count(handle, 0, b"")
+
+    def _count(self, handle: int, offset: int, data: bytes) -> None:
+        self.left -= 1
+        if self.left < 0:
+            super().write(handle, offset, data[: int(len(data) * self.part)])
+            os._exit(9)
+
+
+class PowerCut(Exception):
+    """The power went."""
+
+
+class PowerDisk(Files):
+    """A file in memory; when the power goes, each sector that no sync covered is old or new, by chance.
+
+    `sync` may be told to lie (it returns and makes nothing durable): the planted fault of the tests.
+    """
+
+    def __init__(self, image: bytes, chance: random.Random, calls: int, lying: bool = False) -> None:
+        self.durable, self.now = bytearray(image), bytearray(image)
+        self.chance, self.calls, self.lying = chance, calls, lying
+        self.dirty: list[tuple[int, int]] = []
+
+    def open(self, path: Path) -> int:
+        return 0
+
+    def close(self, handle: int) -> None:
+        pass
+
+    def lock(self, handle: int) -> None:
+        pass
+
+    def size(self, handle: int) -> int:
+        return len(self.now)
+
+    def read(self, handle: int, offset: int, size: int) -> bytes:
+        return bytes(self.now[offset : offset + size]).ljust(size, b"\0")
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        self.now[offset : offset + len(data)] = data
+        self.dirty.append((offset, len(data)))
+        self._tick()
+
+    def sync(self, handle: int) -> None:
+        self._tick()
+        if not self.lying:
+            for offset, size in self.dirty:
+                self.durable[offset : offset + size] = self.now[offset : offset + size]
+            self.dirty.clear()
+
+    def cut(self) -> bytes:
+        """What is on the disk after the power went: a sector here and there, and one torn in two."""
+        kept = self.chance.random()
+        sectors = [s for offset, size in self.dirty for s in range(offset, offset + size, SECTOR)]
+        for sector in sectors:
+            if self.chance.random() < kept:
+                self.durable[sector : sector + SECTOR] = self.now[sector : sector + SECTOR]
+        if sectors:
+            torn = self.chance.choice(sectors)
+            end = torn + self.chance.randrange(SECTOR)
+            self.durable[torn:end] = self.now[torn:end]
+        return bytes(self.durable)
+
+    def _tick(self) -> None:
+        self.calls -= 1
+        if self.calls < 0:
+            raise PowerCut
+
+
+def new_vault(path: Path, size: int = SIZE) -> Path:
+    create(path, REAL, NOTEBOOK, size=size, cost=LOW_COST)
+    return path
+
+
+def unlock(path: Path, passphrase: str = REAL, files: Files | None = None) -> Vault:
+    return open_vault(path, passphrase, cost=LOW_COST, files=files or Files())
+
+
+def some_block(name: int) -> tuple[bytes, bytes]:
+    """A ref and a block that differ for each name."""
+    mark = name.to_bytes(16, "big")
+    return mark, mark * (BLOCK // 16)
