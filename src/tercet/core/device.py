@@ -1,0 +1,121 @@
+"""The device: one step of a member or a desk.
+
+Does        hands each event to the part that knows it, and returns state and effects.
+Does not    know how any part works.
+Spec        spec/00-overview.md, 5
+Always      1. A failed step changes nothing.  2. The same state, event, time and chance give the same decisions.
+Read first  step().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from tercet.core import events as e
+from tercet.core import mail, office, sending
+from tercet.core.days import day_of
+from tercet.core.effects import Effect
+from tercet.core.state import Device
+from tercet.core.turn import Turn
+
+Chance = Callable[[int], bytes]
+
+
+def step(device: Device, event: e.Event, now: int, chance: Chance) -> tuple[Device, tuple[Effect, ...]]:
+    """Apply one event.
+
+    Args:
+        device: the state before; it is not changed.
+        event: what happened.
+        now: the shell's clock, whole seconds since 1970, UTC.
+        chance: gives that many random bytes; the shell passes the system's, the laboratory a seeded one.
+
+    Returns:
+        The state after, and the effects to carry out, in order: what is filed first, then the new state is
+        saved, then the rest.
+
+    Raises:
+        Refusal: the owner asked for something that cannot be done now; nothing has changed.
+
+    Source: spec/00-overview.md, 5.
+    """
+    turn = Turn(device, now, chance)
+    PARTS[type(event)](turn, event)
+    return turn.device, tuple(turn.effects)
+
+
+def _beat(turn: Turn, _: e.Beat) -> None:
+    turn.change(beats=turn.device.beats + 1)
+    card = turn.device.card
+    if card is not None and not turn.device.is_desk:
+        known = min(turn.device.confirmed, day_of(turn.now))
+        turn.change(card=msgspec.structs.replace(card, chain=card.chain.since(known - 1)))
+    mail.beat(turn)
+    if turn.device.is_desk:
+        office.beat(turn)
+    else:
+        sending.beat(turn)
+
+
+def _stored(turn: Turn, event: e.Stored) -> None:
+    turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
+    if turn.device.is_desk:
+        office.stored(turn, event.ref, event.relay)
+    else:
+        sending.stored(turn, event.ref)
+
+
+def _refused(turn: Turn, event: e.Refused) -> None:
+    if event.code == "box_full":
+        turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
+    sending.refused(turn, event.ref, event.code)
+    turn.tell("relay_refused", code=event.code)
+
+
+def _arrived(turn: Turn, event: e.Arrived) -> None:
+    if event.query.kind == "report":
+        sending.arrived(turn, event)
+    elif event.query.kind in ("intake", "case", "media"):
+        office.arrived(turn, event)
+    else:
+        mail.arrived(turn, event)
+
+
+def _notes_seen(turn: Turn, _: e.NotesSeen) -> None:
+    def seen(holder: Any) -> Any:
+        notes = tuple(n if n.seen else msgspec.structs.replace(n, seen=turn.now) for n in holder.notes)
+        return msgspec.structs.replace(holder, notes=notes)
+
+    turn.change(
+        relations=tuple(seen(r) for r in turn.device.relations), reports=tuple(seen(r) for r in turn.device.reports)
+    )
+
+
+PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxyType(
+    {
+        e.Beat: _beat,
+        e.Look: lambda turn, _: mail.look(turn),
+        e.Stored: _stored,
+        e.Refused: _refused,
+        e.Arrived: _arrived,
+        e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
+        e.Invite: lambda turn, event: mail.invite(turn, event.name, event.role),
+        e.Join: lambda turn, event: mail.join(turn, event.name, event.code, event.relay),
+        e.SameWords: lambda turn, _: mail.same_words(turn),
+        e.OtherWords: lambda turn, _: mail.other_words(turn),
+        e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
+        e.WriteReport: sending.write_report,
+        e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
+        e.Reply: lambda turn, event: office.reply(turn, event.case, event.text),
+        e.NotesSeen: _notes_seen,
+        e.ChunkRead: sending.chunk_read,
+        e.FileStopped: sending.file_stopped,
+        e.MediaChecked: office.media_checked,
+        e.RelayTime: lambda turn, event: mail.relay_time(turn, event.seconds),
+        e.WentBack: lambda turn, _: mail.went_back(turn),
+    }
+)

@@ -1,0 +1,133 @@
+"""Effects: what the core orders the shell to do, in order.
+
+Does        names everything a shell must be able to carry out.
+Does not    carry it out.
+Spec        spec/00-overview.md, 5
+Always      1. The shell files what is `Filed`, then saves the state, then does the rest.
+Read first  Effect.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core.events import Query
+from tercet.core.report import ReportContent
+
+
+class PutItem(msgspec.Struct, frozen=True):
+    """Put a frame into a box at the first relay that answers; empty `ref` if nobody waits to hear of it."""
+
+    ref: bytes
+    box: bytes
+    item: bytes
+    relays: tuple[str, ...]
+
+
+class PutBlock(msgspec.Struct, frozen=True):
+    """Put the block that the vault keeps under `ref`."""
+
+    ref: bytes
+    box: bytes
+    relays: tuple[str, ...]
+
+
+class PostItem(msgspec.Struct, frozen=True):
+    """Post a frame on the board at one relay."""
+
+    ref: bytes
+    post: bytes
+    item: bytes
+    relay: str
+
+
+class ReadBox(msgspec.Struct, frozen=True):
+    """Read a box at each of these relays that answers; the answers come back as `Arrived`."""
+
+    query: Query
+    read: bytes
+    relays: tuple[str, ...]
+    block: bool = False
+    posted: bool = False
+    limit: int = 1
+
+
+class AckItem(msgspec.Struct, frozen=True):
+    """Let a drop forget an item: its `name` (32 bytes), and the box's ack secret."""
+
+    ack: bytes
+    name: bytes
+    relay: str
+
+
+class KeepBlock(msgspec.Struct, frozen=True):
+    """Keep a sealed block in the vault under `ref`, in the same commit as the state or before it."""
+
+    ref: bytes
+    block: bytes
+
+
+class ForgetBlock(msgspec.Struct, frozen=True):
+    """The vault may forget a block, with this commit or a later one."""
+
+    ref: bytes
+
+
+class ReadChunk(msgspec.Struct, frozen=True):
+    """Read one block's worth of a file and give it back as `ChunkRead` or `FileStopped`."""
+
+    number: int
+    media: int
+    index: int
+    path: str
+    size: int
+    sha256: bytes
+    again: bool
+
+
+class FileReport(msgspec.Struct, frozen=True):
+    """File a new report in the desk's archive, durably, before the state is saved."""
+
+    case: bytes
+    number: int
+    came: int
+    content: ReportContent
+
+
+class FileWord(msgspec.Struct, frozen=True):
+    """File a letter of a conversation: `ours` or the reporter's, its number and text."""
+
+    case: bytes
+    ours: bool
+    number: int
+    came: int
+    text: str
+
+
+class FileBlock(msgspec.Struct, frozen=True):
+    """File a block of a file as it came, sealed."""
+
+    case: bytes
+    media: int
+    index: int
+    block: bytes
+
+
+class CheckMedia(msgspec.Struct, frozen=True):
+    """All blocks are here: open and hash them; the answer is `MediaChecked`."""
+
+    case: bytes
+    media: int
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """Let the owner know: a stable word for what happened, and what to say with it (never kept, never logged)."""
+
+    what: str
+    facts: dict[str, str] = {}
+
+
+Filed = FileReport | FileWord | FileBlock
+Effect = (
+    PutItem | PutBlock | PostItem | ReadBox | AckItem | KeepBlock | ForgetBlock | ReadChunk | Filed | CheckMedia | Tell
+)

@@ -1,0 +1,57 @@
+"""The core's refusals: a stable code for programs, a sentence for a person.
+
+Does        names every reason for which the core refuses something its owner asked.
+Does not    carry anything secret: no text, name, key or path ever enters an error.
+Spec        spec/01-errors.md
+Always      1. A code never changes its meaning.  2. Each hint says what to do next.
+Read first  HINTS.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+HINTS: Final = MappingProxyType(
+    {
+        "bad_code": "That is not a meeting code: type three digits and four words, as the other screen shows them.",
+        "bad_name": "Choose a short word of your own for this person: 1 to 40 characters on one line.",
+        "bad_reply": "Write between one letter and what fits in a letter; shorten it or send it in two.",
+        "cell_full": "A cell is one partner, one link and one pair below; that place is already taken.",
+        "clock_far": "This device's clock is more than a year away from the network's: set it right, then try again.",
+        "code_expired": "The code lived ten minutes and is gone: ask for a fresh one and begin again.",
+        "code_refused": "The other side stopped the meeting: nothing was kept; talk it over and begin again.",
+        "code_unknown": "Nobody waits with this code: it was mistyped, used before or too old; ask for a fresh one.",
+        "code_used": "This code was used before and works only once: ask for a fresh one.",
+        "code_wrong": "The words did not match, and one wrong try ends a code: ask for a fresh one.",
+        "letter_long": "The letter is too long for one frame: shorten it, or write two.",
+        "meeting_under_way": "A meeting is under way already: finish or stop it first.",
+        "media_many": "A report carries at most four files: send the others with a second report.",
+        "media_moved": "The file is not where it was: put it back at the same place, or send it with a new report.",
+        "network_differs": "The other device belongs to another network: nothing was kept.",
+        "no_card": "This device belongs to no network yet: meet someone who does first.",
+        "no_meeting": "No meeting is under way: begin one first.",
+        "no_week_key": "The desk's key for this week is not here yet: let the device reach a relay, then try again.",
+        "not_the_desk": "Only a desk can do this.",
+        "relay_missing": "Say which relay to meet at: the other screen shows its address.",
+        "report_empty": "A report needs words, a file, or both.",
+        "report_long": "The text is too long for one report: shorten it, or send a second report.",
+        "unknown_neighbour": "Nobody you met goes by that word: look at the status for the words you chose.",
+        "unknown_report": "There is no such report: look at the list for its number.",
+        "words_differ": "The words on the two screens differed: nothing was kept; someone may be in between.",
+    }
+)
+
+
+class Refusal(Exception):
+    """The core refuses what its owner asked; the state has not changed.
+
+    Attributes:
+        code: stable name of the reason, a key of `HINTS`.
+        hint: one sentence for a person, saying what to do.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.hint = HINTS[code]

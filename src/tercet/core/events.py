@@ -1,0 +1,211 @@
+"""Events: what happened, as the shell tells the core.
+
+Does        names everything a core can learn: time passing, answers of drops, the owner's words.
+Does not    decide.
+Spec        spec/00-overview.md, 5
+Always      1. An event carries what happened, never what to do.
+Read first  Event.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core.relation import Role
+from tercet.core.report import MediaKind, Place
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Why a box was read; comes back with what lay in it.
+
+    Attributes:
+        kind: `relation`, `report`, `case`, `intake`, `media`, `board`, `meeting`, `refusal` or `plate`.
+        id: of the relation or case, or the plate's digits; else empty.
+        day: of the box; 0 where days do not matter.
+        index: shard, report number, media number or side.
+        block: index of a media block.
+        start: how many items were passed over.
+    """
+
+    kind: str
+    id: bytes = b""
+    day: int = 0
+    index: int = 0
+    block: int = 0
+    start: int = 0
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """It is time for a beat."""
+
+
+class Look(msgspec.Struct, frozen=True):
+    """A meeting is under way: look for the other side's next frame."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A drop has stored, durably, what `ref` (16 bytes) names; `relay` is its address."""
+
+    ref: bytes
+    relay: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A drop refused what `ref` names; `code` is its reason."""
+
+    ref: bytes
+    code: str
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """What a box held: items, oldest first, and whether there are more behind them."""
+
+    query: Query
+    items: tuple[bytes, ...]
+    more: bool
+    relay: str
+
+
+class SetUpDesk(msgspec.Struct, frozen=True):
+    """Found a network: its relays, and how many intake boxes a day has."""
+
+    relays: tuple[str, ...]
+    shards: int
+
+
+class Invite(msgspec.Struct, frozen=True):
+    """The owner begins a meeting; `role` is what we will be to the other."""
+
+    name: str
+    role: Role
+
+
+class Join(msgspec.Struct, frozen=True):
+    """The owner has heard a code; `relay` is where to meet, for a newcomer."""
+
+    name: str
+    code: str
+    relay: str
+
+
+class SameWords(msgspec.Struct, frozen=True):
+    """The owner saw the same four words on both screens."""
+
+
+class OtherWords(msgspec.Struct, frozen=True):
+    """The owner saw other words, or stopped the meeting."""
+
+
+class WriteLetter(msgspec.Struct, frozen=True):
+    """The owner writes to a neighbour."""
+
+    to: str
+    text: str
+
+
+class MediaGiven(msgspec.Struct, frozen=True):
+    """A file that goes with a report, after its first pass.
+
+    Attributes:
+        kind: photo, video or audio.
+        form: file ending, lower case.
+        path: where it lies.
+        size: bytes.
+        sha256: 32 bytes.
+        travel: a small copy without metadata that fits one block, or empty.
+    """
+
+    kind: MediaKind
+    form: str
+    path: str
+    size: int
+    sha256: bytes
+    travel: bytes
+    travel_sha256: bytes
+
+
+class WriteReport(msgspec.Struct, frozen=True):
+    """The owner reports."""
+
+    text: str
+    place: Place | None
+    happened: int | None
+    media: tuple[MediaGiven, ...]
+
+
+class WriteWord(msgspec.Struct, frozen=True):
+    """The owner answers the desk in the conversation of a report."""
+
+    number: int
+    text: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The desk writes to the reporter of a case (its number)."""
+
+    case: int
+    text: str
+
+
+class NotesSeen(msgspec.Struct, frozen=True):
+    """The owner has read what came; it vanishes a day later."""
+
+
+class ChunkRead(msgspec.Struct, frozen=True):
+    """A piece of a file was read for sealing; `again` when the desk had asked for it."""
+
+    number: int
+    media: int
+    index: int
+    data: bytes
+    again: bool
+
+
+class FileStopped(msgspec.Struct, frozen=True):
+    """A file can no longer be sent: `changed` or else it is gone."""
+
+    number: int
+    media: int
+    changed: bool
+
+
+class MediaChecked(msgspec.Struct, frozen=True):
+    """The desk's shell has hashed a whole file: `good` if it is the one announced."""
+
+    case: bytes
+    media: int
+    good: bool
+
+
+class RelayTime(msgspec.Struct, frozen=True):
+    """A relay said what time it is, seconds; nothing but a warning follows from it."""
+
+    seconds: int
+
+
+class WentBack(msgspec.Struct, frozen=True):
+    """The vault opened one step older than it may have been: message keys must be passed over."""
+
+
+Event = (
+    Beat
+    | Look
+    | Stored
+    | Refused
+    | Arrived
+    | SetUpDesk
+    | Invite
+    | Join
+    | SameWords
+    | OtherWords
+    | WriteLetter
+    | WriteReport
+    | WriteWord
+    | Reply
+    | NotesSeen
+    | ChunkRead
+    | FileStopped
+    | MediaChecked
+    | RelayTime
+    | WentBack
+)

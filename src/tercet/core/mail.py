@@ -1,0 +1,415 @@
+"""Mail: meetings, letters between neighbours, and the reader's side of the board.
+
+Does        what members and desks have in common.
+Does not    know reports or cases.
+Spec        spec/30-meeting.md, spec/40-letters.md, spec/60-board.md
+Always      1. At most one letter a relation is sealed in one step.
+Read first  beat(), arrived().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from tercet.core import board as boards
+from tercet.core import channel as letters
+from tercet.core import meeting as meetings
+from tercet.core.card import Card
+from tercet.core.chain import lane
+from tercet.core.channel import Channel
+from tercet.core.days import DAY, LATE_DAYS
+from tercet.core.effects import AckItem, PutItem, ReadBox
+from tercet.core.errors import Refusal
+from tercet.core.events import Arrived, Query
+from tercet.core.fields import Malformed
+from tercet.core.meeting import Meeting, Out, Stage
+from tercet.core.relation import (
+    COMPLEMENT,
+    LETTER_TEXT,
+    UNREAD_KEPT,
+    Note,
+    Relation,
+    Role,
+    admit,
+    open_letter,
+    seal_letter,
+    skip_keys,
+    vanish,
+)
+from tercet.core.report import LetterKind
+from tercet.core.state import Device, Spent
+from tercet.core.turn import Turn, words
+from tercet.sealing import NONCE, Box, CannotOpen, digest
+
+NOTES_KEPT = DAY  # seconds; a letter that was read vanishes after this long
+SPENT_KEPT = 600  # seconds; how long a refusal lies in a spent plate's box
+NAME_LENGTH = 40  # characters of the owner's word for a neighbour
+KEYS_SKIPPED = 4  # message keys passed over when the vault went back one step
+
+
+def beat(turn: Turn) -> None:
+    """Everything a beat does for meetings, relations and the board."""
+    device = turn.device
+    relations = tuple(msgspec.structs.replace(r, notes=vanish(r.notes, turn.now, NOTES_KEPT)) for r in device.relations)
+    fresh = tuple(o for o in device.outbox if not o.day or abs(o.day - turn.today) <= 1)
+    turn.change(relations=relations, outbox=fresh)
+    for out in fresh:
+        turn.put(out)
+    look(turn)
+    for relation in turn.device.relations:
+        write_due(turn, relation)
+        read_boxes(turn, relation.channel, "relation", Query("relation", relation.id))
+    _read_board(turn)
+    _tidy_plates(turn)
+
+
+def read_boxes(turn: Turn, channel: Channel, purpose: str, query: Query) -> None:
+    """Order the other side's boxes of a channel to be read."""
+    for day in turn.days(channel):
+        there = lane(channel.chain, day, "relation" if purpose == "relation" else "conversation", 1 - channel.side)
+        turn.read(msgspec.structs.replace(query, day=day), there.box, there.turn)
+
+
+def write_due(turn: Turn, relation: Relation) -> None:
+    """Seal what is due for a neighbour: a letter, or an empty one."""
+    something, letter = turn.letter_due(relation.id, relation.channel)
+    if not something:
+        return
+    day = turn.day_to_write(relation.channel.chain)
+    after, where, frame = seal_letter(relation, letter, turn.now, day, turn.chance(NONCE))
+    replace_relation(turn, after)
+    if letter is None:
+        turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
+    else:
+        turn.send(relation.id, where.box.id, frame, where.turn, day=day)
+
+
+def write_letter(turn: Turn, to: str, text: str) -> None:
+    """The owner writes to a neighbour, by the word it uses for it.
+
+    Raises:
+        Refusal: `unknown_neighbour`, `letter_long`, `bad_reply`.
+    """
+    relation = next((r for r in turn.device.relations if r.name == to), None)
+    if relation is None:
+        raise Refusal("unknown_neighbour")
+    after = letters.write(relation.channel, LetterKind.TEXT, body_of(text))
+    relation = msgspec.structs.replace(relation, channel=after)
+    replace_relation(turn, relation)
+    write_due(turn, relation)
+
+
+def body_of(text: str) -> bytes:
+    """The bytes of a letter's text.
+
+    Raises:
+        Refusal: `bad_reply` for an empty one, `letter_long`.
+    """
+    body = text.strip().encode()
+    if not body:
+        raise Refusal("bad_reply")
+    if len(body) > LETTER_TEXT:
+        raise Refusal("letter_long")
+    return body
+
+
+def replace_relation(turn: Turn, relation: Relation) -> None:
+    """Put a changed relation in its place."""
+    turn.change(relations=tuple(relation if r.id == relation.id else r for r in turn.device.relations))
+
+
+def arrived(turn: Turn, event: Arrived) -> None:
+    """Take in what a box of a relation, the board or a meeting held."""
+    handlers: dict[str, Callable[[Turn, Arrived], None]] = {
+        "relation": _relation_arrived,
+        "board": _board_arrived,
+        "meeting": _meeting_arrived,
+        "refusal": _meeting_arrived,
+        "plate": _plate_arrived,
+    }
+    handlers[event.query.kind](turn, event)
+
+
+def acknowledge(turn: Turn, where: Box, item: bytes, relay: str) -> None:
+    """Order an item to be forgotten where it was read."""
+    turn.order(AckItem(where.ack, digest(item), relay))
+
+
+def drained(turn: Turn, channel: Channel, event: Arrived) -> Channel:
+    """The channel after a box of its was read: a day that is over and read to its end is forgotten."""
+    if event.more or event.items:
+        return channel
+    return letters.forget_days(channel, event.query.day, turn.device.confirmed, LATE_DAYS)
+
+
+def _relation_arrived(turn: Turn, event: Arrived) -> None:
+    relation = next((r for r in turn.device.relations if r.id == event.query.id), None)
+    if relation is None or event.query.day < relation.channel.chain.day:
+        return
+    where = lane(relation.channel.chain, event.query.day, "relation", 1 - relation.channel.side).box
+    for item in event.items:
+        relation = _take_letter(turn, relation, event.query.day, item)
+        acknowledge(turn, where, item, event.relay)
+    relation = msgspec.structs.replace(relation, channel=drained(turn, relation.channel, event))
+    replace_relation(turn, relation)
+    if event.more:
+        turn.order(ReadBox(event.query, where.read, (event.relay,), limit=16))
+
+
+def _take_letter(turn: Turn, relation: Relation, day: int, item: bytes) -> Relation:
+    try:
+        relation, letter = open_letter(relation, day, item)
+    except (CannotOpen, Malformed):
+        return msgspec.structs.replace(relation, strange=relation.strange + 1)
+    turn.confirm(letter.written)
+    _warn_of_clock(turn, letter.written)
+    unread = sum(not n.seen for n in relation.notes)
+    if letter.number and unread >= UNREAD_KEPT:
+        return relation
+    channel, delivered = letters.accept(relation.channel, letter, turn.now)
+    notes = tuple(Note(d.number, words(d), turn.now) for d in delivered if d.kind == LetterKind.TEXT)
+    for _ in notes:
+        turn.tell("letter_came", name=relation.name)
+    return msgspec.structs.replace(relation, channel=channel, notes=(*relation.notes, *notes))
+
+
+def _warn_of_clock(turn: Turn, written: int) -> None:
+    if written - turn.now > DAY:
+        turn.tell("clock_off", days=str((written - turn.now) // DAY))
+
+
+def relay_time(turn: Turn, seconds: int) -> None:
+    """A relay's clock: a warning follows when it is a day or more from ours, and nothing else."""
+    if abs(seconds - turn.now) >= DAY:
+        turn.tell("clock_off", days=str((seconds - turn.now) // DAY))
+
+
+def went_back(turn: Turn) -> None:
+    """Pass over message keys that the lost step may have used."""
+    turn.change(relations=tuple(skip_keys(r, KEYS_SKIPPED) for r in turn.device.relations))
+    turn.tell("went_back")
+
+
+# ---- the board
+
+
+def _read_board(turn: Turn) -> None:
+    card = turn.device.card
+    if card is None or turn.device.is_desk:
+        return
+    start = 0 if turn.device.board.gap else turn.device.board.number
+    for relay in turn.device.relays[:2]:
+        turn.order(ReadBox(Query("board", start=start), card.board_read, (relay,), posted=True, limit=16))
+
+
+def _board_arrived(turn: Turn, event: Arrived) -> None:
+    card = turn.device.card
+    if card is None:
+        return
+    view = turn.device.board
+    for item in event.items:
+        try:
+            entry, mark = boards.open_entry(item, card.board_read, card.board_key)
+            view = boards.apply_entry(view, entry, mark, turn.now)
+            turn.confirm(entry.issued)
+        except (CannotOpen, Malformed):
+            continue
+        except boards.TwoFaces:
+            turn.tell("board_two_faces")
+            break
+    advanced = view.number > turn.device.board.number
+    turn.change(board=view)
+    if event.more and advanced:
+        again = Query("board", start=event.query.start + len(event.items))
+        turn.order(ReadBox(again, card.board_read, (event.relay,), posted=True, limit=16))
+
+
+# ---- meetings
+
+
+def invite(turn: Turn, name: str, role: Role) -> None:
+    """Begin a meeting as the one who says the code.
+
+    Raises:
+        Refusal: `meeting_under_way`, `no_card`, `bad_name`, `cell_full`, `not_the_desk`.
+    """
+    _free_to_meet(turn, name)
+    if turn.device.card is None:
+        raise Refusal("no_card")
+    if (role is Role.DESK) != turn.device.is_desk:
+        raise Refusal("not_the_desk")
+    admit(turn.device.relations, COMPLEMENT[role])
+    turn.change(meeting=meetings.invite(name, role, turn.device.relays[0], turn.now, turn.chance))
+    look(turn)
+
+
+def join(turn: Turn, name: str, code: str, relay: str) -> None:
+    """Begin a meeting as the one who heard the code.
+
+    Raises:
+        Refusal: `meeting_under_way`, `bad_name`, `bad_code`, `relay_missing`.
+    """
+    _free_to_meet(turn, name)
+    where = relay or (turn.device.relays[0] if turn.device.relays else "")
+    if not where:
+        raise Refusal("relay_missing")
+    turn.change(meeting=meetings.join(name, code, where, turn.now))
+    look(turn)
+
+
+def same_words(turn: Turn) -> None:
+    """The owner confirms.
+
+    Raises:
+        Refusal: `no_meeting`.
+    """
+    meeting, out = meetings.say_yes(_meeting(turn), turn.chance)
+    _send_meeting(turn, meeting, (out,))
+    _settle(turn, meeting)
+
+
+def other_words(turn: Turn) -> None:
+    """The owner stops.
+
+    Raises:
+        Refusal: `no_meeting`.
+    """
+    meeting, out = meetings.say_no(_meeting(turn), turn.chance)
+    _send_meeting(turn, meeting, out)
+    _settle(turn, meeting)
+
+
+def look(turn: Turn) -> None:
+    """Read where the other side of a meeting would write next; end it when its time is over."""
+    if turn.device.meeting is None:
+        return
+    meeting = meetings.end_if_late(turn.device.meeting, turn.now)
+    _settle(turn, meeting)
+    if turn.device.meeting is None:
+        return
+    where = meetings.box_to_read(meeting)
+    if meeting.stage is Stage.CHOOSING:
+        stale = meetings.plate_box(meeting.plate, 1)
+        _read_at(turn, meeting.relay, Query("plate", meeting.plate.encode(), index=1), stale)
+    if where is not None:
+        _read_at(turn, meeting.relay, Query("meeting", where.id), where)
+    refusal = meetings.refusal_box(meeting)
+    if refusal is not None:
+        _read_at(turn, meeting.relay, Query("refusal", refusal.id), refusal)
+
+
+def _read_at(turn: Turn, relay: str, query: Query, where: Box) -> None:
+    turn.order(ReadBox(query, where.read, (relay,), limit=4))
+
+
+def _meeting_arrived(turn: Turn, event: Arrived) -> None:
+    meeting = turn.device.meeting
+    if meeting is None:
+        return
+    where = meetings.refusal_box(meeting) if event.query.kind == "refusal" else meetings.box_to_read(meeting)
+    if where is None or where.id != event.query.id:
+        return
+    if meeting.stage is Stage.CHOOSING:
+        meeting, out = meetings.plate_seen(meeting, not event.items, turn.chance)
+        _send_meeting(turn, meeting, (out,) if out else ())
+        _settle(turn, meeting)
+        return
+    for item in event.items:
+        meeting, outs = meetings.take_frame(meeting, item, turn.today, _card(turn), _welcome(turn.device), turn.chance)
+        _send_meeting(turn, meeting, outs)
+        acknowledge(turn, where, item, event.relay)
+    _settle(turn, meeting)
+
+
+def _card(turn: Turn) -> Card | None:
+    """Our card, with the relays of the newest list."""
+    card = turn.device.card
+    if card is None:
+        return None
+    return msgspec.structs.replace(card, relays=turn.device.relays, shards=turn.device.shards)
+
+
+def _welcome(device: Device) -> meetings.Welcome:
+    def welcome(role: Role) -> bool:
+        if device.is_desk or role is Role.FOUNDER:
+            return device.is_desk and role is Role.FOUNDER
+        try:
+            admit(device.relations, role)
+        except Refusal:
+            return False
+        return True
+
+    return welcome
+
+
+def _send_meeting(turn: Turn, meeting: Meeting, outs: tuple[Out, ...]) -> None:
+    for out in outs:
+        turn.send(b"", out.box, out.item, relay=meeting.relay)
+
+
+def _settle(turn: Turn, meeting: Meeting) -> None:
+    """Store the meeting, tell the owner what is new, and keep or drop it when it is over."""
+    before = turn.device.meeting
+    if before is None or before == meeting:
+        return
+    turn.change(meeting=meeting)
+    if meeting.code and not before.code and meeting.side == 0:
+        turn.tell("meeting_code", code=meeting.code, relay=meeting.relay)
+    if meeting.compare and not before.compare:
+        role = COMPLEMENT[meeting.role].value if meeting.role else ""
+        turn.tell("meeting_compare", words=" ".join(meeting.compare), role=role)
+    if meeting.stage is Stage.KEPT:
+        _keep(turn, meeting)
+    if meeting.stage is Stage.FAILED:
+        turn.tell("meeting_failed", code=meeting.failure)
+    if meeting.stage in (Stage.KEPT, Stage.FAILED):
+        _spend(turn, before, meeting)
+
+
+def _keep(turn: Turn, meeting: Meeting) -> None:
+    relation = meetings.relation_of(meeting)
+    card = turn.device.card or meetings.card_of(meeting)
+    turn.change(card=card, relations=(*turn.device.relations, relation))
+    turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
+
+
+def _spend(turn: Turn, before: Meeting, meeting: Meeting) -> None:
+    """Forget the meeting; the inviter leaves a refusal for whoever tries the code again."""
+    turn.change(meeting=None)
+    if meeting.side == 0 and before.stage is not Stage.CHOOSING:
+        code = {"": "code_used", "code_wrong": "code_wrong", "code_expired": "code_expired"}.get(meeting.failure)
+        out = meetings.refuse(meeting.plate, code or "code_used", turn.chance)
+        turn.send(b"", out.box, out.item, relay=meeting.relay)
+        spent = Spent(meeting.plate, meeting.relay, turn.now + SPENT_KEPT)
+        turn.change(spent=(*turn.device.spent, spent))
+
+
+def _tidy_plates(turn: Turn) -> None:
+    over = [s for s in turn.device.spent if not s.until - 2 * SPENT_KEPT <= turn.now < s.until]
+    turn.change(spent=tuple(s for s in turn.device.spent if s not in over))
+    for spent in over:
+        for side in (0, 1):
+            query = Query("plate", spent.plate.encode(), index=side)
+            _read_at(turn, spent.relay, query, meetings.plate_box(spent.plate, side))
+
+
+def _plate_arrived(turn: Turn, event: Arrived) -> None:
+    where = meetings.plate_box(event.query.id.decode(), event.query.index)
+    for item in event.items:
+        acknowledge(turn, where, item, event.relay)
+
+
+def _meeting(turn: Turn) -> Meeting:
+    if turn.device.meeting is None:
+        raise Refusal("no_meeting")
+    return turn.device.meeting
+
+
+def _free_to_meet(turn: Turn, name: str) -> None:
+    if turn.device.meeting is not None:
+        raise Refusal("meeting_under_way")
+    taken = any(r.name == name for r in turn.device.relations)
+    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable() or taken:
+        raise Refusal("bad_name")

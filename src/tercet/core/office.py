@@ -1,0 +1,422 @@
+"""The office: what only a desk does.
+
+Does        publishes week keys and relays, takes in reports and files, answers reporters it does not know.
+Does not    store what it received: it orders the shell to file it before anything is acknowledged.
+Spec        spec/50-report.md, spec/60-board.md
+Always      1. A report is filed once, however often it arrives.  2. A week's private key dies 45 days after it.
+Read first  set_up(), beat(), arrived().
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core import board as boards
+from tercet.core import channel as letters
+from tercet.core.card import Card
+from tercet.core.chain import DayChain, Lane, lane
+from tercet.core.channel import Letter
+from tercet.core.conversation import open_word, seal_word
+from tercet.core.days import DAY, LATE_DAYS, last_day_of, week_of
+from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
+from tercet.core.errors import Refusal
+from tercet.core.events import Arrived, MediaChecked, Query
+from tercet.core.fields import Malformed, encode
+from tercet.core.mail import acknowledge, body_of, drained, read_boxes
+from tercet.core.report import (
+    LetterKind,
+    MediaRef,
+    ReportContent,
+    ResendRequest,
+    conversation,
+    conversation_id,
+    open_content,
+    unwrap,
+)
+from tercet.core.state import BoardPost, Case, Device, MediaDue, Office
+from tercet.core.turn import Turn, words
+from tercet.sealing import (
+    NONCE,
+    CannotOpen,
+    block_box,
+    derive,
+    digest,
+    kem_public,
+    next_block_key,
+    open_block,
+    posted_box,
+    sign_public,
+)
+
+KEYS_KEPT = 45  # days after the end of their week
+POSTS_KEPT = 120 * DAY  # seconds; what a relay keeps on the board too
+CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
+WINDOW = 8  # blocks of a file that are looked for at once
+LOST_AFTER = 3_600  # seconds; a gap that stays this long is asked for
+STALLED_AFTER = DAY  # seconds; a file that stands still this long is asked for
+
+
+def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
+    """Found a network.
+
+    Raises:
+        Refusal: `relay_missing`.
+    """
+    if not relays:
+        raise Refusal("relay_missing")
+    post, signer = turn.chance(32), turn.chance(32)
+    card = Card(
+        1, DayChain(turn.today - 1, turn.chance(32)), posted_box(post).read, sign_public(signer), relays, shards
+    )
+    turn.device = Device(card=card, confirmed=turn.today, office=Office(post, signer, {}))
+    _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(relays, shards)))
+    _publish_keys(turn)
+
+
+def beat(turn: Turn) -> None:
+    """Everything a beat does for a desk."""
+    _forget_keys(turn)
+    _publish_keys(turn)
+    for number, post in enumerate(office(turn).posts):
+        for relay in turn.device.relays:
+            if relay not in post.stored:
+                turn.order(PostItem(_post_ref(number, relay, post.item), office(turn).post, post.item, relay))
+    _read_intake(turn)
+    for case in office(turn).cases:
+        if turn.now - case.used > CONVERSATION_KEPT:
+            change(turn, cases=tuple(c for c in office(turn).cases if c.id != case.id))
+            continue
+        _ask_for_lost(turn, case)
+        write_due(turn, find_case(turn, case.id))
+        case = find_case(turn, case.id) or case
+        read_boxes(turn, case.channel, "conversation", Query("case", case.id))
+        for place, media in enumerate(case.media):
+            _read_media(turn, case.id, place, media)
+            if media.state == "checking":
+                turn.order(CheckMedia(case.id, place))
+
+
+def office(turn: Turn) -> Office:
+    """The desk's part of the state.
+
+    Raises:
+        Refusal: `not_the_desk`.
+    """
+    if turn.device.office is None:
+        raise Refusal("not_the_desk")
+    return turn.device.office
+
+
+def change(turn: Turn, **fields: object) -> None:
+    """Replace fields of the office."""
+    turn.change(office=msgspec.structs.replace(office(turn), **fields))
+
+
+def find_case(turn: Turn, case_id: bytes) -> Case | None:
+    """A case by its id."""
+    return next((c for c in office(turn).cases if c.id == case_id), None)
+
+
+def replace_case(turn: Turn, case: Case) -> None:
+    """Put a changed case in its place."""
+    change(turn, cases=tuple(case if c.id == case.id else c for c in office(turn).cases))
+
+
+# ---- the board
+
+
+def _publish(turn: Turn, kind: boards.EntryKind, body: bytes) -> None:
+    card = turn.device.card
+    if card is None:
+        return
+    view = turn.device.board
+    entry = boards.Entry(1, view.number + 1, view.head, turn.now, kind, body)
+    frame, mark = boards.seal_entry(entry, office(turn).signer, card.board_read)
+    turn.change(board=boards.apply_entry(view, entry, mark, turn.now))
+    change(turn, posts=(*office(turn).posts, BoardPost(frame, turn.now)))
+
+
+def _publish_keys(turn: Turn) -> None:
+    """Keep eight weeks of keys ahead on the board; the private halves are drawn here."""
+    this_week = week_of(turn.today)
+    missing = [w for w in range(this_week, this_week + boards.WEEKS_AHEAD + 1) if w not in office(turn).seeds]
+    for i in range(0, len(missing), boards.KEYS_AN_ENTRY):
+        seeds = {week: turn.chance(32) for week in missing[i : i + boards.KEYS_AN_ENTRY]}
+        keys = tuple(boards.WeekKey(week, kem_public(seed)) for week, seed in seeds.items())
+        change(turn, seeds=office(turn).seeds | seeds)
+        _publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
+
+
+def _forget_keys(turn: Turn) -> None:
+    """Erase private keys 45 days after their week, with the list of reports they opened, and old posts."""
+    confirmed = turn.device.confirmed
+    dead = {w for w in office(turn).seeds if confirmed > last_day_of(w) + KEYS_KEPT}
+    change(
+        turn,
+        seeds={w: s for w, s in office(turn).seeds.items() if w not in dead},
+        seen={w: s for w, s in office(turn).seen.items() if w not in dead},
+        posts=tuple(p for p in office(turn).posts if turn.now - p.issued <= POSTS_KEPT),
+    )
+
+
+def _post_ref(number: int, relay: str, item: bytes) -> bytes:
+    return digest(number.to_bytes(8, "big") + relay.encode() + item)[:16]
+
+
+def stored(turn: Turn, ref: bytes, relay: str) -> None:
+    """A relay has stored a board frame."""
+    posts = list(office(turn).posts)
+    for number, post in enumerate(posts):
+        if relay not in post.stored and _post_ref(number, relay, post.item) == ref:
+            posts[number] = msgspec.structs.replace(post, stored=(*post.stored, relay))
+            change(turn, posts=tuple(posts))
+            return
+
+
+# ---- intake
+
+
+def _read_intake(turn: Turn) -> None:
+    card = turn.device.card
+    if card is None:
+        return
+    if turn.device.confirmed > card.chain.day + LATE_DAYS and len(office(turn).drained) >= turn.device.shards:
+        card = msgspec.structs.replace(card, chain=card.chain.since(card.chain.day + 1))
+        turn.change(card=card)
+        change(turn, drained=())
+    first = card.chain.day if turn.late else max(card.chain.day, turn.today - 1)
+    for day in range(first, turn.today + 2):
+        for shard in range(turn.device.shards):
+            where = lane(card.chain, day, "intake", shard)
+            turn.read(Query("intake", day=day, index=shard), where.box, where.turn, limit=32)
+
+
+def arrived(turn: Turn, event: Arrived) -> None:
+    """Take in what an intake box, a conversation or a media box held."""
+    if event.query.kind == "intake":
+        _intake_arrived(turn, event)
+    elif event.query.kind == "case":
+        _case_arrived(turn, event)
+    else:
+        _media_arrived(turn, event)
+
+
+def _intake_arrived(turn: Turn, event: Arrived) -> None:
+    card = turn.device.card
+    day, shard = event.query.day, event.query.index
+    if card is None or day < card.chain.day:
+        return
+    where = lane(card.chain, day, "intake", shard)
+    for item in event.items:
+        _take_report(turn, where, item)
+        acknowledge(turn, where.box, item, event.relay)
+    if event.more:
+        turn.order(ReadBox(event.query, where.box.read, (event.relay,), limit=32))
+    elif not event.items and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
+        change(turn, drained=tuple({*office(turn).drained, shard}))
+
+
+def _take_report(turn: Turn, where: Lane, item: bytes) -> None:
+    """File a report unless it was filed before; noise is let go."""
+    try:
+        sealed = unwrap(where, item)
+        content = open_content(sealed, office(turn).seeds)
+    except (CannotOpen, Malformed):
+        turn.tell("strange_frame")
+        return
+    week = int.from_bytes(sealed[:2], "big")
+    case_id = conversation_id(content.reply)
+    seen = office(turn).seen.get(week, ())
+    if case_id in seen:
+        return
+    number = office(turn).opened + 1
+    change(turn, opened=number, seen=office(turn).seen | {week: (*seen, case_id)})
+    turn.order(FileReport(case_id, number, turn.now, content))
+    _open_case(turn, case_id, number, content)
+    turn.tell("report_filed", number=str(number))
+
+
+def _open_case(turn: Turn, case_id: bytes, number: int, content: ReportContent) -> None:
+    channel = letters.write(conversation(content.reply, content.day, 0), LetterKind.RECEIPT, b"")
+    media = tuple(_due(ref, turn.now) for ref in content.media)
+    case = Case(case_id, number, channel, media, turn.now)
+    change(turn, cases=(*office(turn).cases, case))
+    write_due(turn, case)
+    for place, due in enumerate(media):
+        _read_media(turn, case_id, place, due)
+
+
+def _due(ref: MediaRef, now: int) -> MediaDue:
+    return MediaDue(ref.secret, 0, (), ref.blocks, now)
+
+
+# ---- files
+
+
+def _read_media(turn: Turn, case_id: bytes, place: int, media: MediaDue) -> None:
+    if media.state != "coming":
+        return
+    key = media.key
+    for index in range(media.low, min(media.low + WINDOW, media.blocks)):
+        if index not in media.have:
+            _read_block(turn, case_id, place, index, key)
+        key = next_block_key(key)
+
+
+def _read_block(turn: Turn, case_id: bytes, place: int, index: int, key: bytes) -> None:
+    relays = turn.device.order(int.from_bytes(derive(key, "block relay", length=4), "big"))
+    query = Query("media", case_id, index=place, block=index)
+    turn.order(ReadBox(query, block_box(key).read, relays[:2], block=True))
+
+
+def _media_arrived(turn: Turn, event: Arrived) -> None:
+    case = find_case(turn, event.query.id)
+    if case is None or not event.items:
+        return
+    media = case.media[event.query.index]
+    index = event.query.block
+    if media.state != "coming" or not media.low <= index < media.low + WINDOW or index in media.have:
+        return
+    key = media.key
+    for _ in range(index - media.low):
+        key = next_block_key(key)
+    for item in event.items:
+        try:
+            open_block(key, index, index == media.blocks - 1, item)
+        except CannotOpen:
+            turn.tell("strange_frame")
+            acknowledge(turn, block_box(key), item, event.relay)
+            continue
+        turn.order(FileBlock(case.id, event.query.index, index, item))
+        acknowledge(turn, block_box(key), item, event.relay)
+        _note_block(turn, case, event.query.index, index)
+        return
+
+
+def _note_block(turn: Turn, case: Case, place: int, index: int) -> None:
+    media = case.media[place]
+    have, low, key = {*media.have, index}, media.low, media.key
+    while low in have:
+        have.discard(low)
+        low, key = low + 1, next_block_key(key)
+    state = "checking" if low == media.blocks else "coming"
+    after = MediaDue(key, low, tuple(sorted(have)), media.blocks, turn.now, state)
+    _replace_media(turn, case, place, after)
+    turn.tell("media_moves", number=str(case.number), came=str(low + len(have)), of=str(media.blocks))
+    if state == "checking":
+        turn.order(CheckMedia(case.id, place))
+        return
+    key = after.key
+    for ahead in range(low, min(low + WINDOW, media.blocks)):
+        if ahead not in have and (ahead >= media.low + WINDOW or ahead == index + 1):
+            _read_block(turn, case.id, place, ahead, key)
+        key = next_block_key(key)
+
+
+def _replace_media(turn: Turn, case: Case, place: int, media: MediaDue) -> None:
+    files = tuple(media if i == place else m for i, m in enumerate(case.media))
+    replace_case(turn, msgspec.structs.replace(case, media=files, used=turn.now))
+
+
+def _ask_for_lost(turn: Turn, case: Case) -> None:
+    """Ask for blocks that did not come though later ones did, or of a file that stands still."""
+    for place, media in enumerate(case.media):
+        patience = LOST_AFTER if media.have else STALLED_AFTER
+        if media.state != "coming" or turn.now - media.moved <= patience:
+            continue
+        wanted, key = [], media.key
+        for index in range(media.low, min(media.low + WINDOW, media.blocks)):
+            if index not in media.have:
+                wanted.append((index, key))
+            key = next_block_key(key)
+        body = encode(ResendRequest(place, tuple(wanted)))
+        asked = msgspec.structs.replace(media, moved=turn.now)
+        files = tuple(asked if i == place else m for i, m in enumerate(case.media))
+        case = msgspec.structs.replace(case, media=files, channel=letters.write(case.channel, LetterKind.RESEND, body))
+        replace_case(turn, case)
+
+
+def media_checked(turn: Turn, event: MediaChecked) -> None:
+    """The shell has hashed a file: tell its sender."""
+    case = find_case(turn, event.case)
+    if case is None or case.media[event.media].state != "checking":
+        return
+    kind = LetterKind.MEDIA_RECEIVED if event.good else LetterKind.MEDIA_BROKEN
+    after = msgspec.structs.replace(case.media[event.media], state="here" if event.good else "broken", key=b"")
+    _replace_media(turn, case, event.media, after)
+    case = find_case(turn, event.case) or case
+    channel = letters.write(case.channel, kind, bytes([event.media]))
+    replace_case(turn, msgspec.structs.replace(case, channel=channel))
+    write_due(turn, find_case(turn, event.case))
+    turn.tell("media_filed" if event.good else "media_broken", number=str(case.number), media=str(event.media))
+
+
+# ---- conversations
+
+
+def write_due(turn: Turn, case: Case | None) -> None:
+    """Seal what is due to a reporter: the next letter, or an empty one that acknowledges."""
+    if case is None:
+        return
+    something, letter = turn.letter_due(case.id, case.channel)
+    if not something or (letter is None and not case.channel.owes):
+        return
+    day = turn.day_to_write(case.channel.chain)
+    channel, where, frame = seal_word(case.channel, letter, turn.now, day, turn.chance(NONCE))
+    replace_case(turn, msgspec.structs.replace(case, channel=channel))
+    if letter is None:
+        turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
+    else:
+        turn.send(case.id, where.box.id, frame, where.turn, day=day)
+
+
+def reply(turn: Turn, number: int, text: str) -> None:
+    """The desk writes to a reporter.
+
+    Raises:
+        Refusal: `not_the_desk`, `unknown_report`, `bad_reply`, `letter_long`.
+    """
+    case = next((c for c in office(turn).cases if c.number == number), None)
+    if case is None:
+        raise Refusal("unknown_report")
+    channel = letters.write(case.channel, LetterKind.TEXT, body_of(text))
+    turn.order(FileWord(case.id, True, channel.sent, turn.now, text.strip()))
+    case = msgspec.structs.replace(case, channel=channel, used=turn.now)
+    replace_case(turn, case)
+    write_due(turn, case)
+
+
+def _case_arrived(turn: Turn, event: Arrived) -> None:
+    case = find_case(turn, event.query.id)
+    if case is None or event.query.day < case.channel.chain.day:
+        return
+    where = lane(case.channel.chain, event.query.day, "conversation", 1).box
+    for item in event.items:
+        try:
+            letter = open_word(case.channel, event.query.day, item)
+        except (CannotOpen, Malformed):
+            acknowledge(turn, where, item, event.relay)
+            continue
+        turn.confirm(letter.written)
+        channel, delivered = letters.accept(case.channel, letter, turn.now)
+        case = msgspec.structs.replace(case, channel=channel, used=turn.now)
+        for word in delivered:
+            case = _take_word(turn, case, word)
+        acknowledge(turn, where, item, event.relay)
+    case = msgspec.structs.replace(case, channel=drained(turn, case.channel, event))
+    replace_case(turn, case)
+    if event.more:
+        turn.order(ReadBox(event.query, where.read, (event.relay,), limit=16))
+
+
+def _take_word(turn: Turn, case: Case, word: Letter) -> Case:
+    if word.kind == LetterKind.TEXT:
+        turn.order(FileWord(case.id, False, word.number, turn.now, words(word)))
+        turn.tell("word_filed", number=str(case.number))
+    if word.kind == LetterKind.MEDIA_WITHDRAWN and len(word.body) == 1 and word.body[0] < len(case.media):
+        place = word.body[0]
+        gone = msgspec.structs.replace(case.media[place], state="withdrawn", key=b"", have=())
+        turn.tell("media_withdrawn", number=str(case.number), media=str(place))
+        files = tuple(gone if i == place else m for i, m in enumerate(case.media))
+        return msgspec.structs.replace(case, media=files)
+    return case

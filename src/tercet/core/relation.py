@@ -1,0 +1,179 @@
+"""A relation: two neighbours who met, and what passes between them.
+
+Does        seals letters for one neighbour and opens theirs: Olm inside the outer layer of the day.
+Does not    hold anything that another relation of the same person also holds.
+Spec        spec/40-letters.md
+Always      1. The ratchet moves only for content.  2. A frame that does not open changes nothing.
+Read first  Relation, seal_letter(), open_letter().
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from tercet.core import channel as letters
+from tercet.core.chain import Lane, lane
+from tercet.core.channel import Channel, Letter, Waiting
+from tercet.core.errors import Refusal
+from tercet.core.fields import Malformed, decode, encode
+from tercet.sealing import FRAME, OLM_CONTENT, olm_decrypt, olm_encrypt, open_sealed, seal
+
+PLAIN: Final = 0  # first byte of a frame's content: a letter under the outer key alone
+RATCHET: Final = 1  # first byte: an Olm message that holds a letter
+LETTER_TEXT: Final = OLM_CONTENT - 40  # bytes of text in a letter; 40 for the numbers around it
+UNREAD_KEPT: Final = 100  # letters; more wait with the writer until some are read
+
+
+class Role(StrEnum):
+    """What a neighbour is to the owner of a device."""
+
+    PARTNER = "partner"
+    LINK = "link"
+    BELOW = "below"
+    DESK = "desk"
+    FOUNDER = "founder"
+
+
+COMPLEMENT: Final = MappingProxyType(
+    {
+        Role.PARTNER: Role.PARTNER,
+        Role.LINK: Role.BELOW,
+        Role.BELOW: Role.LINK,
+        Role.DESK: Role.FOUNDER,
+        Role.FOUNDER: Role.DESK,
+    }
+)
+PLACES: Final = MappingProxyType({Role.PARTNER: 1, Role.LINK: 1, Role.BELOW: 2})
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """A letter that came, as the owner sees it.
+
+    Attributes:
+        number: its number in the relation or conversation.
+        text: the words.
+        came: when it was delivered, seconds.
+        seen: when the owner first read it, seconds; 0 for unread. It vanishes a day later.
+    """
+
+    number: int
+    text: str
+    came: int
+    seen: int = 0
+
+
+class Relation(msgspec.Struct, frozen=True, array_like=True):
+    """One neighbour.
+
+    Attributes:
+        id: 16 bytes, made at the meeting; known to both, to nobody else.
+        name: the owner's word for the other; never leaves the device.
+        role: what the other is to the owner.
+        channel: numbers, roots and unacknowledged letters.
+        session: Olm session, pickled.
+        notes: letters that came.
+        strange: frames found in our boxes that did not open.
+    """
+
+    id: bytes
+    name: str
+    role: Role
+    channel: Channel
+    session: bytes
+    notes: tuple[Note, ...] = ()
+    strange: int = 0
+
+
+def admit(relations: tuple[Relation, ...], role: Role) -> None:
+    """The cell rule: one partner, one link (a desk is one), one pair below; a desk takes founders only.
+
+    Raises:
+        Refusal: `cell_full`.
+
+    Source: spec/30-meeting.md, 5.
+    """
+    held = [Role.LINK if r.role is Role.DESK else r.role for r in relations]
+    place = Role.LINK if role is Role.DESK else role
+    if place in PLACES and held.count(place) >= PLACES[place]:
+        raise Refusal("cell_full")
+
+
+def seal_letter(
+    relation: Relation, letter: Waiting | None, now: int, day: int, nonce: bytes
+) -> tuple[Relation, Lane, bytes]:
+    """Seal one letter, or an empty one, for a neighbour.
+
+    Args:
+        relation: the state before.
+        letter: one of ours that is due, or none for an empty letter.
+        now: seconds.
+        day: the day of the box.
+        nonce: 24 fresh random bytes.
+
+    Returns:
+        The relation after, the lane of that day, and the frame (4,096 bytes).
+    """
+    channel, plain = letters.stamp(relation.channel, letter, now)
+    session = relation.session
+    content = bytes([PLAIN]) + encode(plain)
+    if letter is not None:
+        session, message = olm_encrypt(session, encode(plain))
+        content = bytes([RATCHET]) + message
+    where = lane(channel.chain, day, "relation", channel.side)
+    frame = seal(where.key, content, FRAME, nonce)
+    return msgspec.structs.replace(relation, channel=channel, session=session), where, frame
+
+
+def open_letter(relation: Relation, day: int, frame: bytes) -> tuple[Relation, Letter]:
+    """Open a frame found in the other's box of a day.
+
+    Returns:
+        The relation with its ratchet moved, and the letter.
+
+    Raises:
+        CannotOpen: it is not from the other, or was opened before.
+        Malformed: it is from the other and is not a letter.
+    """
+    where = lane(relation.channel.chain, day, "relation", 1 - relation.channel.side)
+    content = open_sealed(where.key, frame)
+    if content[:1] == bytes([PLAIN]):
+        letter = parse_plain(content[1:])
+        if letter.number:
+            raise Malformed
+        return relation, letter
+    if content[:1] != bytes([RATCHET]):
+        raise Malformed
+    session, plain = olm_decrypt(relation.session, content[1:])
+    letter = decode(plain, Letter)
+    if not letter.number:
+        raise Malformed
+    return msgspec.structs.replace(relation, session=session), letter
+
+
+def parse_plain(content: bytes) -> Letter:
+    """The letter in an opened frame, behind its first byte.
+
+    Raises:
+        Malformed: it is none.
+    """
+    return decode(content, Letter)
+
+
+def skip_keys(relation: Relation, count: int) -> Relation:
+    """Pass over `count` message keys: a device whose vault went back one step must not use them again.
+
+    Source: spec/70-vault.md, `stepped back`.
+    """
+    session = relation.session
+    for _ in range(count):
+        session, _ = olm_encrypt(session, b"")
+    return msgspec.structs.replace(relation, session=session)
+
+
+def vanish(notes: tuple[Note, ...], now: int, after: int) -> tuple[Note, ...]:
+    """The notes without those that were read longer than `after` seconds ago."""
+    return tuple(n for n in notes if not (n.seen and abs(now - n.seen) > after))

@@ -1,0 +1,321 @@
+"""A report: one frame that goes straight to the desk, and the files that follow it.
+
+Does        builds, seals and parses reports; keeps what a member still owes the desk.
+Does not    read files, and after sealing cannot open what it sealed.
+Spec        spec/50-report.md
+Always      1. A sealed report opens only with the desk's key of its week.
+            2. A media key is used for one block and then replaced by the next.
+Read first  ReportContent, Report, MediaSend.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Annotated, Final
+
+import msgspec
+
+from tercet.core.chain import DayChain, Lane
+from tercet.core.channel import Channel
+from tercet.core.errors import Refusal
+from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
+from tercet.core.relation import Note
+from tercet.sealing import (
+    BLOCK_DATA,
+    FRAME,
+    FRAME_CONTENT,
+    HPKE_OVERHEAD,
+    NONCE,
+    CannotOpen,
+    derive,
+    digest,
+    open_sealed,
+    open_with,
+    seal,
+    seal_to,
+)
+
+REPORT_PLAIN: Final = FRAME_CONTENT - 2 - HPKE_OVERHEAD  # 2,917 bytes beneath HPKE; 2 name the week key
+TOKEN_SIZE: Final = 296  # bytes reserved for a report token and for a witness token each
+REPORT_TEXT: Final = 1_850  # bytes; with one photo, a place and both tokens still to come, it fits
+MEDIA_MOST: Final = 4  # files in a report
+PLACE_NAME: Final = 120  # bytes
+REPORT_INFO: Final = "report"
+
+
+class ReportKind(IntEnum):
+    """What an intake frame is, beneath its seal."""
+
+    REPORT = 1
+
+
+class LetterKind(IntEnum):
+    """What the body of a letter is, in relations and conversations."""
+
+    EMPTY = 0
+    TEXT = 1
+    RECEIPT = 2
+    MEDIA_RECEIVED = 3
+    MEDIA_BROKEN = 4
+    RESEND = 5
+    MEDIA_WITHDRAWN = 6
+
+
+class MediaKind(StrEnum):
+    """What a file shows; `travel` is the small copy without metadata that goes ahead of a photo."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    AUDIO = "audio"
+    TRAVEL = "travel"
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Where, as coarse as the witness chose.
+
+    Attributes:
+        precision: `exact`, `1km`, `10km` or `district`.
+        latitude: degrees times 100,000, or none for a district.
+        longitude: likewise.
+        name: words for the place, may be empty.
+    """
+
+    precision: Annotated[str, msgspec.Meta(pattern="^(exact|1km|10km|district)$")]
+    latitude: Annotated[int, msgspec.Meta(ge=-9_000_000, le=9_000_000)] | None
+    longitude: Annotated[int, msgspec.Meta(ge=-18_000_000, le=18_000_000)] | None
+    name: Annotated[str, msgspec.Meta(max_length=PLACE_NAME)]
+
+
+class MediaRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A file announced in a report.
+
+    Attributes:
+        kind: what it is.
+        form: file ending without a dot, lower case, such as `jpg`.
+        secret: 32 bytes, the key of block 0.
+        size: bytes, at least 1.
+        sha256: of the whole file.
+    """
+
+    kind: MediaKind
+    form: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,5}$")]
+    secret: Key
+    size: Annotated[int, msgspec.Meta(ge=1, le=2**42)]
+    sha256: Key
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the file takes."""
+        return blocks_of(self.size)
+
+
+class ReportContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the desk reads; padded to 2,917 bytes beneath the seal.
+
+    Attributes:
+        version: 1.
+        kind: `ReportKind`.
+        day: the sender's day when it was sealed; the conversation's first day is the one before.
+        token: reserved, up to 296 bytes; empty in this version.
+        witness: reserved, up to 296 bytes; empty in this version.
+        claim: reserved: hash of a claim key, 32 bytes, or empty.
+        reply: 32 bytes, the secret of the conversation that follows.
+        text: up to 1,850 bytes of UTF-8.
+        place: or none.
+        happened: when, seconds since 1970, or none.
+        media: up to four files and their travel copies.
+        reserved: empty.
+    """
+
+    version: Version1
+    kind: Annotated[int, msgspec.Meta(ge=1, le=1)]
+    day: Day
+    token: Annotated[bytes, msgspec.Meta(max_length=TOKEN_SIZE)]
+    witness: Annotated[bytes, msgspec.Meta(max_length=TOKEN_SIZE)]
+    claim: Annotated[bytes, msgspec.Meta(max_length=32)]
+    reply: Key
+    text: Annotated[str, msgspec.Meta(max_length=REPORT_TEXT)]
+    place: Place | None
+    happened: Seconds | None
+    media: Annotated[tuple[MediaRef, ...], msgspec.Meta(max_length=2 * MEDIA_MOST)]
+    reserved: Annotated[bytes, msgspec.Meta(max_length=0)]
+
+
+class ReportState(StrEnum):
+    """What a member sees of a report."""
+
+    WAITING = "waiting"
+    LEFT = "left this device"
+    RECEIVED = "received by the desk"
+
+
+class MediaState(StrEnum):
+    """What a member sees of a file."""
+
+    WAITING = "waiting"
+    LEFT = "left this device"
+    RECEIVED = "received by the desk"
+    CHANGED = "stopped: the file changed"
+    MISSING = "stopped: the file is gone"
+
+
+class UnderWay(msgspec.Struct, frozen=True, array_like=True):
+    """The one block that is sealed, saved and not yet stored at a relay.
+
+    Attributes:
+        ref: 16 bytes, its name in the vault.
+        box: id of its box, 32 bytes.
+        turn: picks the first relay.
+    """
+
+    ref: bytes
+    box: bytes
+    turn: int
+
+
+class MediaSend(msgspec.Struct, frozen=True, array_like=True):
+    """A file on its way out.
+
+    Attributes:
+        kind: what it is.
+        path: where the file lies; empty once the desk has it, and for a travel copy.
+        size: bytes.
+        sha256: of the first pass; erased with the path.
+        key: 32 bytes, of the next block to seal; erased when the last one is sealed.
+        index: number of the next block to seal.
+        state: what the owner sees.
+        under_way: the block being sent, if any.
+        again: (index, key) of blocks that the desk asked for once more.
+    """
+
+    kind: MediaKind
+    path: str
+    size: int
+    sha256: bytes
+    key: bytes
+    index: int
+    state: MediaState = MediaState.WAITING
+    under_way: UnderWay | None = None
+    again: tuple[tuple[int, bytes], ...] = ()
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the file takes."""
+        return blocks_of(self.size)
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """A report as its sender keeps it: a sealed frame it cannot open, and a conversation.
+
+    Attributes:
+        number: 1, 2, 3… on this device.
+        made: when, seconds.
+        state: what the owner sees.
+        sealed: HPKE-sealed content behind its week number; empty once received.
+        put: when a relay last stored it, seconds; 0 for never.
+        channel: the conversation with the desk.
+        media: files on their way.
+        notes: what the desk wrote.
+    """
+
+    number: int
+    made: int
+    state: ReportState
+    sealed: bytes
+    put: int
+    channel: Channel
+    media: tuple[MediaSend, ...]
+    notes: tuple[Note, ...] = ()
+
+
+class ResendRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The desk asks for lost blocks and gives their keys, which the sender no longer has.
+
+    Attributes:
+        media: which file of the report, from 0.
+        blocks: (index, key) pairs.
+    """
+
+    media: Annotated[int, msgspec.Meta(ge=0, le=2 * MEDIA_MOST)]
+    blocks: Annotated[tuple[tuple[Number, Key], ...], msgspec.Meta(max_length=32)]
+
+
+def blocks_of(size: int) -> int:
+    """How many blocks a file of `size` bytes takes."""
+    return -(-size // BLOCK_DATA)
+
+
+def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
+    """Seal a report to the desk's key of a week; 4,055 bytes.
+
+    Room for both tokens and the claim is kept free, so that no text that fits today stops fitting later.
+
+    Raises:
+        Refusal: `report_long`, text or the whole is too large for one frame.
+    """
+    plain = encode(content)
+    to_come = 2 * (TOKEN_SIZE + 2) + 32 - len(content.token) - len(content.witness) - len(content.claim)
+    if len(content.text.encode()) > REPORT_TEXT or len(plain) + to_come >= REPORT_PLAIN:
+        raise Refusal("report_long")
+    padded = plain + b"\x80" + bytes(REPORT_PLAIN - len(plain) - 1)
+    return week.to_bytes(2, "big") + seal_to(public, padded, _info(week))
+
+
+def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent:
+    """Open a sealed report with the desk's week seeds.
+
+    Raises:
+        CannotOpen: no key of ours opens it.
+        Malformed: it opens and is not a report of this version.
+    """
+    week = int.from_bytes(sealed[:2], "big")
+    if week not in seeds:
+        raise CannotOpen
+    return parse_content(open_with(seeds[week], sealed[2:], _info(week)))
+
+
+def parse_content(padded: bytes) -> ReportContent:
+    """The report in opened and still padded bytes.
+
+    Raises:
+        Malformed: it is none.
+    """
+    plain = padded.rstrip(b"\x00")
+    if len(padded) != REPORT_PLAIN or plain[-1:] != b"\x80":
+        raise Malformed
+    content = decode(plain[:-1], ReportContent)
+    secrets = [m.secret for m in content.media]
+    if len(content.text.encode()) > REPORT_TEXT or len(set(secrets)) != len(secrets):
+        raise Malformed
+    return content
+
+
+def wrap(lane: Lane, sealed: bytes) -> bytes:
+    """The frame that travels: the sealed report under the network's outer key of the day.
+
+    The nonce comes from the content, so the same report on the same day is the same item wherever it goes.
+    """
+    return seal(lane.key, sealed, FRAME, digest(sealed)[:NONCE])
+
+
+def unwrap(lane: Lane, frame: bytes) -> bytes:
+    """Take the outer layer off an intake frame.
+
+    Raises:
+        CannotOpen: it is not from this network or not of that day.
+    """
+    return open_sealed(lane.key, frame)
+
+
+def conversation_id(reply: bytes) -> bytes:
+    """What the desk calls a report and its conversation: 16 bytes."""
+    return derive(reply, "conversation id", length=16)
+
+
+def conversation(reply: bytes, day: int, side: int) -> Channel:
+    """A fresh conversation; side 0 is the desk, side 1 the reporter. It begins the day before the report."""
+    return Channel(DayChain(max(day - 1, 0), derive(reply, "conversation root")), side)
+
+
+def _info(week: int) -> bytes:
+    return b"tercet/1 " + REPORT_INFO.encode() + week.to_bytes(4, "big")

@@ -1,0 +1,362 @@
+"""Sending: a member's reports, their files, and the conversations that follow.
+
+Does        seals reports at once, sends their files block by block, takes in what the desk says.
+Does not    read files: it asks the shell for one chunk at a time.
+Spec        spec/50-report.md
+Always      1. A report stays until its receipt.  2. One block is under way at a time.
+Read first  write_report(), beat(), chunk_read().
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core import channel as letters
+from tercet.core.chain import lane
+from tercet.core.channel import RESEAL_AFTER, Letter
+from tercet.core.conversation import open_word, seal_word
+from tercet.core.days import DAY
+from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadBox, ReadChunk
+from tercet.core.errors import Refusal
+from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
+from tercet.core.fields import Malformed, decode
+from tercet.core.mail import NOTES_KEPT, acknowledge, body_of, drained, read_boxes
+from tercet.core.relation import Note, vanish
+from tercet.core.report import (
+    MEDIA_MOST,
+    LetterKind,
+    MediaKind,
+    MediaRef,
+    MediaSend,
+    MediaState,
+    Report,
+    ReportContent,
+    ReportKind,
+    ReportState,
+    ResendRequest,
+    UnderWay,
+    conversation,
+    seal_content,
+    wrap,
+)
+from tercet.core.turn import Turn, words
+from tercet.sealing import NONCE, CannotOpen, block_box, derive, digest, next_block_key, seal_block
+
+CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
+OPEN_MEDIA = (MediaState.WAITING, MediaState.LEFT)
+
+
+def write_report(turn: Turn, event: WriteReport) -> None:
+    """Seal a report; from here on not even this device can open it.
+
+    Raises:
+        Refusal: `no_card`, `no_week_key`, `report_empty`, `report_long`, `media_many`.
+    """
+    if turn.device.card is None:
+        raise Refusal("no_card")
+    key = turn.device.board.key_for(turn.today)
+    if key is None:
+        raise Refusal("no_week_key")
+    if not event.text.strip() and not event.media:
+        raise Refusal("report_empty")
+    if len(event.media) > MEDIA_MOST:
+        raise Refusal("media_many")
+    pairs = [pair for given in event.media for pair in _announce(given, turn)]
+    reply = turn.chance(32)
+    refs = tuple(ref for ref, _ in pairs)
+    content = ReportContent(
+        1, ReportKind.REPORT, turn.today, b"", b"", b"", reply, event.text, event.place, event.happened, refs, b""
+    )
+    sealed = seal_content(content, key.week, key.public)
+    number = turn.device.reported + 1
+    media = tuple(_first_state(turn, ref, given) for ref, given in pairs)
+    channel = conversation(reply, turn.today, 1)
+    report = Report(number, turn.now, ReportState.WAITING, sealed, 0, channel, media)
+    turn.change(reports=(*turn.device.reports, report), reported=number)
+    _put_report(turn, report)
+    _move_media(turn, report)
+
+
+def _announce(given: MediaGiven, turn: Turn) -> list[tuple[MediaRef, MediaGiven]]:
+    """What the report says of a file: the travel copy first, so that the desk sees something soon."""
+    whole = MediaRef(given.kind, given.form, turn.chance(32), given.size, given.sha256)
+    if not given.travel:
+        return [(whole, given)]
+    small = MediaRef(MediaKind.TRAVEL, "jpg", turn.chance(32), len(given.travel), given.travel_sha256)
+    return [(small, given), (whole, given)]
+
+
+def _first_state(turn: Turn, ref: MediaRef, given: MediaGiven) -> MediaSend:
+    if ref.kind is not MediaKind.TRAVEL:
+        return MediaSend(ref.kind, given.path, ref.size, ref.sha256, ref.secret, 0)
+    way = _seal(turn, ref.secret, 0, True, given.travel)
+    return MediaSend(ref.kind, "", ref.size, b"", b"", 1, MediaState.WAITING, way)
+
+
+def _seal(turn: Turn, key: bytes, index: int, last: bool, data: bytes) -> UnderWay:
+    block = seal_block(key, index, last, data, turn.chance(NONCE))
+    way = UnderWay(digest(block)[:16], block_box(key).id, _block_turn(key))
+    turn.order(KeepBlock(way.ref, block))
+    return way
+
+
+def _block_turn(key: bytes) -> int:
+    return int.from_bytes(derive(key, "block relay", length=4), "big")
+
+
+def beat(turn: Turn) -> None:
+    """Everything a beat does for reports."""
+    for report in turn.device.reports:
+        report = msgspec.structs.replace(report, notes=vanish(report.notes, turn.now, NOTES_KEPT))
+        replace_report(turn, report)
+        if _finished(turn, report):
+            turn.change(reports=tuple(r for r in turn.device.reports if r.number != report.number))
+            continue
+        if report.sealed and (report.put == 0 or abs(turn.now - report.put) >= RESEAL_AFTER):
+            _put_report(turn, report)
+        _answer_due(turn, report)
+        read_boxes(turn, report.channel, "conversation", Query("report", index=report.number))
+    for report in turn.device.reports:
+        if _move_media(turn, report):
+            break
+
+
+def _finished(turn: Turn, report: Report) -> bool:
+    if report.sealed or report.channel.waiting or any(m.state in OPEN_MEDIA for m in report.media):
+        return False
+    return turn.now - max(report.channel.heard, report.channel.spoke, report.made) > CONVERSATION_KEPT
+
+
+def _put_report(turn: Turn, report: Report) -> None:
+    """Send the sealed report to today's intake, in a shard drawn by chance."""
+    card = turn.device.card
+    if card is None:
+        return
+    shard = int.from_bytes(turn.chance(4), "big") % turn.device.shards
+    day = turn.day_to_write(card.chain)
+    where = lane(card.chain, day, "intake", shard)
+    turn.order(PutItem(_report_ref(report), where.box.id, wrap(where, report.sealed), turn.device.order(where.turn)))
+
+
+def _report_ref(report: Report) -> bytes:
+    return digest(report.sealed)[:16]
+
+
+def _answer_due(turn: Turn, report: Report) -> None:
+    owner = _owner(report)
+    something, letter = turn.letter_due(owner, report.channel)
+    if not something or (letter is None and not report.channel.owes):
+        return
+    day = turn.day_to_write(report.channel.chain)
+    channel, where, frame = seal_word(report.channel, letter, turn.now, day, turn.chance(NONCE))
+    replace_report(turn, msgspec.structs.replace(report, channel=channel))
+    if letter is None:
+        turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
+    else:
+        turn.send(owner, where.box.id, frame, where.turn, day=day)
+
+
+def _owner(report: Report) -> bytes:
+    return b"report" + report.number.to_bytes(8, "big")
+
+
+def write_word(turn: Turn, number: int, text: str) -> None:
+    """The owner answers the desk.
+
+    Raises:
+        Refusal: `unknown_report`, `bad_reply`, `letter_long`.
+    """
+    report = find_report(turn, number)
+    report = msgspec.structs.replace(report, channel=letters.write(report.channel, LetterKind.TEXT, body_of(text)))
+    replace_report(turn, report)
+    _answer_due(turn, report)
+
+
+def find_report(turn: Turn, number: int) -> Report:
+    """A report by its number.
+
+    Raises:
+        Refusal: `unknown_report`.
+    """
+    for report in turn.device.reports:
+        if report.number == number:
+            return report
+    raise Refusal("unknown_report")
+
+
+def replace_report(turn: Turn, report: Report) -> None:
+    """Put a changed report in its place."""
+    turn.change(reports=tuple(report if r.number == report.number else r for r in turn.device.reports))
+
+
+def stored(turn: Turn, ref: bytes) -> None:
+    """A relay has stored a report or a block."""
+    for report in turn.device.reports:
+        if report.sealed and ref == _report_ref(report):
+            if report.state is ReportState.WAITING:
+                turn.tell("report_left", number=str(report.number))
+                report = msgspec.structs.replace(report, state=ReportState.LEFT)
+            replace_report(turn, msgspec.structs.replace(report, put=turn.now))
+            return
+        for place, media in enumerate(report.media):
+            if media.under_way is not None and media.under_way.ref == ref:
+                _block_stored(turn, report, place)
+                return
+
+
+def _block_stored(turn: Turn, report: Report, place: int) -> None:
+    media = report.media[place]
+    if media.under_way is None:
+        return
+    turn.order(ForgetBlock(media.under_way.ref))
+    media = msgspec.structs.replace(media, under_way=None)
+    if media.index == media.blocks and media.state is MediaState.WAITING:
+        media = msgspec.structs.replace(media, state=MediaState.LEFT)
+        turn.tell("media_left", number=str(report.number), media=str(place))
+    else:
+        turn.tell("media_moves", number=str(report.number), sent=str(media.index), of=str(media.blocks))
+    report = replace_media(turn, report, place, media)
+    for other in (report, *turn.device.reports):
+        if _move_media(turn, other):
+            break
+
+
+def replace_media(turn: Turn, report: Report, place: int, media: MediaSend) -> Report:
+    """Put a changed file in its place; returns the report with it."""
+    files = tuple(media if i == place else m for i, m in enumerate(report.media))
+    report = msgspec.structs.replace(report, media=files)
+    replace_report(turn, report)
+    return report
+
+
+def _move_media(turn: Turn, report: Report) -> bool:
+    """Order the next step of the first file that can move; whether there was one."""
+    for place, media in enumerate(report.media):
+        if media.state not in OPEN_MEDIA:
+            continue
+        if media.under_way is not None:
+            turn.order(PutBlock(media.under_way.ref, media.under_way.box, turn.device.order(media.under_way.turn)))
+            return True
+        if media.again or media.key:
+            index = media.again[0][0] if media.again else media.index
+            facts = (media.path, media.size, media.sha256, bool(media.again))
+            turn.order(ReadChunk(report.number, place, index, *facts))
+            return True
+    return False
+
+
+def chunk_read(turn: Turn, event: ChunkRead) -> None:
+    """Seal the chunk that was asked for; a chunk nobody asked for changes nothing."""
+    report = next((r for r in turn.device.reports if r.number == event.number), None)
+    if report is None or event.media >= len(report.media):
+        return
+    media = report.media[event.media]
+    if media.under_way is not None or media.state not in OPEN_MEDIA or event.again != bool(media.again):
+        return
+    last = event.index == media.blocks - 1
+    if event.again:
+        (index, key), *rest = media.again
+        if index != event.index:
+            return
+        media = msgspec.structs.replace(media, under_way=_seal(turn, key, index, last, event.data), again=tuple(rest))
+    else:
+        if event.index != media.index or not media.key:
+            return
+        way = _seal(turn, media.key, media.index, last, event.data)
+        following = b"" if last else next_block_key(media.key)
+        media = msgspec.structs.replace(media, under_way=way, key=following, index=media.index + 1)
+    _move_media(turn, replace_media(turn, report, event.media, media))
+
+
+def file_stopped(turn: Turn, event: FileStopped) -> None:
+    """A file changed or is gone: what was not sent of it never will be, and both sides are told."""
+    report = next((r for r in turn.device.reports if r.number == event.number), None)
+    if report is None or event.media >= len(report.media):
+        return
+    state = MediaState.CHANGED if event.changed else MediaState.MISSING
+    media = report.media[event.media]
+    if media.state not in OPEN_MEDIA:
+        return
+    media = msgspec.structs.replace(media, state=state, key=b"", path="", sha256=b"", again=())
+    report = replace_media(turn, report, event.media, media)
+    channel = letters.write(report.channel, LetterKind.MEDIA_WITHDRAWN, bytes([event.media]))
+    replace_report(turn, msgspec.structs.replace(report, channel=channel))
+    turn.tell("media_stopped", number=str(report.number), why=state.value)
+
+
+def refused(turn: Turn, ref: bytes, code: str) -> None:
+    """A relay refused a block: a full box means that an earlier copy of it already lies there."""
+    if code == "box_full":
+        for report in turn.device.reports:
+            for place, media in enumerate(report.media):
+                if media.under_way is not None and media.under_way.ref == ref:
+                    _block_stored(turn, report, place)
+                    return
+
+
+def arrived(turn: Turn, event: Arrived) -> None:
+    """Take in what the desk put into the box of a report's conversation."""
+    report = next((r for r in turn.device.reports if r.number == event.query.index), None)
+    if report is None or event.query.day < report.channel.chain.day:
+        return
+    where = lane(report.channel.chain, event.query.day, "conversation", 0).box
+    for item in event.items:
+        try:
+            letter = open_word(report.channel, event.query.day, item)
+        except (CannotOpen, Malformed):
+            acknowledge(turn, where, item, event.relay)
+            continue
+        turn.confirm(letter.written)
+        channel, delivered = letters.accept(report.channel, letter, turn.now)
+        report = msgspec.structs.replace(report, channel=channel)
+        for word in delivered:
+            report = _take_word(turn, report, word)
+        acknowledge(turn, where, item, event.relay)
+    report = msgspec.structs.replace(report, channel=drained(turn, report.channel, event))
+    replace_report(turn, report)
+    if event.more:
+        turn.order(ReadBox(event.query, where.read, (event.relay,), limit=16))
+
+
+def _take_word(turn: Turn, report: Report, word: Letter) -> Report:
+    number = str(report.number)
+    if word.kind == LetterKind.TEXT:
+        turn.tell("desk_wrote", number=number)
+        return msgspec.structs.replace(report, notes=(*report.notes, Note(word.number, words(word), turn.now)))
+    if word.kind == LetterKind.RECEIPT:
+        turn.tell("report_received", number=number)
+        return msgspec.structs.replace(report, state=ReportState.RECEIVED, sealed=b"")
+    if word.kind in (LetterKind.MEDIA_RECEIVED, LetterKind.MEDIA_BROKEN) and len(word.body) == 1:
+        return _media_settled(turn, report, word.body[0], word.kind == LetterKind.MEDIA_RECEIVED)
+    if word.kind == LetterKind.RESEND:
+        return _send_again(report, word.body)
+    return report
+
+
+def _media_settled(turn: Turn, report: Report, place: int, good: bool) -> Report:
+    if place >= len(report.media) or report.media[place].state not in OPEN_MEDIA:
+        return report
+    state = MediaState.RECEIVED if good else MediaState.CHANGED
+    media = report.media[place]
+    if media.under_way is not None:
+        turn.order(ForgetBlock(media.under_way.ref))
+    media = msgspec.structs.replace(media, state=state, path="", sha256=b"", key=b"", under_way=None, again=())
+    turn.tell("media_received" if good else "media_stopped", number=str(report.number), why=state.value)
+    return replace_media(turn, report, place, media)
+
+
+def _send_again(report: Report, body: bytes) -> Report:
+    """The desk asks for blocks: their keys come with the request, for this device has none any more."""
+    try:
+        request = decode(body, ResendRequest)
+    except Malformed:
+        return report
+    if request.media >= len(report.media):
+        return report
+    media = report.media[request.media]
+    wanted = tuple(pair for pair in request.blocks if pair[0] < media.index)
+    if media.state not in OPEN_MEDIA or not media.path:
+        return report
+    media = msgspec.structs.replace(media, again=wanted)
+    files = tuple(media if i == request.media else m for i, m in enumerate(report.media))
+    return msgspec.structs.replace(report, media=files)

@@ -1,0 +1,201 @@
+"""The state of a device: all that a member or a desk remembers, in one value.
+
+Does        holds it, and turns it into bytes for the vault and back.
+Does not    decide or seal.
+Spec        spec/00-overview.md, 6
+Always      1. What is not in here after a commit is not remembered.
+Read first  Device.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from tercet.core.board import BoardView
+from tercet.core.card import Card
+from tercet.core.chain import relay_order
+from tercet.core.channel import Channel
+from tercet.core.fields import Version1, decode, encode
+from tercet.core.meeting import Meeting
+from tercet.core.relation import Relation
+from tercet.core.report import Report
+
+STATE_VERSION: Final = 1
+
+
+class Outgoing(msgspec.Struct, frozen=True, array_like=True):
+    """A sealed frame that no relay has stored yet.
+
+    Attributes:
+        ref: 16 bytes.
+        owner: id of the relation or conversation it belongs to; empty for a meeting's.
+        box: id of its box, 32 bytes.
+        item: 4,096 bytes.
+        turn: picks the first relay.
+        relay: the one relay it must go to, or empty.
+        day: the day of its box; 0 for a meeting's.
+    """
+
+    ref: bytes
+    owner: bytes
+    box: bytes
+    item: bytes
+    turn: int
+    relay: str
+    day: int
+
+
+class Spent(msgspec.Struct, frozen=True, array_like=True):
+    """A nameplate in whose box a refusal lies until `until`."""
+
+    plate: str
+    relay: str
+    until: int
+
+
+class MediaDue(msgspec.Struct, frozen=True, array_like=True):
+    """A file that the desk is receiving.
+
+    Attributes:
+        key: 32 bytes, of block `low`.
+        low: the first block that is missing.
+        have: blocks beyond `low` that are here.
+        blocks: how many there are.
+        moved: when a block last came, or was last asked for, seconds.
+        state: `coming`, `checking`, `here`, `broken` or `withdrawn`.
+    """
+
+    key: bytes
+    low: int
+    have: tuple[int, ...]
+    blocks: int
+    moved: int
+    state: str = "coming"
+
+
+class Case(msgspec.Struct, frozen=True, array_like=True):
+    """A report at the desk, and the conversation with whoever sent it.
+
+    Attributes:
+        id: 16 bytes, from the reply secret.
+        number: 1, 2, 3… at this desk.
+        channel: side 0.
+        media: files on their way, in the report's order.
+        used: when something last came or went, seconds.
+    """
+
+    id: bytes
+    number: int
+    channel: Channel
+    media: tuple[MediaDue, ...]
+    used: int
+
+
+class BoardPost(msgspec.Struct, frozen=True, array_like=True):
+    """A board frame and the relays that have stored it."""
+
+    item: bytes
+    issued: int
+    stored: tuple[str, ...] = ()
+
+
+class Office(msgspec.Struct, frozen=True, array_like=True):
+    """What only a desk has.
+
+    Attributes:
+        post: 32 bytes; who shows it may post on the board.
+        signer: 32 bytes, Ed25519 seed of the board key.
+        seeds: week number to X-Wing seed (32 bytes), kept 45 days after the week.
+        posts: board frames of the last 120 days.
+        cases: open conversations.
+        opened: how many reports were ever filed.
+        seen: week number to ids of reports filed from it; kept as long as the week's key.
+        drained: shards of the oldest kept day that were read to their end since its late days passed.
+    """
+
+    post: bytes
+    signer: bytes
+    seeds: dict[int, bytes]
+    posts: tuple[BoardPost, ...] = ()
+    cases: tuple[Case, ...] = ()
+    opened: int = 0
+    seen: dict[int, tuple[bytes, ...]] = {}
+    drained: tuple[int, ...] = ()
+
+
+class Device(msgspec.Struct, frozen=True, array_like=True):
+    """A member's or a desk's memory.
+
+    Attributes:
+        version: of this layout.
+        card: the network, or none before the first meeting.
+        relations: neighbours.
+        meeting: the one under way, if any.
+        spent: plates to tidy up.
+        board: what is known of it.
+        outbox: frames sealed and not stored.
+        reports: the member's.
+        reported: how many reports were ever made here.
+        confirmed: newest day that both our clock and an authentic message said had begun.
+        beats: how many there were; every eighth also reads late boxes.
+        office: a desk's, else none.
+    """
+
+    version: Version1 = STATE_VERSION
+    card: Card | None = None
+    relations: tuple[Relation, ...] = ()
+    meeting: Meeting | None = None
+    spent: tuple[Spent, ...] = ()
+    board: BoardView = BoardView()
+    outbox: tuple[Outgoing, ...] = ()
+    reports: tuple[Report, ...] = ()
+    reported: int = 0
+    confirmed: int = 0
+    beats: int = 0
+    office: Office | None = None
+
+    @property
+    def is_desk(self) -> bool:
+        """Whether this is a desk's memory."""
+        return self.office is not None
+
+    @property
+    def relays(self) -> tuple[str, ...]:
+        """Addresses in use: the board's list, else the card's."""
+        if self.board.relays is not None:
+            return self.board.relays.relays
+        return self.card.relays if self.card else ()
+
+    @property
+    def shards(self) -> int:
+        """Intake boxes a day."""
+        if self.board.relays is not None:
+            return self.board.relays.shards
+        return self.card.shards if self.card else 1
+
+    def order(self, turn: int) -> tuple[str, ...]:
+        """The relays in the order of a lane's turn."""
+        return relay_order(self.relays, turn)
+
+
+def save(device: Device) -> bytes:
+    """The bytes that the vault keeps."""
+    return encode(device)
+
+
+def load(data: bytes) -> Device:
+    """The device in the vault's bytes; empty bytes are a new device.
+
+    Raises:
+        Malformed: not a state of this version.
+    """
+    if not data:
+        return Device()
+    return decode(data, Device)
+
+
+def kept_blocks(device: Device) -> frozenset[bytes]:
+    """Refs of all blocks that the state still needs; the vault may forget the rest."""
+    return frozenset(m.under_way.ref for r in device.reports for m in r.media if m.under_way)
