@@ -79,7 +79,10 @@ def test_the_newest_whole_commit_counts_and_a_lost_one_is_flagged(case):
         )
         for copy in case["input"]["copies"]
     ]
-    slots = {int(n): slot and Slot(slot[0], _named(slot[1])) for n, slot in case["input"]["slots"].items()}
+    slots = {
+        int(n): slot and Slot(slot["counter"], _named(slot["stamp"]))
+        for n, slot in case["input"]["slots"].items()
+    }
     state, stepped_back = settle((copies[0], copies[1]), slots.__getitem__, case["input"]["ring"])
     before = next(copy for copy in copies if copy and copy.counter == state.counter)
     lost = {ref for ref, _ in before.blocks} - {ref for ref, _ in state.blocks}
