@@ -68,7 +68,7 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
     card = Card(
         1, DayChain(turn.today - 1, turn.chance(32)), posted_box(post).read, sign_public(signer), relays, shards
     )
-    turn.device = Device(card=card, confirmed=turn.today, office=Office(post, signer, {}))
+    turn.device = Device(card=card, confirmed=turn.today, office=Office(post, signer, turn.chance(32), {}))
     _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(relays, shards)))
     _publish_keys(turn)
 

@@ -107,6 +107,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         post: 32 bytes; who shows it may post on the board.
         signer: 32 bytes, Ed25519 seed of the board key.
+        archive: 32 bytes, the key of the desk's archive on disk.
         seeds: week number to X-Wing seed (32 bytes), kept 45 days after the week.
         posts: board frames of the last 120 days.
         cases: open conversations.
@@ -117,6 +118,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
 
     post: bytes
     signer: bytes
+    archive: bytes
     seeds: dict[int, bytes]
     posts: tuple[BoardPost, ...] = ()
     cases: tuple[Case, ...] = ()
