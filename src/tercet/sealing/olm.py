@@ -111,9 +111,7 @@ def olm_inbound(account: bytes, identity: bytes, message: bytes) -> tuple[bytes,
         first = _message(message).to_pre_key()
         if first is None:
             raise CannotOpen
-        session, plaintext = _account(account).create_inbound_session(
-            Curve25519PublicKey.from_bytes(identity), first
-        )
+        session, plaintext = _account(account).create_inbound_session(Curve25519PublicKey.from_bytes(identity), first)
     except ValueError:
         raise CannotOpen from None
     return _pack(session), plaintext

@@ -91,6 +91,6 @@ def normal_words(text: str) -> tuple[str, ...]:
 
 def _known(position: int, typed: str) -> str:
     word = _by_prefix().get(typed[:_PREFIX], "")
-    if typed != word and (len(typed) < _PREFIX or not word.startswith(typed)):
+    if not word.startswith(typed):
         raise UnknownWord(position)
     return word
