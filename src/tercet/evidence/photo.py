@@ -173,7 +173,7 @@ def _pixels(image: Image.Image) -> Image.Image:
         turn = UPRIGHT.get(_orientation(image))
         if image.mode.startswith("I"):
             image = image.convert("I").point(lambda value: value / 257).convert("L")  # 16 bits to 8
-        if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        if image.has_transparency_data:
             layered = image.convert("RGBA")
             bare = Image.new("RGB", image.size, "white")
             bare.paste(layered, mask=layered)

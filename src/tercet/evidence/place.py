@@ -84,6 +84,8 @@ def place(where: str | tuple[float, float], precision: str) -> Place:
     if len(text) > LONGEST:
         raise EvidenceError("bad_place")
     point = _pair(text)
+    if point is None and not isinstance(where, str):
+        raise EvidenceError("bad_place")  # not a number, or endless
     if point is None:
         return Place(chosen, None, None, _name(text, chosen))
     if chosen is Precision.DISTRICT:
