@@ -8,12 +8,17 @@ Read first  `ops`, then `boxes`.
 """
 
 from tercet.drop.address import RelayAddress
+from tercet.drop.carry import CarryReport, carry, open_drop
+from tercet.drop.client import RelayClient
+from tercet.drop.disk import DiskStore
+from tercet.drop.folder import FolderStore, Want
 from tercet.drop.local import Drop, LocalDrop
 from tercet.drop.memory import MemoryStore, Store
 from tercet.drop.ops import (
     BLOCK,
     BOX_FRAMES,
     DAY,
+    FAILURES,
     FRAME,
     ITEM_LIFETIME,
     POSTED_LIFETIME,
@@ -34,20 +39,26 @@ from tercet.drop.ops import (
     read_of_ack,
     read_of_post,
 )
+from tercet.drop.server import Limits, Relay, serve
 
 __all__ = [
     "BLOCK",
     "BOX_FRAMES",
     "DAY",
+    "FAILURES",
     "FRAME",
     "ITEM_LIFETIME",
     "POSTED_LIFETIME",
     "Ack",
     "Acked",
     "Answer",
+    "CarryReport",
+    "DiskStore",
     "Drop",
     "DropFailure",
+    "FolderStore",
     "Items",
+    "Limits",
     "LocalDrop",
     "MemoryStore",
     "Op",
@@ -56,11 +67,17 @@ __all__ = [
     "Read",
     "Refusal",
     "Refused",
+    "Relay",
     "RelayAddress",
+    "RelayClient",
     "Store",
     "Stored",
+    "Want",
+    "carry",
     "id_of_read",
     "name_of",
+    "open_drop",
     "read_of_ack",
     "read_of_post",
+    "serve",
 ]

@@ -70,8 +70,8 @@ class Want:
 class FolderStore:
     """A `Store` in a folder that anybody may also copy, empty or damage.
 
-    The folder is read again at each `apply`, `entries` and `sweep`, so two processes may share one (each item stays whole; the limit
-    of a box may then be passed by what both laid at once).
+    The folder is read again at each `apply`, `entries` and `sweep`, so two processes may share one: each item
+    stays whole, though the limit of a box may be passed by what both laid at once.
 
     Args:
         path: the folder; it is made if missing.

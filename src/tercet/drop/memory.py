@@ -10,7 +10,7 @@ Read first  `Store`, then `MemoryStore._one`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tercet.drop.boxes import Boxes, Entry, Key
 from tercet.drop.ops import (
@@ -31,6 +31,7 @@ from tercet.drop.ops import (
 )
 
 
+@runtime_checkable
 class Store(Protocol):
     """Where items lie. Synchronous; one thread at a time; time is an argument, in whole seconds UTC."""
 

@@ -36,12 +36,25 @@ class Refusal(StrEnum):
     BUSY = "busy"
 
 
+FAILURES = (
+    "relay_unreachable",
+    "relay_wrong_key",
+    "relay_lied",
+    "relay_refused",
+    "bad_address",
+    "bad_proxy",
+    "store_in_use",
+    "store_failed",
+    "no_store",
+    "cannot_carry",
+)
+
+
 class DropFailure(Exception):
     """A drop could not be used, or did not keep to its rules.
 
     Attributes:
-        code: one of relay_unreachable, relay_wrong_key, relay_lied, relay_refused, bad_address,
-            store_in_use, store_failed, no_store.
+        code: one of `FAILURES`.
         hint: one sentence for a person.
     """
 
