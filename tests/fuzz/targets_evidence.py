@@ -29,7 +29,7 @@ def one_place(data: bytes) -> None:
         try:
             found = place(text, precision)
         except EvidenceError as error:
-            if error.code != "bad_place":
+            if error.code not in ("bad_place", "place_precision"):
                 raise RuntimeError("another refusal") from error
             continue
         if (found.latitude is None) != bool(found.name) or len(found.name.encode()) > 120:

@@ -14,7 +14,7 @@ from typing import Final
 
 HINTS: Final = MappingProxyType(
     {
-        "bad_place": "Write two numbers, such as 33.51, 36.29, or a district's name with precision district.",
+        "bad_place": "Write two numbers, such as 33.51, 36.29, or the name of a district with nothing behind it.",
         "bad_time": "Write a time that has passed, such as 14:30, yesterday 14:30 or 2026-11-20 14:30.",
         "copy_not_clean": "A clean small copy could not be made: send the photo without one, and tell your link.",
         "file_changed": "The file changed since it was first read: leave it alone and attach it again.",
@@ -25,6 +25,7 @@ HINTS: Final = MappingProxyType(
         "not_a_sound": "The file is not a sound recording of a known kind: choose another one.",
         "not_a_video": "The file is not a video of a known kind: choose another one.",
         "photo_too_large": "The photo has too many pixels for this device: save a smaller copy and attach that.",
+        "place_precision": "Two numbers need precision exact, 1km or 10km, and a name precision district or exact.",
     }
 )
 

@@ -72,8 +72,8 @@ def place(where: str | tuple[float, float], precision: str) -> Place:
         precision: `exact`, `1km`, `10km` or `district`.
 
     Raises:
-        EvidenceError: `bad_place`: unreadable, off the globe, a name where a grid cell was wanted,
-            coordinates where only a name may travel.
+        EvidenceError: `bad_place`, unreadable, off the globe, or a district's name that says more than a name;
+            `place_precision`, a name where a grid cell was wanted, or coordinates where only a name may travel.
 
     Source: spec/80-evidence.md, 6.
     """
@@ -89,7 +89,7 @@ def place(where: str | tuple[float, float], precision: str) -> Place:
     if point is None:
         return Place(chosen, None, None, _name(text, chosen))
     if chosen is Precision.DISTRICT:
-        raise EvidenceError("bad_place")
+        raise EvidenceError("place_precision")
     return Place(chosen, *snap(*point, chosen), "")
 
 
@@ -160,10 +160,8 @@ def _name(text: str, precision: Precision) -> str:
     """A place's name, in one form.
 
     Raises:
-        EvidenceError: `bad_place`, see the spec for what a name may hold.
+        EvidenceError: `bad_place`, see the spec for what a name may hold; `place_precision`.
     """
-    if precision not in (Precision.EXACT, Precision.DISTRICT):
-        raise EvidenceError("bad_place")
     # An invisible letter could mark who wrote the name, and could hide how it reads.
     shown = "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS)
     name = " ".join(unicodedata.normalize("NFC", shown).split())
@@ -171,6 +169,8 @@ def _name(text: str, precision: Precision) -> str:
         raise EvidenceError("bad_place")
     if not any(unicodedata.category(c)[0] == "L" for c in name) or len(name.encode()) > NAME_BYTES:
         raise EvidenceError("bad_place")
+    if precision in (Precision.KM1, Precision.KM10):
+        raise EvidenceError("place_precision")
     if precision is Precision.DISTRICT:
         plain = unicodedata.normalize("NFKC", name).translate(_AS_TYPED)
         digits = sum(c.isdigit() for c in plain)
