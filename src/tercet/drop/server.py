@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # docs/adr/0003
@@ -249,10 +249,11 @@ class _Door(asyncio.Protocol):
         self._first = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport) or len(self._relay.guests) >= self._relay.limits.guests:
-            getattr(transport, "abort", transport.close)()
+        line = cast(asyncio.Transport, transport)  # TLS transports of some loops do not derive from the class
+        if len(self._relay.guests) >= self._relay.limits.guests:
+            line.abort()
             return
-        self._guest = _Guest(self._relay, transport)
+        self._guest = _Guest(self._relay, line)
         self._relay.guests.add(self._guest)
 
     def data_received(self, data: bytes) -> None:
