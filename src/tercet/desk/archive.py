@@ -18,15 +18,26 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from tercet.core.effects import FileBlock, FileReport, FileWord
-from tercet.core.fields import Day, Number, Ref, Seconds, encode
-from tercet.core.report import MEDIA_MOST, REPORT_TEXT, MediaKind, MediaRef, Place
+from tercet.core.fields import encode
+from tercet.core.report import MediaRef
 from tercet.desk.disk import Files, Mark
+from tercet.desk.records import (
+    WORD_MOST,
+    ArchiveError,
+    CaseSummary,
+    FiledReport,
+    FiledWord,
+    MediaSummary,
+    Record,
+    Word,
+    parse_record,
+    place_summary,
+)
 from tercet.sealing import (
     BLOCK,
     BLOCK_DATA,
@@ -43,132 +54,10 @@ from tercet.sealing import (
 PAGE: Final = 4_096  # bytes; records are sealed to multiples of this
 OVERHEAD: Final = 41  # bytes that sealing.seal adds: nonce, tag, end mark
 RECORD_MOST: Final = 65_536  # bytes; no record is larger, no file of blocks smaller than four times this
-WORD_MOST: Final = 4_096  # characters of a letter; no more fit into a frame
 BLOCKS_MOST: Final = -(-(2**42) // BLOCK_DATA)  # blocks of the largest file a report may announce
 HEAD: Final = 32  # bytes of a block's place that show whether a block lies there
 _NAME: Final = re.compile("[0-9a-f]{64}")
 _FRESH: Final = ".new"
-
-HINTS: Final = MappingProxyType(
-    {
-        "archive_damaged": "This part of the archive is damaged: ask its reporter to send it again.",
-        "archive_disk": "The archive could not be read or written: check its folder, the disk and its permissions.",
-        "archive_disk_full": "The disk of the archive is full: make room, and what waits will be filed by itself.",
-        "archive_incomplete": "Parts of this file have not arrived yet: wait for them, or look at the list.",
-        "archive_unknown_file": "This report has no such file: look at the list for its files.",
-        "archive_unknown_report": "The archive has no such report: look at the list for its number.",
-    }
-)
-
-
-class ArchiveError(Exception):
-    """The archive could not do what was asked; what was to be filed counts as not filed.
-
-    Attributes:
-        code: one of the keys of `HINTS`, for programs.
-        hint: one sentence for a person.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.hint = HINTS[code]
-
-
-class FiledReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
-    """A report as the archive keeps it: without its tokens and without the secret of its conversation.
-
-    Attributes:
-        id: 16 bytes, the case.
-        number: 1, 2, 3…; 0 for a report that was filed just before a crash and arrives again.
-        came: when it was filed, seconds since 1970, UTC.
-        day: the sender's day.
-        claim: hash of a claim key, 32 bytes, or empty.
-        text: what the reporter wrote.
-        place: or none.
-        happened: seconds, or none.
-        media: files, with the keys that open their blocks.
-    """
-
-    id: Ref
-    number: Number
-    came: Seconds
-    day: Day
-    claim: Annotated[bytes, msgspec.Meta(max_length=32)]
-    text: Annotated[str, msgspec.Meta(max_length=REPORT_TEXT)]
-    place: Place | None
-    happened: Seconds | None
-    media: Annotated[tuple[MediaRef, ...], msgspec.Meta(max_length=2 * MEDIA_MOST)]
-
-
-class FiledWord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
-    """A letter of a conversation.
-
-    Attributes:
-        id: 16 bytes, the case.
-        ours: whether the desk wrote it.
-        number: of the letter, in its direction.
-        came: when it was filed, seconds since 1970, UTC.
-        text: as written.
-    """
-
-    id: Ref
-    ours: bool
-    number: Number
-    came: Seconds
-    text: Annotated[str, msgspec.Meta(max_length=WORD_MOST)]
-
-
-class MediaSummary(msgspec.Struct, frozen=True):
-    """A file in a list: what was announced, how many `blocks` it has and how many are `here`."""
-
-    kind: MediaKind
-    form: str
-    size: int
-    sha256: bytes
-    blocks: int
-    here: int
-
-
-class CaseSummary(msgspec.Struct, frozen=True):
-    """A report in a list.
-
-    Attributes:
-        number: 0 if damaged, or not yet numbered again after a crash.
-        id: 16 bytes; empty if damaged.
-        came: seconds since 1970, UTC.
-        text: what the reporter wrote.
-        place: or none.
-        happened: seconds, or none.
-        media: files in the report's order.
-        damaged: a record that does not open, a report or a word; nothing else is known of it.
-    """
-
-    number: int
-    id: bytes
-    came: int
-    text: str
-    place: Place | None
-    happened: int | None
-    media: tuple[MediaSummary, ...]
-    damaged: bool = False
-
-
-Record = FiledReport | FiledWord
-_RECORDS: Final = msgspec.msgpack.Decoder(Record)
-
-
-def parse_record(plain: bytes) -> Record:
-    """The record in opened bytes.
-
-    Raises:
-        ArchiveError: `archive_damaged`, it is none.
-    """
-    try:
-        record: Record = _RECORDS.decode(plain)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raise ArchiveError("archive_damaged") from None
-    return record
 
 
 class Archive:
@@ -351,7 +240,7 @@ class Archive:
             raise ArchiveError("archive_unknown_report")
         return found
 
-    def words(self, number: int) -> list[FiledWord]:
+    def words(self, number: int) -> list[Word]:
         """The conversation about a report, in the order in which it was held.
 
         Letters of one direction keep the order of their numbers, whatever the clock did.
@@ -363,7 +252,7 @@ class Archive:
             case = self.report(number).id
             light = [r for _, r in self._known.values() if isinstance(r, FiledWord) and r.id == case]
             full = [self._read(self._record_name(word)) for word in light]
-        words = [word for word in full if isinstance(word, FiledWord)]
+        words = [Word(w.ours, w.number, w.came, w.text) for w in full if isinstance(w, FiledWord)]
         at: dict[tuple[bool, int], int] = {}
         for ours in (False, True):
             latest = 0
@@ -482,7 +371,9 @@ class Archive:
             MediaSummary(ref.kind, ref.form, ref.size, ref.sha256, ref.blocks, self._here(report.id, place, ref.blocks))
             for place, ref in enumerate(report.media)
         )
-        return CaseSummary(report.number, report.id, report.came, report.text, report.place, report.happened, media)
+        return CaseSummary(
+            report.number, report.id, report.came, report.text, place_summary(report.place), report.happened, media
+        )
 
     def _here(self, case: bytes, media: int, blocks: int) -> int:
         """How many blocks of a file lie here; whether they open shows only when they are checked."""
