@@ -20,6 +20,7 @@ from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, seal, sign
 
 SIGNATURE: Final = 64  # bytes
 WEEKS_AHEAD: Final = 8  # week keys are published this far ahead
+KEYS_KEPT: Final = 16  # week keys that a reader holds; a desk cannot fill a device with more
 KEYS_AN_ENTRY: Final = 3  # week keys that fit in one entry
 FIRST: Final = bytes(32)  # what the first entry names as the hash before it
 
@@ -159,7 +160,7 @@ def apply_entry(view: BoardView, entry: Entry, mark: bytes, now: int) -> BoardVi
         view: what was known.
         entry: opened and signed.
         mark: its digest.
-        now: our clock; keys of past weeks are dropped.
+        now: our clock; keys of weeks that are past by it and by the desk's are dropped.
 
     Returns:
         The view after; the same one for an entry that is old.
@@ -181,6 +182,6 @@ def apply_entry(view: BoardView, entry: Entry, mark: bytes, now: int) -> BoardVi
         keys |= {k.week: k for k in body.keys}
     elif isinstance(body, RelayList):
         relays = body
-    this_week = week_of(day_of(now))
-    kept = sorted((k for k in keys.values() if k.week >= this_week - 1), key=lambda k: k.week)
+    this_week = min(week_of(day_of(now)), week_of(day_of(entry.issued)))
+    kept = sorted((k for k in keys.values() if k.week >= this_week - 1), key=lambda k: k.week)[-KEYS_KEPT:]
     return BoardView(entry.number, mark, entry.issued, tuple(kept), relays, view.gap or not follows)

@@ -15,8 +15,8 @@ import msgspec
 
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Ref = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
-Day = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
-Seconds = Annotated[int, msgspec.Meta(ge=0, le=864_000_000_000)]
+Day = Annotated[int, msgspec.Meta(ge=0, le=2_932_896)]  # up to the last day of the year 9999
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]  # to the end of that day
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Address = Annotated[str, msgspec.Meta(min_length=1, max_length=160)]
 Version1 = Annotated[int, msgspec.Meta(ge=1, le=1)]
