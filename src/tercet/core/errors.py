@@ -39,7 +39,7 @@ HINTS: Final = MappingProxyType(
         "report_odd": "A time, place or file of this report is one the desk could not read: mend it and try again.",
         "report_long": "The text is too long for one report: shorten it, or send a second report.",
         "set_up_wrong": "A network has one to eight relays and 1 to 64 intake boxes: correct the list, then try again.",
-        "too_much_waiting": "Too much is waiting here: let the device reach a relay, and read what came, then try again.",
+        "too_much_waiting": "Too much is waiting: let the device reach a relay, and read what came, then try again.",
         "unknown_neighbour": "Nobody you met goes by that word: look at the status for the words you chose.",
         "unknown_report": "There is no such report: look at the list for its number.",
         "words_differ": "The words on the two screens differed: nothing was kept; someone may be in between.",
