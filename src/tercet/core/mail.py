@@ -15,6 +15,7 @@ import msgspec
 
 from tercet.core import board as boards
 from tercet.core import channel as letters
+from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.card import Card
 from tercet.core.chain import lane
@@ -24,7 +25,8 @@ from tercet.core.effects import AckItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
-from tercet.core.meeting import Meeting, Out, Stage
+from tercet.core.knock import Out
+from tercet.core.meeting import Here, Meeting, Stage
 from tercet.core.relation import (
     COMPLEMENT,
     LETTER_TEXT,
@@ -40,7 +42,7 @@ from tercet.core.relation import (
 )
 from tercet.core.report import LetterKind
 from tercet.core.state import Device, Spent
-from tercet.core.turn import Turn, words
+from tercet.core.turn import FRAMES_A_READ, Turn, words
 from tercet.sealing import NONCE, Box, CannotOpen, digest
 
 NOTES_KEPT = DAY  # seconds; a letter that was read vanishes after this long
@@ -56,7 +58,8 @@ def beat(turn: Turn) -> None:
     fresh = tuple(o for o in device.outbox if not o.day or abs(o.day - turn.today) <= 1)
     turn.change(relations=relations, outbox=fresh)
     for out in fresh:
-        turn.put(out)
+        if out.owner:
+            turn.put(out)
     look(turn)
     for relation in turn.device.relations:
         write_due(turn, relation)
@@ -242,7 +245,7 @@ def invite(turn: Turn, name: str, role: Role) -> None:
         raise Refusal("not_the_desk")
     admit(turn.device.relations, COMPLEMENT[role])
     turn.change(meeting=meetings.invite(name, role, turn.device.relays[0], turn.now, turn.chance))
-    look(turn)
+    _read_next(turn)
 
 
 def join(turn: Turn, name: str, code: str, relay: str) -> None:
@@ -256,18 +259,20 @@ def join(turn: Turn, name: str, code: str, relay: str) -> None:
     if not where:
         raise Refusal("relay_missing")
     turn.change(meeting=meetings.join(name, code, where, turn.now))
-    look(turn)
+    _read_next(turn)
 
 
 def same_words(turn: Turn) -> None:
-    """The owner confirms.
+    """The owner confirms; a meeting whose time is over ends instead.
 
     Raises:
-        Refusal: `no_meeting`.
+        Refusal: `no_meeting`, `clock_far`.
     """
-    meeting, out = meetings.say_yes(_meeting(turn), turn.chance)
-    _send_meeting(turn, meeting, (out,))
-    _settle(turn, meeting)
+    meeting = _still_open(turn)
+    if meeting is None:
+        return
+    meeting, out = meetings.say_yes(meeting, _card_to_pass_on(turn), turn.chance)
+    _settle(turn, meeting, (out,))
 
 
 def other_words(turn: Turn) -> None:
@@ -276,59 +281,95 @@ def other_words(turn: Turn) -> None:
     Raises:
         Refusal: `no_meeting`.
     """
-    meeting, out = meetings.say_no(_meeting(turn), turn.chance)
-    _send_meeting(turn, meeting, out)
-    _settle(turn, meeting)
+    meeting = _still_open(turn)
+    if meeting is not None:
+        _settle(turn, *meetings.say_no(meeting, turn.chance))
 
 
 def look(turn: Turn) -> None:
-    """Read where the other side of a meeting would write next; end it when its time is over."""
+    """Put again what no relay has stored; read where the other would write next; end what is over its time."""
+    for out in turn.device.outbox:
+        if not out.owner:
+            turn.put(out)
+    if turn.device.meeting is not None:
+        _settle(turn, meetings.end_if_late(turn.device.meeting, turn.now))
+        _read_next(turn)
+
+
+def _still_open(turn: Turn) -> Meeting | None:
+    """The meeting, or none if its time is over: then it has ended.
+
+    Raises:
+        Refusal: `no_meeting`, there was none.
+    """
     if turn.device.meeting is None:
+        raise Refusal("no_meeting")
+    _settle(turn, meetings.end_if_late(turn.device.meeting, turn.now))
+    return turn.device.meeting
+
+
+def _read_next(turn: Turn) -> None:
+    meeting = turn.device.meeting
+    if meeting is None:
         return
-    meeting = meetings.end_if_late(turn.device.meeting, turn.now)
-    _settle(turn, meeting)
-    if turn.device.meeting is None:
-        return
-    where = meetings.box_to_read(meeting)
-    if meeting.stage is Stage.CHOOSING:
-        stale = meetings.plate_box(meeting.plate, 1)
-        _read_at(turn, meeting.relay, Query("plate", meeting.plate.encode(), index=1), stale)
+    where, refusal = meetings.box_to_read(meeting), meetings.refusal_box(meeting)
     if where is not None:
         _read_at(turn, meeting.relay, Query("meeting", where.id), where)
-    refusal = meetings.refusal_box(meeting)
     if refusal is not None:
         _read_at(turn, meeting.relay, Query("refusal", refusal.id), refusal)
 
 
 def _read_at(turn: Turn, relay: str, query: Query, where: Box) -> None:
-    turn.order(ReadBox(query, where.read, (relay,), limit=4))
+    turn.order(ReadBox(query, where.read, (relay,), limit=FRAMES_A_READ))
 
 
 def _meeting_arrived(turn: Turn, event: Arrived) -> None:
-    meeting = turn.device.meeting
-    if meeting is None:
+    if turn.device.meeting is None:
         return
-    where = meetings.refusal_box(meeting) if event.query.kind == "refusal" else meetings.box_to_read(meeting)
+    meeting = _still_open(turn)
+    if meeting is None or event.relay != meeting.relay:
+        return
+    refused = event.query.kind == "refusal"
+    where = meetings.refusal_box(meeting) if refused else meetings.box_to_read(meeting)
     if where is None or where.id != event.query.id:
         return
     if meeting.stage is Stage.CHOOSING:
-        meeting, out = meetings.plate_seen(meeting, not event.items, turn.chance)
-        _send_meeting(turn, meeting, (out,) if out else ())
-        _settle(turn, meeting)
+        _settle(turn, *meetings.plate_seen(meeting, not event.items, turn.chance))
+        if turn.device.meeting is not None and turn.device.meeting.stage is Stage.CHOOSING:
+            _read_next(turn)
         return
-    for item in event.items:
-        meeting, outs = meetings.take_frame(meeting, item, turn.today, _card(turn), _welcome(turn.device), turn.chance)
-        _send_meeting(turn, meeting, outs)
-        acknowledge(turn, where, item, event.relay)
-    _settle(turn, meeting)
+    _take_all(turn, meeting, where, event)
 
 
-def _card(turn: Turn) -> Card | None:
-    """Our card, with the relays of the newest list."""
+def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
+    """Take in what a box held, in whatever order it makes sense; what is not for now stays where it lies."""
+    network = turn.device.card.network if turn.device.card else None
+    here = Here(turn.today, network, _welcome(turn.device))
+    sent: list[Out] = []
+    waiting, moved = list(event.items), True
+    while moved:
+        moved = False
+        for item in tuple(waiting):
+            outs: tuple[Out, ...] = ()
+            if event.query.kind == "refusal":
+                after = meetings.refused_by(meeting, item)
+            else:
+                after, outs = meetings.take_frame(meeting, item, here, turn.chance)
+            if after is not meeting:
+                meeting, moved = after, True
+                sent += outs
+                waiting.remove(item)
+                acknowledge(turn, where, item, event.relay)
+    _settle(turn, meeting, tuple(sent))
+
+
+def _card_to_pass_on(turn: Turn) -> Card | None:
+    """Our card, with the relays of the newest list; it opens nothing before yesterday."""
     card = turn.device.card
     if card is None:
         return None
-    return msgspec.structs.replace(card, relays=turn.device.relays, shards=turn.device.shards)
+    card = msgspec.structs.replace(card, relays=turn.device.relays, shards=turn.device.shards)
+    return card.from_day(turn.today - 1)
 
 
 def _welcome(device: Device) -> meetings.Welcome:
@@ -344,17 +385,17 @@ def _welcome(device: Device) -> meetings.Welcome:
     return welcome
 
 
-def _send_meeting(turn: Turn, meeting: Meeting, outs: tuple[Out, ...]) -> None:
-    for out in outs:
-        turn.send(b"", out.box, out.item, relay=meeting.relay)
-
-
-def _settle(turn: Turn, meeting: Meeting) -> None:
-    """Store the meeting, tell the owner what is new, and keep or drop it when it is over."""
+def _settle(turn: Turn, meeting: Meeting, outs: tuple[Out, ...] = ()) -> None:
+    """Store the meeting and what it sends, tell the owner what is new, and keep or drop it when it is over."""
     before = turn.device.meeting
     if before is None or before == meeting:
         return
+    over = meeting.stage in (Stage.KEPT, Stage.FAILED)
+    if over:
+        _drop_frames(turn, before, 0 if outs or meeting.stage is Stage.FAILED else 1)
     turn.change(meeting=meeting)
+    for out in outs:
+        turn.send(b"", out.box, out.item, relay=meeting.relay, day=turn.today)
     if meeting.code and not before.code and meeting.side == 0:
         turn.tell("meeting_code", code=meeting.code, relay=meeting.relay)
     if meeting.compare and not before.compare:
@@ -364,47 +405,54 @@ def _settle(turn: Turn, meeting: Meeting) -> None:
         _keep(turn, meeting)
     if meeting.stage is Stage.FAILED:
         turn.tell("meeting_failed", code=meeting.failure)
-    if meeting.stage in (Stage.KEPT, Stage.FAILED):
-        _spend(turn, before, meeting)
+    if over:
+        _spend(turn, meeting)
+
+
+def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
+    """Take a meeting's frames that no relay has stored out of the outbox, but for the newest ones."""
+    boxes = meetings.boxes_of(meeting)
+    refs = [o.ref for o in turn.device.outbox if not o.owner and o.box in boxes]
+    gone = set(refs[: len(refs) - newest])
+    turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref not in gone))
 
 
 def _keep(turn: Turn, meeting: Meeting) -> None:
     relation = meetings.relation_of(meeting)
-    card = turn.device.card or meetings.card_of(meeting)
-    turn.change(card=card, relations=(*turn.device.relations, relation))
+    turn.change(card=turn.device.card or meeting.card, relations=(*turn.device.relations, relation))
     turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
 
 
-def _spend(turn: Turn, before: Meeting, meeting: Meeting) -> None:
+def _spend(turn: Turn, meeting: Meeting) -> None:
     """Forget the meeting; the inviter leaves a refusal for whoever tries the code again."""
     turn.change(meeting=None)
-    if meeting.side == 0 and before.stage is not Stage.CHOOSING:
-        code = {"": "code_used", "code_wrong": "code_wrong", "code_expired": "code_expired"}.get(meeting.failure)
-        out = meetings.refuse(meeting.plate, code or "code_used", turn.chance)
-        turn.send(b"", out.box, out.item, relay=meeting.relay)
-        spent = Spent(meeting.plate, meeting.relay, turn.now + SPENT_KEPT)
-        turn.change(spent=(*turn.device.spent, spent))
+    if meeting.side == 1 or not meeting.offer:
+        return
+    code = meeting.failure if meeting.failure in ("code_wrong", "code_expired", "code_refused") else "code_used"
+    out = knocks.seal_refusal(meeting.plate, meeting.offer, code, turn.chance)
+    turn.send(b"", out.box, out.item, relay=meeting.relay, day=turn.today)
+    spent = Spent(meeting.plate, meeting.relay, turn.now + SPENT_KEPT, meeting.offer)
+    turn.change(spent=(*turn.device.spent, spent))
 
 
 def _tidy_plates(turn: Turn) -> None:
     over = [s for s in turn.device.spent if not s.until - 2 * SPENT_KEPT <= turn.now < s.until]
     turn.change(spent=tuple(s for s in turn.device.spent if s not in over))
     for spent in over:
-        for side in (0, 1):
-            query = Query("plate", spent.plate.encode(), index=side)
-            _read_at(turn, spent.relay, query, meetings.plate_box(spent.plate, side))
+        query = Query("plate", spent.plate.encode() + spent.offer)
+        _read_at(turn, spent.relay, query, knocks.plate_box(spent.plate))
 
 
 def _plate_arrived(turn: Turn, event: Arrived) -> None:
-    where = meetings.plate_box(event.query.id.decode(), event.query.index)
+    """Take our own offer and refusal out of a plate's box; what others left there stays."""
+    plate, offer = event.query.id[:3].decode(), event.query.id[3:]
     for item in event.items:
-        acknowledge(turn, where, item, event.relay)
-
-
-def _meeting(turn: Turn) -> Meeting:
-    if turn.device.meeting is None:
-        raise Refusal("no_meeting")
-    return turn.device.meeting
+        try:
+            ours = knocks.open_knock(plate, item).spake == offer
+        except (CannotOpen, Malformed):
+            ours = True
+        if ours:
+            acknowledge(turn, knocks.plate_box(plate), item, event.relay)
 
 
 def _free_to_meet(turn: Turn, name: str) -> None:

@@ -12,35 +12,62 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from tercet.core.card import Card
 from tercet.core.chain import DayChain
 from tercet.core.channel import Channel
+from tercet.core.days import LATE_DAYS
 from tercet.core.errors import Refusal
-from tercet.core.fields import Address, Day, Key, Malformed, Version1, decode, encode
+from tercet.core.fields import Address, Malformed, encode
+from tercet.core.hello import (
+    REFUSALS,
+    Consent,
+    FrameKind,
+    Hello,
+    KeyFrame,
+    Verdict,
+    likeness_of,
+    open_consent,
+    open_shared,
+    parse_hello,
+    parse_key,
+    parse_verdict,
+    promise_of,
+    root_of,
+    seal_consent,
+    seal_shared,
+    shared_box,
+    transcript_of,
+)
+from tercet.core.knock import (
+    CODE_WORDS,
+    Chance,
+    Out,
+    answer_box,
+    draw_plate,
+    open_answer,
+    open_knock,
+    parse_code,
+    plate_box,
+    proof_of,
+    seal_answer,
+    seal_offer,
+)
 from tercet.core.relation import COMPLEMENT, Relation, Role
 from tercet.sealing import (
-    FRAME,
-    NONCE,
     Box,
     CannotOpen,
-    UnknownWord,
-    box,
     derive,
-    digest,
     kem_public,
-    normal_words,
     olm_account,
     olm_decrypt,
     olm_encrypt,
     olm_inbound,
     olm_outbound,
-    open_sealed,
     open_with,
-    seal,
     seal_to,
     spake_finish,
     spake_start,
@@ -48,12 +75,11 @@ from tercet.sealing import (
     words_of,
 )
 
-Chance = Callable[[int], bytes]
 Welcome = Callable[[Role], bool]
-OFFER_LIFETIME: Final = 600  # seconds; protocol.md, 4: a code lives ten minutes
+OFFER_LIFETIME: Final = 600  # seconds; spec/30-meeting.md, 7: a code lives ten minutes
+CONFIRM_LIFETIME: Final = 4_200  # seconds; who has confirmed waits an hour longer for the other's word
 LOOK_PATIENCE: Final = 120  # seconds; how long a joiner looks for an offer before the code counts as unknown
-CODE_WORDS: Final = 4
-PLATES_TRIED: Final = 20  # nameplates that the inviter finds in use before it takes one anyway
+PLATES_TRIED: Final = 20  # nameplates found in use before the inviter gives up
 
 
 class Stage(StrEnum):
@@ -75,6 +101,7 @@ class Happening(StrEnum):
 
     PLATE_FREE = "plate free"
     PLATE_TAKEN = "plate taken"
+    NO_PLATE = "no plate free"
     OFFER = "offer"
     ANSWER = "answer"
     HELLO = "hello"
@@ -87,22 +114,17 @@ class Happening(StrEnum):
     DEADLINE = "deadline"
 
 
-_OPEN = (
-    Stage.CHOOSING,
-    Stage.OFFERED,
-    Stage.LOOKING,
-    Stage.GREETING,
-    Stage.KEYING,
-    Stage.COMPARING,
-    Stage.CONFIRMING,
-)
+_SHARED = (Stage.GREETING, Stage.KEYING, Stage.COMPARING, Stage.CONFIRMING)
+_OPEN = (Stage.CHOOSING, Stage.OFFERED, Stage.LOOKING, *_SHARED)
 TABLE: Final = MappingProxyType(
     {
         (Stage.CHOOSING, Happening.PLATE_FREE): Stage.OFFERED,
         (Stage.CHOOSING, Happening.PLATE_TAKEN): Stage.CHOOSING,
+        (Stage.CHOOSING, Happening.NO_PLATE): Stage.FAILED,
         (Stage.OFFERED, Happening.ANSWER): Stage.GREETING,
         (Stage.OFFERED, Happening.WRONG): Stage.FAILED,
         (Stage.LOOKING, Happening.OFFER): Stage.GREETING,
+        (Stage.LOOKING, Happening.REFUSAL): Stage.FAILED,
         (Stage.GREETING, Happening.HELLO): Stage.KEYING,
         (Stage.KEYING, Happening.KEY): Stage.COMPARING,
         (Stage.COMPARING, Happening.OWNER_YES): Stage.CONFIRMING,
@@ -111,82 +133,8 @@ TABLE: Final = MappingProxyType(
     }
     | {(stage, Happening.DEADLINE): Stage.FAILED for stage in _OPEN}
     | {(stage, Happening.OWNER_NO): Stage.FAILED for stage in _OPEN}
-    | {(stage, Happening.REFUSAL): Stage.FAILED for stage in _OPEN if stage is not Stage.CHOOSING}
+    | {(stage, Happening.REFUSAL): Stage.FAILED for stage in _SHARED}
 )
-
-
-class Knock(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A frame in a nameplate's box: offer, answer or refusal. Anybody who knows the plate can open it.
-
-    Attributes:
-        version: 1.
-        kind: `offer`, `answer` or `refusal`.
-        spake: SPAKE2 message, 33 bytes; empty in a refusal.
-        proof: of the answer, 32 bytes: only who knows the words can make it; else empty.
-        code: of the refusal; else empty.
-    """
-
-    version: Version1
-    kind: Annotated[str, msgspec.Meta(pattern="^(offer|answer|refusal)$")]
-    spake: Annotated[bytes, msgspec.Meta(max_length=33)]
-    proof: Annotated[bytes, msgspec.Meta(max_length=32)]
-    code: Annotated[str, msgspec.Meta(pattern="^(code_(wrong|expired|used))?$")]
-
-
-class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What each tells the other under the code's key.
-
-    Attributes:
-        version: 1.
-        day: the writer's day.
-        role: what the writer will be to the reader.
-        kem: X-Wing public key, 1,216 bytes.
-        identity: Olm identity key, 32 bytes.
-        one_time: Olm one-time key, 32 bytes.
-        network: digest of the board key of the writer's network, or empty for a newcomer.
-        card: of the writer's network; none from a newcomer.
-        burn_point: reserved for burn lines, up to 96 bytes; empty in this version.
-        commitment: reserved for adoption, up to 32 bytes; empty in this version.
-    """
-
-    version: Version1
-    day: Day
-    role: Role
-    kem: Annotated[bytes, msgspec.Meta(min_length=1216, max_length=1216)]
-    identity: Key
-    one_time: Key
-    network: Annotated[bytes, msgspec.Meta(max_length=32)]
-    card: Card | None
-    burn_point: Annotated[bytes, msgspec.Meta(max_length=96)]
-    commitment: Annotated[bytes, msgspec.Meta(max_length=32)]
-
-
-class KeyFrame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The fresh secret for the other's KEM key, and the inviter's first Olm message.
-
-    Attributes:
-        version: 1.
-        secret: 32 bytes sealed to the other's key, 1,168 bytes.
-        olm: pre-key message of the inviter; empty from the joiner.
-    """
-
-    version: Version1
-    secret: Annotated[bytes, msgspec.Meta(min_length=1168, max_length=1168)]
-    olm: Annotated[bytes, msgspec.Meta(max_length=512)]
-
-
-class Verdict(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """An owner's word on the four words, or a refusal on the way there.
-
-    Attributes:
-        version: 1.
-        kind: `yes`, `no`, `full` or `network`.
-        olm: with the joiner's `yes`, an Olm message that ends the inviter's pre-key messages; else empty.
-    """
-
-    version: Version1
-    kind: Annotated[str, msgspec.Meta(pattern="^(yes|no|full|network)$")]
-    olm: Annotated[bytes, msgspec.Meta(max_length=512)]
 
 
 class Meeting(msgspec.Struct, frozen=True, array_like=True):
@@ -202,17 +150,21 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
         plate: the three digits.
         words: the code's words; erased once the key is made.
         spake: SPAKE2 state; erased likewise.
+        offer: SPAKE2 message of the offer, 33 bytes; public.
         tried: nameplates found in use so far.
         shared: r, 32 bytes.
         seed: our X-Wing seed, 32 bytes.
         account: our Olm account, pickled.
+        reveal: what the inviter promised, 32 bytes.
         ours: our hello as sent.
         theirs: their hello as read.
         our_key: our key frame as sent.
         our_secret: the secret in it, 32 bytes.
         root: the relation's first root, 32 bytes.
+        likeness: what the compared words stand for, 32 bytes.
         session: the Olm session, pickled.
         they_confirmed: whether their `yes` has come.
+        card: the network's, from the inviter's `yes` to a newcomer.
         failure: code, once failed.
     """
 
@@ -225,35 +177,55 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
     plate: str
     words: str = ""
     spake: bytes = b""
+    offer: bytes = b""
     tried: int = 0
     shared: bytes = b""
     seed: bytes = b""
     account: bytes = b""
+    reveal: bytes = b""
     ours: bytes = b""
     theirs: bytes = b""
     our_key: bytes = b""
     our_secret: bytes = b""
     root: bytes = b""
+    likeness: bytes = b""
     session: bytes = b""
     they_confirmed: bool = False
+    card: Card | None = None
     failure: str = ""
 
     @property
     def compare(self) -> tuple[str, ...]:
         """The four words to compare, once both keys are here; empty before."""
-        return words_of(self.root, "compare words") if self.root else ()
+        return words_of(self.likeness, "compare words") if self.likeness else ()
 
     @property
     def code(self) -> str:
         """What the inviter says aloud; only while it is offered."""
         return f"{self.plate} {self.words}" if self.words else ""
 
+    @property
+    def hellos(self) -> bytes:
+        """The transcript of both hellos, 32 bytes."""
+        pair = (self.ours, self.theirs) if self.side == 0 else (self.theirs, self.ours)
+        return transcript_of(*pair)
 
-class Out(msgspec.Struct, frozen=True):
-    """A frame to put: the id of its box, and 4,096 bytes."""
 
-    box: bytes
-    item: bytes
+class Here(msgspec.Struct, frozen=True):
+    """What a device brings to a meeting.
+
+    Attributes:
+        today: its day.
+        network: digest of its network's board key, 32 bytes; none from a newcomer.
+        welcome: whether its cell has a place for a neighbour of a role.
+    """
+
+    today: int
+    network: bytes | None
+    welcome: Welcome
+
+
+Step = tuple[Meeting, tuple[Out, ...]]
 
 
 def advance(meeting: Meeting, happening: Happening, **changes: object) -> Meeting:
@@ -270,38 +242,23 @@ def advance(meeting: Meeting, happening: Happening, **changes: object) -> Meetin
 
 def fail(meeting: Meeting, happening: Happening, code: str) -> Meeting:
     """End a meeting; every secret of it is erased."""
-    ended = advance(meeting, happening)
+    stage = advance(meeting, happening).stage
     return Meeting(
-        ended.stage,
+        stage,
         meeting.side,
         meeting.name,
         meeting.role,
         meeting.began,
         meeting.relay,
         meeting.plate,
+        offer=meeting.offer,
         failure=code,
     )
 
 
-def parse_code(text: str) -> tuple[str, str]:
-    """Split a spoken code into its nameplate and its normalised words.
-
-    Raises:
-        Refusal: `bad_code`.
-    """
-    plate, _, rest = text.strip().replace("-", " ").partition(" ")
-    try:
-        words = normal_words(rest)
-    except UnknownWord:
-        raise Refusal("bad_code") from None
-    if not (len(plate) == 3 and plate.isascii() and plate.isdigit()) or len(words) != CODE_WORDS:
-        raise Refusal("bad_code")
-    return plate, " ".join(words)
-
-
 def invite(name: str, role: Role, relay: str, now: int, chance: Chance) -> Meeting:
     """Begin as the inviter; the plate is to be looked at before it is used."""
-    return Meeting(Stage.CHOOSING, 0, name, role, now, relay, _draw_plate(chance))
+    return Meeting(Stage.CHOOSING, 0, name, role, now, relay, draw_plate(chance))
 
 
 def join(name: str, code: str, relay: str, now: int) -> Meeting:
@@ -314,97 +271,121 @@ def join(name: str, code: str, relay: str, now: int) -> Meeting:
     return Meeting(Stage.LOOKING, 1, name, None, now, relay, plate, words)
 
 
-def plate_seen(meeting: Meeting, empty: bool, chance: Chance) -> tuple[Meeting, Out | None]:
-    """The inviter has looked into the plate's box: take it, or draw another."""
-    if not empty and meeting.tried < PLATES_TRIED:
-        again = advance(meeting, Happening.PLATE_TAKEN, plate=_draw_plate(chance), tried=meeting.tried + 1)
-        return again, None
+def plate_seen(meeting: Meeting, empty: bool, chance: Chance) -> Step:
+    """The inviter has looked into the plate's box: take it, draw another, or give up."""
+    if not empty and meeting.tried >= PLATES_TRIED:
+        return fail(meeting, Happening.NO_PLATE, "plates_taken"), ()
+    if not empty:
+        return advance(meeting, Happening.PLATE_TAKEN, plate=draw_plate(chance), tried=meeting.tried + 1), ()
     words = " ".join(spoken_words(chance, CODE_WORDS))
     state, message = spake_start("a", words, chance)
-    offered = advance(meeting, Happening.PLATE_FREE, words=words, spake=state)
-    return offered, _knock(offered, Knock(1, "offer", message, b"", ""), chance)
+    offered = advance(meeting, Happening.PLATE_FREE, words=words, spake=state, offer=message)
+    return offered, (seal_offer(meeting.plate, message, chance),)
 
 
 def box_to_read(meeting: Meeting) -> Box | None:
     """The box in which the other's next frame will lie; none when nothing is awaited."""
     if meeting.stage in (Stage.CHOOSING, Stage.LOOKING):
-        return plate_box(meeting.plate, 0)
+        return plate_box(meeting.plate)
     if meeting.stage is Stage.OFFERED:
-        return plate_box(meeting.plate, 1)
-    if meeting.stage in (Stage.GREETING, Stage.KEYING, Stage.COMPARING, Stage.CONFIRMING):
-        return _shared_box(meeting, 1 - meeting.side)
-    return None
+        return answer_box(meeting.plate, meeting.offer)
+    return shared_box(meeting.shared, 1 - meeting.side) if meeting.stage in _SHARED else None
 
 
 def refusal_box(meeting: Meeting) -> Box | None:
     """Where the inviter leaves a refusal: the joiner looks here too until it has read a hello."""
-    return plate_box(meeting.plate, 0) if meeting.side == 1 and meeting.stage is Stage.GREETING else None
+    return plate_box(meeting.plate) if meeting.side == 1 and meeting.stage is Stage.GREETING else None
+
+
+def boxes_of(meeting: Meeting) -> frozenset[bytes]:
+    """Ids of the boxes that this side may have frames on the way to."""
+    ours = {plate_box(meeting.plate).id} if meeting.side == 0 else set()
+    if meeting.offer:
+        ours.add(answer_box(meeting.plate, meeting.offer).id)
+    if meeting.shared:
+        ours.add(shared_box(meeting.shared, meeting.side).id)
+    return frozenset(ours)
 
 
 def end_if_late(meeting: Meeting, now: int) -> Meeting:
     """The meeting, ended if its time is over; a clock set back does not lengthen it."""
-    looking = meeting.stage is Stage.LOOKING
-    lifetime = LOOK_PATIENCE if looking else OFFER_LIFETIME
-    if meeting.began <= now < meeting.began + lifetime:
+    lifetimes = {Stage.LOOKING: LOOK_PATIENCE, Stage.CONFIRMING: CONFIRM_LIFETIME}
+    if meeting.began <= now < meeting.began + lifetimes.get(meeting.stage, OFFER_LIFETIME):
         return meeting
-    return fail(meeting, Happening.DEADLINE, "code_unknown" if looking else "code_expired")
+    return fail(meeting, Happening.DEADLINE, "code_unknown" if meeting.stage is Stage.LOOKING else "code_expired")
 
 
-def take_frame(
-    meeting: Meeting, frame: bytes, today: int, card: Card | None, welcome: Welcome, chance: Chance
-) -> tuple[Meeting, tuple[Out, ...]]:
+def take_frame(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> Step:
     """Take in a frame found in a box of the meeting.
 
     Args:
         meeting: the state before.
         frame: 4,096 bytes.
-        today: our day.
-        card: our network's, or none for a newcomer.
-        welcome: whether our cell has a place for a neighbour of that role.
+        here: our day, network and cell.
         chance: randomness.
 
     Returns:
         The meeting after (failed, with a code, if the other side was wrong) and frames to put. A frame that
-        is noise, old or of another stage changes nothing.
+        is noise, old or of another stage changes nothing: the very same meeting comes back.
     """
     try:
         if meeting.stage is Stage.OFFERED:
-            return _take_answer(meeting, frame, today, card, chance)
+            return _take_answer(meeting, frame, here, chance)
         if meeting.stage is Stage.LOOKING:
             return _take_offer(meeting, frame, chance)
-        if meeting.stage in (Stage.GREETING, Stage.KEYING, Stage.COMPARING, Stage.CONFIRMING):
-            return _take_shared(meeting, frame, today, card, welcome, chance)
+        if meeting.stage in _SHARED:
+            return _take_shared(meeting, frame, here, chance)
     except (CannotOpen, Malformed):
         pass
     return meeting, ()
 
 
-def say_yes(meeting: Meeting, chance: Chance) -> tuple[Meeting, Out]:
-    """Our owner found the same words on both screens; kept at once if the other has confirmed already."""
+def refused_by(meeting: Meeting, frame: bytes) -> Meeting:
+    """The joiner's meeting after a look at the plate: ended, if the frame refuses the offer it answered."""
+    try:
+        knock = open_knock(meeting.plate, frame)
+    except (CannotOpen, Malformed):
+        return meeting
+    if knock.kind != "refusal" or knock.spake != meeting.offer:
+        return meeting
+    return fail(meeting, Happening.REFUSAL, knock.code)
+
+
+def say_yes(meeting: Meeting, card: Card | None, chance: Chance) -> tuple[Meeting, Out]:
+    """Our owner found the same words on both screens; kept at once if the other has confirmed already.
+
+    Args:
+        meeting: being compared.
+        card: our network's, beginning at the day to pass on; it goes to a newcomer only.
+        chance: randomness.
+
+    Raises:
+        Refusal: `no_meeting`, there is nothing to confirm.
+    """
     session, message = meeting.session, b""
-    if meeting.side == 1 and session:
+    if meeting.stage is Stage.COMPARING and meeting.side == 1:
         session, message = olm_encrypt(session, b"")
     meeting = advance(meeting, Happening.OWNER_YES, session=session)
-    told = _under(meeting, encode(Verdict(1, "yes", message)), chance)
+    newcomer = meeting.side == 0 and parse_hello(meeting.theirs, 1).network is None
+    consent = Consent(1, message, card if newcomer else None)
+    told = seal_consent(meeting.shared, meeting.root, meeting.side, consent, chance)
     if meeting.they_confirmed:
         meeting = advance(meeting, Happening.CONFIRM)
     return meeting, told
 
 
-def say_no(meeting: Meeting, chance: Chance) -> tuple[Meeting, tuple[Out, ...]]:
+def say_no(meeting: Meeting, chance: Chance) -> Step:
     """Our owner found different words, or stopped; the other side is told when it can be."""
-    told = (_under(meeting, encode(Verdict(1, "no", b"")), chance),) if meeting.shared else ()
     code = "words_differ" if meeting.stage is Stage.COMPARING else "code_refused"
-    return fail(meeting, Happening.OWNER_NO, code), told
+    return fail(meeting, Happening.OWNER_NO, code), _tell(meeting, "no", chance)
 
 
 def relation_of(meeting: Meeting) -> Relation:
     """The relation that a kept meeting made."""
     if meeting.stage is not Stage.KEPT or meeting.role is None:
         raise Refusal("no_meeting")
-    hellos = [decode(meeting.ours, Hello), decode(meeting.theirs, Hello)]
-    first = max(min(h.day for h in hellos) - 1, 0)
-    chain = DayChain(first, derive(meeting.root, "relation chain"))
+    days = (parse_hello(meeting.ours, meeting.side).day, parse_hello(meeting.theirs, 1 - meeting.side).day)
+    chain = DayChain(max(min(days) - 1, 0), derive(meeting.root, "relation chain"))
     return Relation(
         derive(meeting.root, "relation id", length=16),
         meeting.name,
@@ -414,175 +395,140 @@ def relation_of(meeting: Meeting) -> Relation:
     )
 
 
-def card_of(meeting: Meeting) -> Card | None:
-    """The card that the other brought, if it brought one."""
-    return decode(meeting.theirs, Hello).card if meeting.theirs else None
+def _say(meeting: Meeting, kind: FrameKind, content: bytes, chance: Chance) -> Out:
+    return seal_shared(meeting.shared, meeting.side, kind, content, chance)
 
 
-def plate_box(plate: str, side: int) -> Box:
-    """The box of a nameplate in which side 0 (inviter) or 1 (joiner) writes; no secret at all."""
-    return box(derive(plate.encode(), "plate box", bytes([side])))
+def _tell(meeting: Meeting, kind: str, chance: Chance) -> tuple[Out, ...]:
+    if not meeting.shared:
+        return ()
+    return (_say(meeting, FrameKind.VERDICT, encode(Verdict(1, kind)), chance),)
 
 
-def refuse(plate: str, code: str, chance: Chance) -> Out:
-    """What the inviter leaves in the plate's box when a code is spent, for whoever still tries it."""
-    frame = encode(Knock(1, "refusal", b"", b"", code))
-    return Out(plate_box(plate, 0).id, seal(_plate_key(plate), frame, FRAME, chance(NONCE)))
-
-
-def _plate_key(plate: str) -> bytes:
-    return derive(plate.encode(), "plate key")
-
-
-def _draw_plate(chance: Chance) -> str:
-    return f"{int.from_bytes(chance(8), 'big') % 1000:03d}"
-
-
-def _knock(meeting: Meeting, knock: Knock, chance: Chance) -> Out:
-    frame = seal(_plate_key(meeting.plate), encode(knock), FRAME, chance(NONCE))
-    return Out(plate_box(meeting.plate, meeting.side).id, frame)
-
-
-def _shared_box(meeting: Meeting, side: int) -> Box:
-    return box(derive(meeting.shared, "meeting box", bytes([side])))
-
-
-def _under(meeting: Meeting, content: bytes, chance: Chance) -> Out:
-    key = derive(meeting.shared, "meeting key", bytes([meeting.side]))
-    return Out(_shared_box(meeting, meeting.side).id, seal(key, content, FRAME, chance(NONCE)))
-
-
-def _greet(meeting: Meeting, role: Role, today: int, card: Card | None, chance: Chance) -> Meeting:
+def _greet(meeting: Meeting, role: Role, here: Here, chance: Chance) -> Meeting:
     """Draw our fresh keys and write our hello."""
     account = olm_account()
     seed = chance(32)
-    hello = Hello(
-        1,
-        today,
-        role,
-        kem_public(seed),
-        account.identity,
-        account.one_time,
-        card.network if card else b"",
-        card.from_day(today - 1) if card else None,
-        b"",
-        b"",
-    )
-    return msgspec.structs.replace(meeting, role=role, seed=seed, account=account.pickle, ours=encode(hello))
+    reveal, promise = b"", b""
+    if meeting.side == 0:
+        reveal = chance(32)
+        promise = promise_of(reveal)
+    public = (kem_public(seed), account.identity, account.one_time)
+    hello = Hello(1, here.today, role, *public, here.network, promise, b"", b"")
+    drawn = {"seed": seed, "account": account.pickle, "reveal": reveal}
+    return msgspec.structs.replace(meeting, role=role, ours=encode(hello), **drawn)
 
 
-def _take_answer(
-    meeting: Meeting, frame: bytes, today: int, card: Card | None, chance: Chance
-) -> tuple[Meeting, tuple[Out, ...]]:
-    knock = decode(open_sealed(_plate_key(meeting.plate), frame), Knock)
-    if knock.kind != "answer" or meeting.role is None:
+def _take_answer(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> Step:
+    knock = open_answer(meeting.plate, meeting.offer, frame)
+    if meeting.role is None:
         return meeting, ()
     try:
         shared = spake_finish(meeting.spake, knock.spake)
     except CannotOpen:
-        shared = b""
-    if not shared or knock.proof != derive(shared, "answer proof"):
+        return fail(meeting, Happening.WRONG, "code_wrong"), ()
+    if knock.proof != proof_of(shared):
         return fail(meeting, Happening.WRONG, "code_wrong"), ()
     role = meeting.role
     meeting = advance(meeting, Happening.ANSWER, shared=shared, words="", spake=b"")
-    meeting = _greet(meeting, role, today, card, chance)
-    return meeting, (_under(meeting, meeting.ours, chance),)
+    meeting = _greet(meeting, role, here, chance)
+    return meeting, (_say(meeting, FrameKind.HELLO, meeting.ours, chance),)
 
 
-def _take_offer(meeting: Meeting, frame: bytes, chance: Chance) -> tuple[Meeting, tuple[Out, ...]]:
-    knock = decode(open_sealed(_plate_key(meeting.plate), frame), Knock)
+def _take_offer(meeting: Meeting, frame: bytes, chance: Chance) -> Step:
+    knock = open_knock(meeting.plate, frame)
     if knock.kind == "refusal":
-        return fail(meeting, Happening.REFUSAL, knock.code or "code_refused"), ()
+        return fail(meeting, Happening.REFUSAL, knock.code), ()
     if knock.kind != "offer":
         return meeting, ()
     state, message = spake_start("b", meeting.words, chance)
     shared = spake_finish(state, knock.spake)
-    answer = _knock(meeting, Knock(1, "answer", message, derive(shared, "answer proof"), ""), chance)
-    return advance(meeting, Happening.OFFER, shared=shared, words=""), (answer,)
+    answer = seal_answer(meeting.plate, knock.spake, message, proof_of(shared), chance)
+    return advance(meeting, Happening.OFFER, shared=shared, offer=knock.spake, words=""), (answer,)
 
 
-def _take_shared(
-    meeting: Meeting, frame: bytes, today: int, card: Card | None, welcome: Welcome, chance: Chance
-) -> tuple[Meeting, tuple[Out, ...]]:
-    refusal = refusal_box(meeting)
-    if refusal is not None:
-        try:
-            knock = decode(open_sealed(_plate_key(meeting.plate), frame), Knock)
-            return (fail(meeting, Happening.REFUSAL, knock.code), ()) if knock.kind == "refusal" else (meeting, ())
-        except CannotOpen:
-            pass
-    content = open_sealed(derive(meeting.shared, "meeting key", bytes([1 - meeting.side])), frame)
+def _take_shared(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> Step:
+    side = 1 - meeting.side
     try:
-        return _take_verdict(meeting, decode(content, Verdict))
-    except Malformed:
-        pass
-    if meeting.stage is Stage.GREETING:
-        return _take_hello(meeting, decode(content, Hello), content, today, card, welcome, chance)
-    if meeting.stage is Stage.KEYING:
-        return _take_key(meeting, content), ()
+        kind, content = open_shared(meeting.shared, side, frame)
+    except CannotOpen:
+        if not meeting.root:
+            raise
+        return _take_consent(meeting, open_consent(meeting.root, side, frame)), ()
+    if kind == FrameKind.VERDICT:
+        return fail(meeting, Happening.REFUSAL, REFUSALS[parse_verdict(content).kind]), ()
+    if kind == FrameKind.HELLO and meeting.stage is Stage.GREETING:
+        return _take_hello(meeting, parse_hello(content, side), content, here, chance)
+    if kind == FrameKind.KEY and meeting.stage is Stage.KEYING:
+        return _take_key(meeting, parse_key(content, side), content, chance)
     return meeting, ()
 
 
-def _take_verdict(meeting: Meeting, verdict: Verdict) -> tuple[Meeting, tuple[Out, ...]]:
-    if verdict.kind != "yes":
-        codes = {"full": "cell_full", "network": "network_differs", "no": "code_refused"}
-        return fail(meeting, Happening.REFUSAL, codes[verdict.kind]), ()
-    if meeting.stage not in (Stage.COMPARING, Stage.CONFIRMING) or meeting.they_confirmed:
-        return meeting, ()
+def _take_consent(meeting: Meeting, consent: Consent) -> Meeting:
+    if meeting.they_confirmed:
+        return meeting
     session = meeting.session
     if meeting.side == 0:
-        session, _ = olm_decrypt(session, verdict.olm)
-    return advance(meeting, Happening.CONFIRM, session=session, they_confirmed=True), ()
-
-
-def _take_hello(
-    meeting: Meeting,
-    hello: Hello,
-    content: bytes,
-    today: int,
-    card: Card | None,
-    welcome: Welcome,
-    chance: Chance,
-) -> tuple[Meeting, tuple[Out, ...]]:
-    expected = COMPLEMENT[meeting.role] if meeting.role else hello.role
-    networks = {n for n in (hello.network, card.network if card else b"") if n}
-    if hello.role is not expected or (hello.card and hello.card.network != hello.network):
+        session, _ = olm_decrypt(session, consent.olm)
+    newcomer = meeting.side == 1 and parse_hello(meeting.ours, 1).network is None
+    network = consent.card.network if consent.card else None
+    if network != (parse_hello(meeting.theirs, 0).network if newcomer else None):
         raise Malformed
-    if len(networks) != 1 or (hello.network and not hello.card):
-        told = _under(meeting, encode(Verdict(1, "network", b"")), chance)
-        return fail(meeting, Happening.REFUSAL, "network_differs" if networks else "no_card"), (told,)
-    if not welcome(hello.role):
-        told = _under(meeting, encode(Verdict(1, "full", b"")), chance)
-        return fail(meeting, Happening.REFUSAL, "cell_full"), (told,)
-    out: tuple[Out, ...] = ()
-    if meeting.side == 1:
-        meeting = _greet(meeting, COMPLEMENT[hello.role], today, card, chance)
-        out = (_under(meeting, meeting.ours, chance),)
-    session, message = b"", b""
+    return advance(meeting, Happening.CONFIRM, session=session, they_confirmed=True, card=consent.card)
+
+
+def _objection(meeting: Meeting, hello: Hello, here: Here) -> tuple[str, str]:
+    """Why a hello ends the meeting: what to tell the other, and our own code; both empty if it does not."""
+    inviter, joiner = (hello.network, here.network) if meeting.side else (here.network, hello.network)
+    if inviter is None:
+        return "network", "no_card"
+    if joiner not in (None, inviter):
+        return "network", "network_differs"
+    if abs(hello.day - here.today) > LATE_DAYS:
+        return "clock", "clocks_differ"
+    inviters = hello.role if meeting.side else COMPLEMENT[hello.role]
+    if joiner is None and inviters in (Role.BELOW, Role.FOUNDER):
+        return "newcomer", "newcomer_above"
+    return ("", "") if here.welcome(hello.role) else ("full", "cell_full")
+
+
+def _take_hello(meeting: Meeting, hello: Hello, content: bytes, here: Here, chance: Chance) -> Step:
+    if meeting.role is not None and hello.role is not COMPLEMENT[meeting.role]:
+        raise Malformed
+    told, code = _objection(meeting, hello, here)
+    if code:
+        return fail(meeting, Happening.REFUSAL, code), _tell(meeting, told, chance)
     if meeting.side == 0:
-        session = olm_outbound(meeting.account, hello.identity, hello.one_time)
-        session, message = olm_encrypt(session, b"")
+        return advance(meeting, Happening.HELLO, theirs=content), ()
+    meeting = _greet(meeting, COMPLEMENT[hello.role], here, chance)
+    meeting = advance(meeting, Happening.HELLO, theirs=content)
+    meeting = _write_key(meeting, hello, b"", chance)
+    greeting = _say(meeting, FrameKind.HELLO, meeting.ours, chance)
+    return meeting, (greeting, _say(meeting, FrameKind.KEY, meeting.our_key, chance))
+
+
+def _write_key(meeting: Meeting, theirs: Hello, olm: bytes, chance: Chance) -> Meeting:
     secret = chance(32)
-    info = _transcript(meeting.side, meeting.ours, content)
-    key = encode(KeyFrame(1, seal_to(hello.kem, secret, info), message))
-    meeting = advance(meeting, Happening.HELLO, theirs=content, session=session, our_key=key, our_secret=secret)
-    return meeting, (*out, _under(meeting, key, chance))
+    key = KeyFrame(1, seal_to(theirs.kem, secret, meeting.hellos), olm, meeting.reveal)
+    return msgspec.structs.replace(meeting, our_secret=secret, our_key=encode(key))
 
 
-def _take_key(meeting: Meeting, content: bytes) -> Meeting:
-    key = decode(content, KeyFrame)
-    info = _transcript(meeting.side, meeting.ours, meeting.theirs)
-    secret = open_with(meeting.seed, key.secret, info)
-    session = meeting.session
-    if meeting.side == 1:
-        session, _ = olm_inbound(meeting.account, decode(meeting.theirs, Hello).identity, key.olm)
-    ours, theirs = (meeting.our_secret, meeting.our_key), (secret, content)
-    (first, first_key), (second, second_key) = (ours, theirs) if meeting.side == 0 else (theirs, ours)
-    whole = digest(info + digest(first_key) + digest(second_key))
-    root = derive(meeting.shared + first + second, "relation root", whole)
-    return advance(meeting, Happening.KEY, root=root, session=session, seed=b"", account=b"", our_secret=b"")
-
-
-def _transcript(side: int, ours: bytes, theirs: bytes) -> bytes:
-    first, second = (ours, theirs) if side == 0 else (theirs, ours)
-    return digest(digest(first) + digest(second))
+def _take_key(meeting: Meeting, key: KeyFrame, content: bytes, chance: Chance) -> Step:
+    """Both keys are here; the inviter sends its own only now, when the joiner cannot choose any more."""
+    theirs = parse_hello(meeting.theirs, 1 - meeting.side)
+    secret = open_with(meeting.seed, key.secret, meeting.hellos)
+    out: tuple[Out, ...] = ()
+    if meeting.side == 0:
+        session, message = olm_encrypt(olm_outbound(meeting.account, theirs.identity, theirs.one_time), b"")
+        meeting = _write_key(meeting, theirs, message, chance)
+        out = (_say(meeting, FrameKind.KEY, meeting.our_key, chance),)
+        reveal, secrets, keys = meeting.reveal, (meeting.our_secret, secret), (meeting.our_key, content)
+    else:
+        if promise_of(key.reveal) != theirs.promise:
+            raise Malformed
+        session, _ = olm_inbound(meeting.account, theirs.identity, key.olm)
+        reveal, secrets, keys = key.reveal, (secret, meeting.our_secret), (content, meeting.our_key)
+    root = root_of(meeting.shared, secrets, meeting.hellos, keys)
+    likeness = likeness_of(meeting.shared, reveal, meeting.hellos, keys[1])
+    made = {"root": root, "likeness": likeness, "session": session}
+    return advance(meeting, Happening.KEY, seed=b"", account=b"", reveal=b"", our_secret=b"", **made), out

@@ -48,11 +48,12 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True):
-    """A nameplate in whose box a refusal lies until `until`."""
+    """A nameplate in whose box our offer and refusal lie until `until`; `offer` (33 bytes) tells them as ours."""
 
     plate: str
     relay: str
     until: int
+    offer: bytes
 
 
 class MediaDue(msgspec.Struct, frozen=True, array_like=True):
