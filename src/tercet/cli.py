@@ -1,0 +1,161 @@
+"""The one command: `tercet`.
+
+Does        gathers the commands of members, desks, relays and carriers.
+Does not    hold rules: each room has its own.
+Spec        docs/tour.md
+Always      1. Exit status 0 means that everything asked for came true.
+Read first  app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tercet import __version__
+from tercet.desk.commands import app as desk_app
+from tercet.drop import RelayAddress, RelayClient
+from tercet.drop.carry import CarryReport, open_drop
+from tercet.drop.carry import carry as carry_items
+from tercet.drop.counted import CountedStore
+from tercet.drop.disk import DiskStore
+from tercet.drop.server import serve
+from tercet.member.commands import app as member_app
+from tercet.sealing import relay_identity
+from tercet.shell.dialogue import Answers, Person
+from tercet.shell.failures import ShellError
+from tercet.shell.opening import run, wall_clock
+from tercet.up import up as play
+
+SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters
+SENTENCES = {
+    "relay": "Relay open. Its address, for desks and members:\n{address}",
+    "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
+    "carried": "{items} items carried, {left} left where they were, {acks} acknowledgements delivered.",
+}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tercet: a capture-resistant reporting network. Start with `tercet up`.",
+)
+app.add_typer(member_app, name="member")
+app.add_typer(desk_app, name="desk")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tercet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+    """Tercet: a capture-resistant reporting network."""
+    os.umask(0o077)
+
+
+def _listen(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise ShellError("bad_listen")
+    return host.strip("[]"), int(port)
+
+
+def _identity(folder: Path) -> tuple[Path, Path, bytes]:
+    """The relay's certificate and key; made once, kept for good: the address names them."""
+    cert, key, mark = folder / "relay.crt", folder / "relay.key", folder / "fingerprint"
+    if not mark.exists():
+        made = relay_identity()
+        for path, data in ((cert, made.cert_pem), (key, made.key_pem), (mark, made.fingerprint)):
+            path.write_bytes(data)
+    return cert, key, mark.read_bytes()
+
+
+@app.command()
+def relay(
+    folder: Annotated[Path, typer.Option("--dir", help="Where the relay keeps what waits.")] = Path("~/relay"),
+    listen: Annotated[str, typer.Option(help="HOST:PORT to listen at; port 0 for any.")] = "127.0.0.1:7443",
+    public: Annotated[str, typer.Option(help="HOST:PORT that members reach, if it is another.")] = "",
+    quota_mib: Annotated[int, typer.Option("--quota", help="Most MiB on disk.", min=64)] = 10_240,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")] = False,
+) -> None:
+    """Run a relay: it stores sealed items in boxes, knows nobody and opens nothing."""
+    person = Person(Answers(), as_json, SENTENCES)
+    home = folder.expanduser()
+
+    async def work() -> None:
+        host, port = _listen(listen)
+        outside = _listen(public) if public else None
+        home.mkdir(parents=True, exist_ok=True)
+        cert, key, fingerprint = _identity(home)
+        store = CountedStore(DiskStore(home / "store", quota_mib * 1024 * 1024))
+        server = await serve(store, host, port, cert, key, clock=wall_clock)
+        try:
+            address = RelayAddress(*(outside or (host, server.port)), fingerprint)
+            await person.tell("relay", address=str(address))
+            await _show(store, person)
+        finally:
+            await server.close()
+            store.close()
+
+    run(work(), as_json)
+
+
+async def _show(store: CountedStore, person: Person) -> None:
+    """Show the counters whenever they change, until the process is asked to end."""
+    over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    before: dict[str, int | str] = {}
+    while not over.is_set():
+        seen = store.seen()
+        if seen != before:
+            await person.tell("seen", **seen)
+        before = seen
+        try:
+            await asyncio.wait_for(over.wait(), SHOW_EVERY)
+        except TimeoutError:
+            continue
+
+
+@app.command()
+def carry(
+    source: Annotated[str, typer.Argument(help="A folder, a relay's store, or a relay's address.")],
+    target: Annotated[str, typer.Argument(help="Likewise.")],
+    keep: Annotated[bool, typer.Option(help="Leave the items at the source too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")] = False,
+) -> None:
+    """Carry sealed items from one drop to another, without any key: by stick, by card, by hand."""
+    person = Person(Answers(), as_json, SENTENCES)
+
+    async def work() -> None:
+        giving, taking = open_drop(source), open_drop(target)
+        with Console(stderr=True, highlight=False).status("Carrying…") as line:
+
+            def progress(so_far: CarryReport) -> None:
+                line.update(f"Carried {so_far.carried}, left {so_far.left}")
+
+            done = await carry_items(giving, taking, keep=keep, progress=progress)
+        for drop in (giving, taking):
+            if isinstance(drop, RelayClient):
+                await drop.close()
+            else:
+                drop.close()
+        await person.tell("carried", items=done.carried, left=done.left, acks=done.acks, refused=done.refused)
+
+    run(work(), as_json)
+
+
+app.command(name="up")(play)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,195 @@
+"""`tercet desk`: what a desk types.
+
+Does        parses command lines, asks, shows.
+Does not    decide anything: the service does.
+Spec        docs/desk.md
+Always      1. No secret is an argument.
+Read first  app.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tercet.desk.service import SENTENCES, DeskService
+from tercet.drop import RelayAddress
+from tercet.sealing import Cost
+from tercet.shell.dialogue import Answers, Person
+from tercet.shell.failures import ShellError
+from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
+from tercet.shell.service import Request
+from tercet.shell.show import moment, show_status
+from tercet.shell.text import shown
+from tercet.vault import DEFAULT_SIZE, Vault, open_vault
+
+DEFAULT_DESK = Path("~/desk")
+COST = Cost()
+VAULT_SIZE = 4 * DEFAULT_SIZE  # a desk's state is up to 4 MiB
+DESK_BEAT = 10.0  # seconds; a desk's beat follows its load
+
+app = typer.Typer(no_args_is_help=True, help="What a desk does: found a network, take in reports, answer, export.")
+
+DeskPath = Annotated[Path, typer.Option("--dir", help="The desk's folder.")]
+AnswersFrom = Annotated[
+    int | None, typer.Option("--answers", help="File descriptor with answers: JSON objects, one a line.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")]
+Number = Annotated[int, typer.Argument(help="The report's number.")]
+
+
+def _service(folder: Path, vault: Vault) -> DeskService:
+    return DeskService(vault, relay_drop, wall_clock, folder / "archive")
+
+
+def _do(folder: Path, answers: int | None, as_json: bool, request: Request) -> dict[str, Any]:
+    person = Person(Answers(answers), as_json, SENTENCES)
+    home = folder.expanduser()
+
+    async def work() -> dict[str, Any]:
+        result = await carry_out(home / "vault", person, request, lambda vault: _service(home, vault), COST)
+        if as_json:
+            await person.tell("done", **result)
+        return result
+
+    return run(work(), as_json)
+
+
+@app.command()
+def init(
+    relay: Annotated[list[str], typer.Option(help="A relay's address; may be given again.")],
+    folder: DeskPath = DEFAULT_DESK,
+    shards: Annotated[int, typer.Option(help="Intake boxes a day, 1 to 64.", min=1, max=64)] = 8,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Found a network: make the desk's vault, its keys and its board."""
+    person = Person(Answers(answers), as_json, SENTENCES)
+    home = folder.expanduser()
+
+    async def work() -> None:
+        for address in relay:
+            RelayAddress.parse(address)
+        if (home / "vault").exists():
+            raise ShellError("already_founded")
+        passphrase = await make_vault(home / "vault", person, VAULT_SIZE, COST, second=os.urandom(32).hex())
+        service = _service(home, open_vault(home / "vault", passphrase, cost=COST))
+        await service.open()
+        try:
+            await service.request({"do": "found", "relays": relay, "shards": shards}, person)
+        finally:
+            await service.close()
+        await person.tell("founded")
+
+    run(work(), as_json)
+
+
+@app.command()
+def serve(
+    folder: DeskPath = DEFAULT_DESK,
+    every: Annotated[float, typer.Option(help="Seconds between beats, on average.")] = DESK_BEAT,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stay open: take in what comes, send what waits; other commands go through this one."""
+    person = Person(Answers(answers), as_json, SENTENCES)
+    home = folder.expanduser()
+    if every <= 0:
+        raise typer.BadParameter("more than 0 seconds", param_hint="--every")
+
+    async def work() -> None:
+        service = _service(home, await unlock(home / "vault", person, COST))
+        await service.open()
+        try:
+            await service.run(every, home / "vault", person)
+        finally:
+            await service.close()
+
+    run(work(), as_json)
+
+
+@app.command()
+def meet(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Meet a founder in person: say a code, compare four words."""
+    _do(folder, answers, as_json, {"do": "meet"})
+
+
+@app.command()
+def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """List the reports."""
+    found = _do(folder, answers, as_json, {"do": "inbox"})
+    if as_json:
+        return
+    table = Table("Report", "came", "begins", "files", title="Reports")
+    for case in found["cases"]:
+        begins = shown((case["text"] or "").split("\n")[0][:60])
+        table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
+    Console(highlight=False).print(table)
+
+
+def files_line(media: list[dict[str, Any]]) -> str:
+    """The files of a report in one line."""
+    return "; ".join(f"{m['kind']} {m['here']}/{m['blocks']}" for m in media)
+
+
+@app.command()
+def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Show one report and its conversation."""
+    found = _do(folder, answers, as_json, {"do": "show", "number": number})
+    if as_json:
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    report = found["report"]
+    console.print(f"Report {report['number']}, came {moment(report['came'])}", markup=False)
+    for line in (report["text"] or "").splitlines():
+        console.print("  " + shown(line), markup=False)
+    for place, media in enumerate(report["media"]):
+        size, sha256 = media["size"], media["sha256"]
+        console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, sha256 {sha256}", markup=False)
+    for word in found["words"]:
+        who = "desk" if word["ours"] else "reporter"
+        console.print(f"{moment(word['came'])}  {who}: {shown(word['text'])}", markup=False)
+
+
+@app.command()
+def reply(
+    number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False
+) -> None:
+    """Write to whoever sent a report; the desk does not learn who that is."""
+    _do(folder, answers, as_json, {"do": "reply", "number": number})
+
+
+@app.command()
+def letter(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Write to a founder."""
+    _do(folder, answers, as_json, {"do": "letter"})
+
+
+@app.command()
+def export(
+    number: Number,
+    to: Annotated[Path, typer.Option(help="An empty or new folder.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a report with its files and its conversation into a folder."""
+    target = str(to.expanduser().absolute())
+    found = _do(folder, answers, as_json, {"do": "export", "number": number, "to": target})
+    if not as_json:
+        Console(highlight=False, soft_wrap=True).print(f"Written to {target}, every hash checked.", markup=False)
+        for line in found.get("exported", {}).get("files", ()):
+            Console(highlight=False).print(f"  {line}", markup=False)
+
+
+@app.command()
+def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Show founders and relays."""
+    found = _do(folder, answers, as_json, {"do": "status"})
+    if not as_json:
+        show_status(Console(highlight=False), found)

@@ -1,0 +1,161 @@
+"""The desk's service: intake, cases, replies, exports.
+
+Does        carries out a desk's requests on an open vault and its archive.
+Does not    open the vault or parse a command line.
+Spec        spec/72-dialogue.md, 4
+Always      1. What arrives is filed before the state says so.
+Read first  DeskService.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.relation import Role
+from tercet.desk.archive import Archive
+from tercet.desk.export import export_case
+from tercet.drop import Drop
+from tercet.shell.dialogue import Dialogue
+from tercet.shell.failures import ShellError
+from tercet.shell.service import Handler, Request, Service, status_of
+from tercet.vault import Vault
+
+SENTENCES = {
+    "running": "The desk is open; it looks for mail every {every} seconds on average.",
+    "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}",
+    "meeting_compare": "Both screens must show: {words}\n(They will be a {role} of this network.)",
+    "meeting_kept": "Done: {name} is now a {role} of this network.",
+    "founded": "A network is founded. Next: `tercet desk serve`, and `tercet desk meet` for each founder.",
+    "report_filed": "Report {number} came: read it with `tercet desk show {number}`.",
+    "media_moves": "Report {number}: block {came} of {of} came.",
+    "media_filed": "Report {number}: file {media} is here, whole and as announced.",
+    "media_broken": "Report {number}: file {media} came and is not what was announced.",
+    "media_withdrawn": "Report {number}: file {media} will not come; it changed at its sender's.",
+    "word_filed": "An answer came on report {number}.",
+    "letter_came": "A letter from {name}.",
+    "strange_frame": "Something that is no report lay in an intake box; it was let go.",
+    "clock_off": "This machine's clock is about {days} days away from others': set it right.",
+    "relay_refused": "A relay refused something ({code}); it will be tried again.",
+    "exported": "Written to {folder}: {files} files, every hash checked.",
+}
+
+
+class DeskService(Service):
+    """A desk's open vault and archive at work.
+
+    Args:
+        vault: open on the real side.
+        open_drop: makes the drop for a relay's address.
+        clock: whole seconds since 1970, UTC.
+        folder: where the archive lies.
+    """
+
+    def __init__(self, vault: Vault, open_drop: Callable[[str], Drop], clock: Callable[[], int], folder: Path) -> None:
+        super().__init__(vault, open_drop, clock)
+        self._folder = folder
+        self._archive: Archive | None = None
+
+    @property
+    def archive(self) -> Archive:
+        """The archive, under the key that the vault keeps."""
+        if self._archive is None:
+            office = self.engine.device.office
+            if office is None:
+                raise ShellError("no_desk")
+            self._archive = Archive(self._folder, office.archive)
+        return self._archive
+
+    def file(self, effect: fx.Filed) -> None:
+        """See `Owner.file`."""
+        if isinstance(effect, fx.FileReport):
+            self.archive.file_report(effect)
+        elif isinstance(effect, fx.FileWord):
+            self.archive.file_word(effect)
+        else:
+            self.archive.file_block(effect)
+
+    def check_media(self, effect: fx.CheckMedia) -> bool:
+        """See `Owner.check_media`."""
+        return self.archive.check(effect.case, effect.media)
+
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
+        """A desk sends no files."""
+        return ev.FileStopped(effect.number, effect.media, False)
+
+    def handlers(self) -> dict[str, Handler]:
+        """See `Service.handlers`."""
+        return super().handlers() | {
+            "found": self._found,
+            "status": self._status,
+            "inbox": self._inbox,
+            "show": self._show,
+            "reply": self._reply,
+            "export": self._export,
+            "letter": self._letter,
+        }
+
+    async def _found(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        if self.engine.device.is_desk:
+            raise ShellError("already_founded")
+        await self.engine.do(ev.SetUpDesk(tuple(request["relays"]), int(request["shards"])))
+        await self.engine.do(ev.Beat())
+        return {"relays": list(self.engine.device.relays)}
+
+    async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        return await super()._meet({**request, "role": Role.DESK.value}, person)
+
+    async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        office = self.engine.device.office
+        return {**status_of(self.engine, self.relays), "filed": office.opened if office else 0}
+
+    async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        cases = await asyncio.to_thread(self.archive.cases)
+        return {"cases": [_plain(case) for case in cases]}
+
+    async def _show(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        number = int(request["number"])
+        summary = next((c for c in await asyncio.to_thread(self.archive.cases) if c.number == number), None)
+        if summary is None:
+            raise ShellError("no_such_report")
+        words = await asyncio.to_thread(self.archive.words, number)
+        return {"report": _plain(summary), "words": [_plain(w) for w in words]}
+
+    async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        text = await person.ask("text", "What to say to the reporter")
+        await self.engine.do(ev.Reply(int(request["number"]), text))
+        return {}
+
+    async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        name = await person.ask("name", "To whom (your own word for them)")
+        text = await person.ask("text", "What to say")
+        await self.engine.do(ev.WriteLetter(name, text))
+        return {}
+
+    async def _export(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        done = await asyncio.to_thread(export_case, self.archive, int(request["number"]), Path(request["to"]))
+        return {"exported": _plain(done)}
+
+
+def _plain(value: Any) -> Any:
+    """Facts as JSON can carry them: bytes as hex, paths as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return _plain(msgspec.structs.asdict(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, str | int | bool | float) or value is None:
+        return value
+    return str(value)

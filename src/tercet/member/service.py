@@ -1,0 +1,207 @@
+"""The member's service: reports, letters, status.
+
+Does        carries out a member's requests on an open vault.
+Does not    open the vault or parse a command line.
+Spec        spec/72-dialogue.md, 3
+Always      1. A report is sealed and saved before anybody is told that it was made.
+Read first  MemberService.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, cast
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.relation import Note
+from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
+from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
+from tercet.evidence.media import Kind
+from tercet.shell.dialogue import Dialogue
+from tercet.shell.service import Handler, Request, Service, Told, status_of
+
+SENTENCES = {
+    "running": "This device is awake; it beats every {every} seconds on average.",
+    "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}",
+    "meeting_compare": "Both screens must show: {words}\n(They will be your {role}.)",
+    "meeting_kept": "Done: {name} is now your {role}.",
+    "hashing": "Reading {kind} {number}: {done} of {size} bytes",
+    "volume": "Files can be seen by their volume: whoever watches the line sees that {bytes} bytes leave this device.",
+    "report_made": "Report {number} is sealed. Not even this device can open it now.",
+    "report_left": "Report {number} has left this device.",
+    "report_received": "Report {number}: received by the desk.",
+    "media_moves": "Report {number}: block {sent} of {of} sent.",
+    "media_left": "Report {number}: a file has left this device.",
+    "media_received": "Report {number}: a file was received by the desk, whole.",
+    "media_stopped": "Report {number}: a file stopped ({why}).",
+    "desk_wrote": "The desk wrote to you about report {number}: read it with `tercet member inbox`.",
+    "letter_came": "A letter from {name}: read it with `tercet member inbox`.",
+    "clock_off": "This device's clock is about {days} days away from others': set it right.",
+    "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
+    "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
+    "relay_refused": "A relay refused something ({code}); it will be tried again.",
+}
+MEDIA_KINDS = ("photo", "video", "audio")
+
+
+class MemberService(Service):
+    """A member's open vault at work."""
+
+    _source: tuple[tuple[str, int, bytes], SourceFile] | None = None
+
+    def file(self, effect: fx.Filed) -> None:
+        """A member files nothing."""
+
+    def check_media(self, effect: fx.CheckMedia) -> bool:
+        """A member checks nothing."""
+        return False
+
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
+        """Read the next piece of a file, holding it to the hash of the first pass."""
+        wanted = (effect.path, effect.size, effect.sha256)
+        try:
+            if self._source is None or self._source[0] != wanted:
+                self._close_source()
+                self._source = (wanted, SourceFile(*wanted))
+            data = self._source[1].chunk(effect.index)
+        except EvidenceError as error:
+            self._close_source()
+            return ev.FileStopped(effect.number, effect.media, error.code == "file_changed")
+        return ev.ChunkRead(effect.number, effect.media, effect.index, data, effect.again)
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._source[1].close()
+        self._source = None
+
+    def handlers(self) -> dict[str, Handler]:
+        """See `Service.handlers`."""
+        return super().handlers() | {
+            "status": self._status,
+            "report": self._report,
+            "letter": self._letter,
+            "answer": self._answer_desk,
+            "inbox": self._inbox,
+        }
+
+    async def close(self) -> None:
+        """See `Service.close`."""
+        self._close_source()
+        await super().close()
+
+    async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        reports = [_report_facts(r) for r in self.engine.device.reports]
+        return {**status_of(self.engine, self.relays), "reports": reports}
+
+    async def _report(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        text = await person.ask("text", "What happened")
+        where = _place(request)
+        happened = None
+        if request.get("when"):
+            now = self.engine.clock()
+            zone = datetime.fromtimestamp(now, tz=UTC).astimezone().tzinfo or UTC
+            happened = when(str(request["when"]), now, zone)
+        media: list[ev.MediaGiven] = []
+        for kind in MEDIA_KINDS:
+            for path in request.get(kind, ()):
+                media.append(await self._first_pass(str(path), kind, len(media) + 1, person))
+        if media:
+            await person.tell("volume", bytes=sum(m.size for m in media))
+        await self._have_week_key()
+        with Told(self.engine) as told:
+            await self.engine.do(ev.WriteReport(text, where, happened, tuple(media)))
+            number = self.engine.device.reported
+            await person.tell("report_made", number=number)
+            if request.get("wait"):
+                await self._follow(number, told, person)
+        report = next((r for r in self.engine.device.reports if r.number == number), None)
+        return _report_facts(report) if report else {"number": number}
+
+    async def _have_week_key(self) -> None:
+        """A device that slept needs one beat to read the board before it can seal to this week."""
+        device = self.engine.device
+        if device.card and device.board.key_for(self.engine.clock() // 86_400) is None:
+            await self.engine.do(ev.Beat())
+
+    async def _first_pass(self, path: str, kind: str, number: int, person: Dialogue) -> ev.MediaGiven:
+        """Hash a file and make its travel copy, in a thread; progress is told as it goes."""
+        loop = asyncio.get_running_loop()
+
+        def progress(done: int, size: int) -> None:
+            telling = person.tell("hashing", kind=kind, number=number, done=done, size=size)
+            asyncio.run_coroutine_threadsafe(telling, loop)
+
+        facts = await asyncio.to_thread(inspect, path, cast(Kind, kind), progress)
+        travel = await asyncio.to_thread(travel_copy, path) if kind == "photo" else None
+        small = travel or b""
+        return ev.MediaGiven(
+            MediaKind(kind),
+            facts.format,
+            path,
+            facts.size,
+            facts.sha256,
+            small,
+            sha256(small).digest() if small else b"",
+        )
+
+    async def _follow(self, number: int, told: Told, person: Dialogue) -> None:
+        """Pass on what concerns one report until it and its files are with the desk."""
+        while not _settled(next((r for r in self.engine.device.reports if r.number == number), None)):
+            tell = await told.next(3600.0)
+            if tell is not None and tell.facts.get("number") == str(number):
+                await person.tell(tell.what, **tell.facts)
+
+    async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        name = await person.ask("name", "To whom (your own word for them)")
+        text = await person.ask("text", "What to say")
+        await self.engine.do(ev.WriteLetter(name, text))
+        return {}
+
+    async def _answer_desk(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        text = await person.ask("text", "Your answer to the desk")
+        await self.engine.do(ev.WriteWord(int(request["number"]), text))
+        return {}
+
+    async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        device = self.engine.device
+        letters = [
+            {"from": r.name, "came": n.came, "text": n.text, "new": not n.seen}
+            for r in device.relations
+            for n in r.notes
+        ]
+        desk = [
+            {"report": r.number, "came": n.came, "text": n.text, "new": not n.seen}
+            for r in device.reports
+            for n in r.notes
+        ]
+        await self.engine.do(ev.NotesSeen())
+        return {"letters": letters, "desk": desk}
+
+
+def _place(request: Request) -> Place | None:
+    if not request.get("where"):
+        return None
+    found = place(str(request["where"]), str(request.get("precision") or "district"))
+    return Place(found.precision.value, found.latitude, found.longitude, found.name)
+
+
+def _note_facts(note: Note) -> dict[str, Any]:
+    return {"came": note.came, "text": note.text, "new": not note.seen}
+
+
+def _report_facts(report: Report) -> dict[str, Any]:
+    files = [
+        {"kind": m.kind.value, "state": m.state.value, "sent": m.index - bool(m.under_way), "blocks": m.blocks}
+        for m in report.media
+    ]
+    return {"number": report.number, "made": report.made, "state": report.state.value, "files": files}
+
+
+def _settled(report: Report | None) -> bool:
+    if report is None:
+        return True
+    moving = any(m.state in (MediaState.WAITING, MediaState.LEFT) for m in report.media)
+    return report.state is ReportState.RECEIVED and not moving

@@ -1,0 +1,217 @@
+"""The engine: a core, its vault and its relays, turning.
+
+Does        steps the core, files, saves, then acts; brings back what the relays answered.
+Does not    know what a member or a desk is: files and chunks are handled by its owner.
+Spec        spec/00-overview.md, 5
+Always      1. Nothing leaves before the state that knows of it is saved.
+            2. One step at a time: a lock is held from the step to the save.
+Read first  Engine.do().
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.device import step
+from tercet.core.state import Device, kept_blocks, load, save
+from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
+from tercet.shell.relays import Relays
+from tercet.vault import Vault
+
+AT_ONCE = 8  # operations under way at the relays at the same time
+EMPTY_TURNS = 64  # commits without a new block, at most, until the vault has room for one
+
+
+class Owner(Protocol):
+    """What an engine needs from the shell around it."""
+
+    def file(self, effect: fx.Filed) -> None:
+        """File what arrived, durably; called in a thread, before the state is saved."""
+
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
+        """Read a piece of a file; called in a thread."""
+
+    def check_media(self, effect: fx.CheckMedia) -> bool:
+        """Hash a whole file; called in a thread."""
+
+
+class Engine:
+    """One device at work.
+
+    Args:
+        vault: open on the real side; the engine alone commits to it.
+        relays: where to ask.
+        owner: files and chunks.
+        clock: whole seconds since 1970, UTC.
+        chance: gives that many random bytes.
+
+    Attributes:
+        device: the state as last saved.
+        listeners: called with each `Tell`.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        relays: Relays,
+        owner: Owner,
+        clock: Callable[[], int],
+        chance: Callable[[int], bytes],
+    ) -> None:
+        self.device: Device = load(vault.state)
+        self.listeners: list[Callable[[fx.Tell], None]] = []
+        self.relays = relays
+        self.clock = clock
+        self._vault = vault
+        self._owner = owner
+        self._chance = chance
+        self._lock = asyncio.Lock()
+        self._forget: set[bytes] = set(vault.blocks - kept_blocks(self.device))
+        self._media: asyncio.Queue[fx.PutBlock | fx.ReadChunk] = asyncio.Queue()
+        self._moving: set[object] = set()
+
+    async def open(self) -> None:
+        """Begin: a vault that went back a step passes over the message keys it may have used."""
+        if self._vault.stepped_back:
+            await self.do(ev.WentBack())
+
+    async def do(self, *events: ev.Event) -> None:
+        """Work through events: step, file, save, act, and the same for what the acts bring.
+
+        Raises:
+            Refusal: the first event was refused; nothing has changed.
+            VaultError: the state could not be saved; nothing was sent.
+        """
+        coming: Sequence[ev.Event] = events
+        while coming:
+            coming = await self._act(await self._turn(coming))
+
+    async def move_media(self) -> None:
+        """Send blocks, one at a time, for as long as this runs."""
+        while True:
+            effect = await self._media.get()
+            self._moving.discard(_what(effect))
+            if isinstance(effect, fx.ReadChunk):
+                await self.do(await asyncio.to_thread(self._owner.read_chunk, effect))
+            else:
+                await self._put_block(effect)
+
+    async def _turn(self, events: Sequence[ev.Event], keep: bool = True) -> list[fx.Effect]:
+        """Step through events, file and save; returns what is to be done."""
+        async with self._lock:
+            device, effects = self.device, list[fx.Effect]()
+            for event in events:
+                device, new = step(device, event, self.clock(), self._chance)
+                effects += new
+            for effect in effects:
+                if isinstance(effect, fx.FileReport | fx.FileWord | fx.FileBlock):
+                    await asyncio.to_thread(self._owner.file, effect)
+            if keep or any(isinstance(effect, fx.KeepBlock) for effect in effects):
+                await asyncio.to_thread(self._save, device, effects)
+            self._forget |= {e.ref for e in effects if isinstance(e, fx.ForgetBlock)}
+            self.device = device
+        return effects
+
+    def _save(self, device: Device, effects: Sequence[fx.Effect]) -> None:
+        """Commit the state with its new blocks: one block a commit, the state with the last."""
+        data = save(device)
+        blocks = [(e.ref, e.block) for e in effects if isinstance(e, fx.KeepBlock)]
+        if data == self._vault.state and not blocks:
+            return
+        before = self._vault.state
+        for number, block in enumerate(blocks, start=1):
+            self._make_room(before)
+            self._commit(data if number == len(blocks) else before, block)
+        if not blocks:
+            self._commit(data)
+
+    def _make_room(self, state: bytes) -> None:
+        for _ in range(EMPTY_TURNS):
+            if self._vault.room:
+                return
+            self._commit(state)
+
+    def _commit(self, state: bytes, block: tuple[bytes, bytes] | None = None) -> None:
+        gone = self._forget & self._vault.blocks
+        self._vault.commit(state, block, gone)
+        self._forget -= gone
+
+    async def _act(self, effects: Sequence[fx.Effect]) -> list[ev.Event]:
+        """Carry out effects; returns the events they brought."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(effect: fx.Effect) -> list[ev.Event]:
+            async with gate:
+                return await self._act_one(effect)
+
+        tells = [e for e in effects if isinstance(e, fx.Tell)]
+        for tell in tells:
+            for listener in tuple(self.listeners):
+                listener(tell)
+        puts = [e for e in effects if isinstance(e, fx.PutItem | fx.PostItem)]
+        rest = [e for e in effects if not isinstance(e, fx.Tell | fx.PutItem | fx.PostItem)]
+        found: list[ev.Event] = []
+        for group in (puts, rest):
+            for events in await asyncio.gather(*(one(effect) for effect in group)):
+                found += events
+        return found
+
+    async def _act_one(self, effect: fx.Effect) -> list[ev.Event]:
+        if isinstance(effect, fx.PutItem):
+            return await self._put(effect.ref, effect.box, effect.item, effect.relays)
+        if isinstance(effect, fx.PostItem):
+            answer = await self.relays.ask(effect.relay, Post(effect.post, effect.item))
+            return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) else []
+        if isinstance(effect, fx.ReadBox):
+            return await self._read(effect)
+        if isinstance(effect, fx.AckItem):
+            await self.relays.ask(effect.relay, Ack(effect.ack, effect.name))
+        elif isinstance(effect, fx.PutBlock | fx.ReadChunk):
+            if _what(effect) not in self._moving:
+                self._moving.add(_what(effect))
+                self._media.put_nowait(effect)
+        elif isinstance(effect, fx.CheckMedia):
+            good = await asyncio.to_thread(self._owner.check_media, effect)
+            return [ev.MediaChecked(effect.case, effect.media, good)]
+        return []
+
+    async def _put(self, ref: bytes, box: bytes, item: bytes, relays: tuple[str, ...]) -> list[ev.Event]:
+        for relay in relays:
+            answer = await self.relays.ask(relay, Put(box, item))
+            if isinstance(answer, Stored):
+                return [ev.Stored(ref, relay)] if ref else []
+            if isinstance(answer, Refused):
+                return [ev.Refused(ref, answer.code)] if ref else []
+        return []
+
+    async def _read(self, effect: fx.ReadBox) -> list[ev.Event]:
+        size = BLOCK if effect.block else FRAME
+        op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
+        found: list[ev.Event] = []
+        for relay in effect.relays:
+            answer = await self.relays.ask(relay, op)
+            if isinstance(answer, Items):
+                found.append(ev.Arrived(effect.query, answer.items, answer.more, relay))
+        return found
+
+    async def _put_block(self, effect: fx.PutBlock) -> None:
+        """Send the kept block. Its receipt is saved together with the block that follows it."""
+        block = await asyncio.to_thread(self._vault.read_block, effect.ref)
+        events = await self._put(effect.ref, effect.box, block, effect.relays)
+        if not events:
+            return
+        effects = await self._turn(events, keep=False)
+        if not any(isinstance(e, fx.ReadChunk) for e in effects):
+            await self._turn(())
+        await self.do(*await self._act(effects))
+
+
+def _what(effect: fx.PutBlock | fx.ReadChunk) -> object:
+    """What tells two media effects apart."""
+    if isinstance(effect, fx.PutBlock):
+        return effect.ref
+    return (effect.number, effect.media, effect.index)

@@ -1,0 +1,248 @@
+"""The service: whoever holds the vault, answering requests and keeping the beat.
+
+Does        runs the loop of beats, serves the door, and carries out the requests members and desks share.
+Does not    know reports or cases: the member's and the desk's services add those.
+Spec        spec/72-dialogue.md
+Always      1. A request that fails changes nothing and says why in one sentence.
+Read first  Service.run(), Service.request().
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.errors import Refusal
+from tercet.core.relation import Role
+from tercet.drop import Drop, RelayAddress
+from tercet.shell.dialogue import Dialogue, DoorSide, Fact
+from tercet.shell.engine import Engine
+from tercet.shell.failures import ShellError, failure_of
+from tercet.shell.relays import Relays
+from tercet.vault import Door, DoorError, Vault, door_path, serve_door
+
+LOOK_EVERY: Final = 1.0  # seconds between two looks during a meeting
+BEAT: Final = 1_800  # seconds on average; protocol.md, 6
+Request = dict[str, Any]
+Handler = Callable[[Request, Dialogue], Awaitable[dict[str, Any]]]
+
+
+class Told:
+    """A waiting place for what the core tells: everything since it was opened."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: asyncio.Queue[fx.Tell] = asyncio.Queue()
+
+    def __enter__(self) -> Told:
+        self._engine.listeners.append(self._queue.put_nowait)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.listeners.remove(self._queue.put_nowait)
+
+    async def next(self, patience: float) -> fx.Tell | None:
+        """The next thing told, or none after `patience` seconds."""
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self._queue.get(), patience)
+        return None
+
+
+class Service:
+    """What a member's and a desk's process have in common.
+
+    Args:
+        vault: open on the real side.
+        open_drop: makes the drop for a relay's address.
+        clock: whole seconds since 1970, UTC.
+        chance: randomness.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        open_drop: Callable[[str], Drop],
+        clock: Callable[[], int],
+        chance: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.relays = Relays(open_drop)
+        self.engine = Engine(vault, self.relays, self, clock, chance)
+        self.chance = chance
+        self._vault = vault
+        self._media: asyncio.Task[None] | None = None
+
+    # What an engine asks of its owner; members and desks override what concerns them.
+
+    def file(self, effect: fx.Filed) -> None:
+        """See `Owner.file`."""
+        raise NotImplementedError
+
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
+        """See `Owner.read_chunk`."""
+        raise NotImplementedError
+
+    def check_media(self, effect: fx.CheckMedia) -> bool:
+        """See `Owner.check_media`."""
+        raise NotImplementedError
+
+    def handlers(self) -> dict[str, Handler]:
+        """Requests by name."""
+        return {"meet": self._meet, "beat": self._beat}
+
+    async def request(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """Carry out one request.
+
+        Raises:
+            ShellError: `notebook_side` for a request that does not exist; what the request itself raises.
+        """
+        handler = self.handlers().get(str(request.get("do")))
+        if handler is None:
+            raise ShellError("notebook_side")
+        return await handler(request, person)
+
+    async def open(self) -> None:
+        """Begin; before the first request."""
+        await self.engine.open()
+        self._media = asyncio.create_task(self.engine.move_media())
+
+    async def close(self) -> None:
+        """End: hang up, close the vault."""
+        if self._media is not None:
+            self._media.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._media
+        await self.relays.close()
+        self._vault.close()
+
+    async def run(self, every: float, place: Path, person: Dialogue) -> None:
+        """Beat and answer at the door until cancelled.
+
+        Args:
+            every: seconds between beats, on average; each wait is drawn between half and one and a half of it.
+            place: the vault file, whose door is served.
+            person: is told what happens.
+        """
+        server = await serve_door(door_path(place), self._answer)
+        try:
+            with Told(self.engine) as told:
+                await person.tell("running", every=int(every))
+                await asyncio.gather(self._beats(every), self._pass_on(told, person), self._watch_media())
+        finally:
+            await server.close()
+
+    async def _watch_media(self) -> None:
+        if self._media is not None:
+            await self._media
+
+    async def _pass_on(self, told: Told, person: Dialogue) -> None:
+        while True:
+            tell = await told.next(3600.0)
+            if tell is not None:
+                await person.tell(tell.what, **tell.facts)
+
+    async def _beats(self, every: float) -> None:
+        while True:
+            await self.engine.do(ev.Beat(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            wait = every * (0.5 + int.from_bytes(self.chance(4), "big") / 2**32)
+            while wait > 0:
+                pause = min(wait, LOOK_EVERY) if self.engine.device.meeting else wait
+                await asyncio.sleep(pause)
+                wait -= pause
+                if self.engine.device.meeting:
+                    await self.engine.do(ev.Look())
+
+    async def _answer(self, door: Door) -> None:
+        """Serve one connection: a request, a dialogue, a result."""
+        request = await door.receive()
+        if request is None:
+            return
+        try:
+            result = await self.request(request, DoorSide(door))
+            await door.send({"result": result})
+        except (DoorError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            await door.send({"failed": failure.code, "hint": failure.hint, "status": failure.status})
+
+    async def _beat(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        await self.engine.do(ev.Beat())
+        return {}
+
+    async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """A whole meeting: with a code given, as the one who heard it; else as the one who says it."""
+        name = await person.ask("name", "Your own word for this person (it never leaves this device)")
+        engine = self.engine
+        with Told(engine) as told:
+            if request.get("role"):
+                await engine.do(ev.Invite(name, Role(request["role"])))
+            else:
+                relay = str(request.get("relay") or "")
+                if not relay and engine.device.card is None:
+                    relay = await person.ask("relay", "The relay's address, as the other screen shows it")
+                if relay:
+                    RelayAddress.parse(relay)
+                code = await person.ask("code", "The code: three digits and four words", hidden=False)
+                await engine.do(ev.Join(name, code, relay))
+            try:
+                return await self._see_through(told, person)
+            except BaseException:
+                if engine.device.meeting is not None:
+                    await engine.do(ev.OtherWords())
+                raise
+
+    async def _see_through(self, told: Told, person: Dialogue) -> dict[str, Any]:
+        """Look for the other side until the meeting is kept or has failed."""
+        while True:
+            tell = await told.next(LOOK_EVERY)
+            if tell is None:
+                await self.engine.do(ev.Look())
+                self._complain_of_relay()
+                continue
+            if tell.what == "meeting_failed":
+                raise Refusal(tell.facts["code"])
+            if tell.what in ("meeting_code", "meeting_compare", "meeting_kept"):
+                await person.tell(tell.what, **tell.facts)
+            if tell.what == "meeting_compare":
+                same = await person.ask("same_words", "Does the other screen show the same four words? (yes/no)")
+                event = ev.SameWords() if same.strip().lower() in ("yes", "y") else ev.OtherWords()
+                await self.engine.do(event)
+            if tell.what == "meeting_kept":
+                await self.engine.do(ev.Beat())
+                return dict(tell.facts)
+
+    def _complain_of_relay(self) -> None:
+        """A meeting needs its relay at once: trouble with it is not waited out."""
+        meeting = self.engine.device.meeting
+        trouble = self.relays.troubles.get(meeting.relay) if meeting else None
+        if trouble is not None and trouble.code in ("relay_wrong_key", "relay_lied", "bad_address"):
+            raise trouble
+
+
+def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
+    """What members and desks both show of themselves."""
+    device = engine.device
+    return {
+        "neighbours": [
+            {
+                "name": r.name,
+                "role": r.role.value,
+                "heard": r.channel.heard,
+                "waiting": len(r.channel.waiting),
+                "unread": sum(not n.seen for n in r.notes),
+            }
+            for r in device.relations
+        ],
+        "relays": [{"relay": a, "trouble": t.code if (t := relays.troubles.get(a)) else ""} for a in device.relays],
+        "outbox": len(device.outbox),
+        "meeting": device.meeting.stage.value if device.meeting else "",
+        "board": device.board.number,
+    }
