@@ -3,7 +3,8 @@
 Does        seals and signs entries, checks and applies them: week keys and the relay list.
 Does not    decide what to publish: the desk does.
 Spec        spec/60-board.md
-Always      1. Each entry holds the hash of the one before.  2. An unsigned or older entry changes nothing.
+Always      1. Each entry holds the hash of the one before.  2. What is not signed by the board key changes nothing.
+            3. An entry is taken in once.
 Read first  BoardView, apply_entry().
 """
 
@@ -22,6 +23,9 @@ SIGNATURE: Final = 64  # bytes
 WEEKS_AHEAD: Final = 8  # week keys are published this far ahead
 KEYS_KEPT: Final = 16  # week keys that a reader holds; a desk cannot fill a device with more
 KEYS_AN_ENTRY: Final = 3  # week keys that fit in one entry
+MARKS_KEPT: Final = 16  # digests remembered, to find out another face
+MISSING_KEPT: Final = 64  # numbers of missing entries remembered
+SIGNED: Final = b"tercet/1 board entry"  # what every signed message begins with; not sent
 FIRST: Final = bytes(32)  # what the first entry names as the hash before it
 
 
@@ -87,23 +91,49 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         number: of the newest entry applied; 0 for none.
-        head: digest of its signed bytes.
-        issued: its time, seconds.
+        marks: digests of the newest entries without a gap between them, the head last; at most 16.
+        issued: time of the newest entry, seconds.
         keys: week keys that are not past.
         relays: the newest relay list, or none.
-        gap: whether entries were missed because they had expired.
+        listed: number of the entry that held it.
+        missing: numbers of entries that were passed over, at most 64; one that turns up later is taken in.
+        forked: whether two signed entries ever claimed the same place.
+        places: how many items of the board were seen at each relay.
     """
 
     number: Number = 0
-    head: bytes = FIRST
+    marks: tuple[bytes, ...] = (FIRST,)
     issued: int = 0
     keys: tuple[WeekKey, ...] = ()
     relays: RelayList | None = None
-    gap: bool = False
+    listed: int = 0
+    missing: tuple[int, ...] = ()
+    forked: bool = False
+    places: dict[str, int] = {}
+
+    @property
+    def head(self) -> bytes:
+        """What the next entry must name as the one before it, 32 bytes."""
+        return self.marks[-1]
+
+    @property
+    def gap(self) -> bool:
+        """Whether entries were passed over."""
+        return bool(self.missing)
 
     def key_for(self, day: Day) -> WeekKey | None:
         """The desk's key for the week of a day, if it is known."""
         return next((k for k in self.keys if k.week == week_of(day)), None)
+
+    def mark_of(self, number: int) -> bytes | None:
+        """The digest of an entry, if it is among those remembered."""
+        back = self.number - number
+        return self.marks[-1 - back] if 0 <= back < len(self.marks) else None
+
+    def placed(self, relay: str, count: int, relays: tuple[str, ...]) -> BoardView:
+        """The view after `count` items were seen at one of `relays`, the ones in use."""
+        places = {r: n for r, n in self.places.items() if r in relays} | {relay: count}
+        return msgspec.structs.replace(self, places=places)
 
 
 class TwoFaces(Exception):
@@ -113,7 +143,7 @@ class TwoFaces(Exception):
 def seal_entry(entry: Entry, seed: bytes, board_read: bytes) -> tuple[bytes, bytes]:
     """Sign and seal an entry; returns the frame (4,096 bytes) and the digest the next entry names."""
     payload = encode(entry)
-    signed = sign(seed, payload) + payload
+    signed = sign(seed, SIGNED + payload) + payload
     return seal(derive(board_read, "board frame"), signed, FRAME, digest(signed)[:NONCE]), digest(signed)
 
 
@@ -125,7 +155,7 @@ def open_entry(frame: bytes, board_read: bytes, board_key: bytes) -> tuple[Entry
         Malformed: signed and yet no entry.
     """
     signed = open_sealed(derive(board_read, "board frame"), frame)
-    verify(board_key, signed[SIGNATURE:], signed[:SIGNATURE])
+    verify(board_key, SIGNED + signed[SIGNATURE:], signed[:SIGNATURE])
     return parse_entry(signed[SIGNATURE:]), digest(signed)
 
 
@@ -163,25 +193,44 @@ def apply_entry(view: BoardView, entry: Entry, mark: bytes, now: int) -> BoardVi
         now: our clock; keys of weeks that are past by it and by the desk's are dropped.
 
     Returns:
-        The view after; the same one for an entry that is old.
+        The view after; the same one for an entry that is old and was not missing.
 
     Raises:
-        TwoFaces: the entry contradicts the one we hold.
+        TwoFaces: the entry contradicts one we hold.
     """
-    if entry.number == view.number and mark != view.head:
-        raise TwoFaces
     if entry.number <= view.number:
-        return view
-    follows = entry.number == view.number + 1
-    if follows and entry.before != view.head:
+        return _fill(view, entry, mark, now)
+    if entry.number == view.number + 1:
+        if entry.before != view.head:
+            raise TwoFaces
+        marks, missing = (*view.marks, mark)[-MARKS_KEPT:], view.missing
+    else:
+        passed = range(max(view.number + 1, entry.number - MISSING_KEPT), entry.number) if view.number else ()
+        marks, missing = (entry.before, mark), (*view.missing, *passed)[-MISSING_KEPT:]
+    after = msgspec.structs.replace(view, number=entry.number, marks=marks, missing=missing, issued=entry.issued)
+    return _take_body(after, entry, now)
+
+
+def _fill(view: BoardView, entry: Entry, mark: bytes, now: int) -> BoardView:
+    """Take in an entry that is not new: it may fill a gap, or show another face."""
+    known = view.mark_of(entry.number)
+    if known is not None and mark != known:
         raise TwoFaces
+    if entry.number not in view.missing:
+        return view
+    missing = tuple(n for n in view.missing if n != entry.number)
+    return _take_body(msgspec.structs.replace(view, missing=missing), entry, now)
+
+
+def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     body = body_of(entry)
-    keys = {k.week: k for k in view.keys}
-    relays = view.relays
-    if isinstance(body, WeekKeys):
-        keys |= {k.week: k for k in body.keys}
-    elif isinstance(body, RelayList):
-        relays = body
-    this_week = min(week_of(day_of(now)), week_of(day_of(entry.issued)))
-    kept = sorted((k for k in keys.values() if k.week >= this_week - 1), key=lambda k: k.week)[-KEYS_KEPT:]
-    return BoardView(entry.number, mark, entry.issued, tuple(kept), relays, view.gap or not follows)
+    if isinstance(body, RelayList) and entry.number > view.listed:
+        return msgspec.structs.replace(view, relays=body, listed=entry.number)
+    if not isinstance(body, WeekKeys):
+        return view
+    issued = week_of(day_of(entry.issued))
+    fresh = {k.week: k for k in body.keys if issued - 1 <= k.week <= issued + WEEKS_AHEAD + 1}
+    keys = {k.week: k for k in view.keys} | fresh
+    first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
+    kept = sorted((k for k in keys.values() if k.week >= first), key=lambda k: k.week)[-KEYS_KEPT:]
+    return msgspec.structs.replace(view, keys=tuple(kept))

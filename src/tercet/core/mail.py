@@ -199,34 +199,53 @@ def went_back(turn: Turn) -> None:
 
 
 def _read_board(turn: Turn) -> None:
-    card = turn.device.card
-    if card is None or turn.device.is_desk:
+    """Read the board at two relays, from the last item seen there: it is still there unless the box has shrunk."""
+    if turn.device.card is None or turn.device.is_desk:
         return
-    start = 0 if turn.device.board.gap else turn.device.board.number
     for relay in turn.device.relays[:2]:
-        turn.order(ReadBox(Query("board", start=start), card.board_read, (relay,), posted=True, limit=16))
+        _read_board_at(turn, relay, max(turn.device.board.places.get(relay, 0) - 1, 0))
+
+
+def _read_board_at(turn: Turn, relay: str, start: int) -> None:
+    if turn.device.card is not None:
+        query = Query("board", start=start)
+        turn.order(ReadBox(query, turn.device.card.board_read, (relay,), posted=True, limit=FRAMES_A_READ))
 
 
 def _board_arrived(turn: Turn, event: Arrived) -> None:
-    card = turn.device.card
-    if card is None:
+    if turn.device.card is None or turn.device.is_desk or event.relay not in turn.device.relays:
         return
-    view = turn.device.board
-    for item in event.items:
+    before, start = turn.device.board, event.query.start
+    entries = _open_entries(turn.device.card, event.items)
+    if start and (not event.items or (entries and entries[0][0].number > before.number + 1)):
+        _read_board_at(turn, event.relay, 0)
+        return
+    view = before
+    for entry, mark in entries:
         try:
-            entry, mark = boards.open_entry(item, card.board_read, card.board_key)
             view = boards.apply_entry(view, entry, mark, turn.now)
-            turn.confirm(entry.issued)
+        except boards.TwoFaces:
+            view = msgspec.structs.replace(view, forked=True)
+            break
+        turn.confirm(entry.issued)
+    if view.forked and not before.forked:
+        turn.tell("board_two_faces")
+    seen = start + len(event.items)
+    advanced = view.number > before.number
+    turn.change(board=view.placed(event.relay, seen, turn.device.relays))
+    if event.more and advanced:
+        _read_board_at(turn, event.relay, seen)
+
+
+def _open_entries(card: Card, items: tuple[bytes, ...]) -> list[tuple[boards.Entry, bytes]]:
+    """What opens and is signed, in the order in which it lies."""
+    entries = []
+    for item in items:
+        try:
+            entries.append(boards.open_entry(item, card.board_read, card.board_key))
         except (CannotOpen, Malformed):
             continue
-        except boards.TwoFaces:
-            turn.tell("board_two_faces")
-            break
-    advanced = view.number > turn.device.board.number
-    turn.change(board=view)
-    if event.more and advanced:
-        again = Query("board", start=event.query.start + len(event.items))
-        turn.order(ReadBox(again, card.board_read, (event.relay,), posted=True, limit=16))
+    return entries
 
 
 # ---- meetings
