@@ -21,7 +21,7 @@ from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, seal, sign
 
 SIGNATURE: Final = 64  # bytes
 WEEKS_AHEAD: Final = 8  # week keys are published this far ahead
-KEYS_KEPT: Final = 16  # week keys that a reader holds; a desk cannot fill a device with more
+KEYS_KEPT: Final = 24  # week keys that a reader holds; a desk cannot fill a device with more
 KEYS_AN_ENTRY: Final = 3  # week keys that fit in one entry
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
 MISSING_KEPT: Final = 64  # numbers of missing entries remembered

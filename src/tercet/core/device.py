@@ -103,6 +103,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Refused: _refused,
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
+        e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
         e.Invite: lambda turn, event: mail.invite(turn, event.name, event.role),
         e.Join: lambda turn, event: mail.join(turn, event.name, event.code, event.relay),
         e.SameWords: lambda turn, _: mail.same_words(turn),

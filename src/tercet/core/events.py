@@ -73,6 +73,12 @@ class SetUpDesk(msgspec.Struct, frozen=True):
     shards: int
 
 
+class ChangeRelays(msgspec.Struct, frozen=True):
+    """The desk gives the network another list of relays, 1 to 8."""
+
+    relays: tuple[str, ...]
+
+
 class Invite(msgspec.Struct, frozen=True):
     """The owner begins a meeting; `role` is what we will be to the other."""
 
@@ -194,6 +200,7 @@ Event = (
     | Refused
     | Arrived
     | SetUpDesk
+    | ChangeRelays
     | Invite
     | Join
     | SameWords

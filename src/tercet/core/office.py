@@ -78,7 +78,7 @@ def beat(turn: Turn) -> None:
     _forget_keys(turn)
     _publish_keys(turn)
     for number, post in enumerate(office(turn).posts):
-        for relay in turn.device.relays:
+        for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
                 turn.order(PostItem(_post_ref(number, relay, post.item), office(turn).post, post.item, relay))
     _read_intake(turn)
@@ -125,7 +125,20 @@ def replace_case(turn: Turn, case: Case) -> None:
 # ---- the board
 
 
-def _publish(turn: Turn, kind: boards.EntryKind, body: bytes) -> None:
+def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
+    """Publish another list of relays, also at those that are on it no more: their readers learn it there.
+
+    Raises:
+        Refusal: `not_the_desk`, `relay_missing`.
+    """
+    office(turn)
+    if not relays:
+        raise Refusal("relay_missing")
+    left = tuple(r for r in turn.device.relays if r not in relays)
+    _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(relays, turn.device.shards)), left)
+
+
+def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:
     card = turn.device.card
     if card is None:
         return
@@ -133,7 +146,7 @@ def _publish(turn: Turn, kind: boards.EntryKind, body: bytes) -> None:
     entry = boards.Entry(1, view.number + 1, view.head, turn.now, kind, body)
     frame, mark = boards.seal_entry(entry, office(turn).signer, card.board_read)
     turn.change(board=boards.apply_entry(view, entry, mark, turn.now))
-    change(turn, posts=(*office(turn).posts, BoardPost(frame, turn.now)))
+    change(turn, posts=(*office(turn).posts, BoardPost(frame, turn.now, farewell=farewell)))
 
 
 def _publish_keys(turn: Turn) -> None:

@@ -95,11 +95,12 @@ class Case(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BoardPost(msgspec.Struct, frozen=True, array_like=True):
-    """A board frame and the relays that have stored it."""
+    """A board frame, the relays that have stored it, and relays that it goes to though they are in use no more."""
 
     item: bytes
     issued: int
     stored: tuple[str, ...] = ()
+    farewell: tuple[str, ...] = ()
 
 
 class Office(msgspec.Struct, frozen=True, array_like=True):
