@@ -181,6 +181,28 @@ class _Socket(WSProtocol):  # type: ignore[misc]
         super().connection_lost(exc)
 
 
+def read_head(head: bytes) -> tuple[HTTPStatus, int, bool]:
+    """Read the head of an HTTP request, without its last empty line.
+
+    Returns:
+        OK or the status to refuse with; the body's length in bytes; whether the client holds the body back until it
+        is asked for.
+
+    Source: spec/10-drop.md, 6.
+    """
+    first, *lines = head.split(b"\r\n")
+    pairs = (line.partition(b":") for line in lines)
+    fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    length = fields.get(b"content-length", b"")
+    if first.split(b" ")[1:] not in ([b"/", b"HTTP/1.1"], [b"/", b"HTTP/1.0"]):
+        return HTTPStatus.NOT_FOUND, 0, False
+    if not (length.isdigit() and len(length) <= 8) or b"transfer-encoding" in fields:
+        return HTTPStatus.LENGTH_REQUIRED, 0, False
+    if int(length) > MAX_MESSAGE:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, 0, False
+    return HTTPStatus.OK, int(length), fields.get(b"expect", b"").lower() == b"100-continue"
+
+
 class _Post(asyncio.Protocol):
     """The HTTP face: one POST a connection, its body a request's message, the answer's body the answer's."""
 
@@ -198,31 +220,18 @@ class _Post(asyncio.Protocol):
                 if len(self._data) >= HTTP_HEAD:
                     self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 return
-            if not self._read_head(bytes(self._data[:end])):
+            status, self._length, held_back = read_head(bytes(self._data[:end]))
+            if status != HTTPStatus.OK:
+                self._answer(status)
                 return
+            if held_back:
+                self._guest.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             del self._data[: end + 4]
-        if self._length is not None and len(self._data) >= self._length:
+        if len(self._data) >= self._length:
             body = bytes(self._data[: self._length])
             self._guest.transport.pause_reading()
             self._guest.whole()
             self._guest.ask(body, self._reply)
-
-    def _read_head(self, head: bytes) -> bool:
-        first, *lines = head.split(b"\r\n")
-        fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
-        length = fields.get(b"content-length", b"")
-        if first.split(b" ")[1:] not in ([b"/", b"HTTP/1.1"], [b"/", b"HTTP/1.0"]):
-            self._answer(HTTPStatus.NOT_FOUND)
-        elif not (length.isdigit() and len(length) <= 8) or b"transfer-encoding" in fields:
-            self._answer(HTTPStatus.LENGTH_REQUIRED)
-        elif int(length) > MAX_MESSAGE:
-            self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        else:
-            self._length = int(length)
-            if fields.get(b"expect", b"").lower() == b"100-continue":
-                self._guest.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return True
-        return False
 
     def _reply(self, message: bytes) -> None:
         self._answer(HTTPStatus.OK, message)
