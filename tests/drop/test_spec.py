@@ -1,0 +1,70 @@
+"""The spec's tables and the code say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tercet.drop import client, commit, disk, log, ops, server, wire
+from tercet.drop.ops import FAILURES, Refusal
+
+SPEC = (Path(__file__).parents[2] / "spec/10-drop.md").read_text()
+
+
+def section(number: int) -> str:
+    return SPEC.split(f"\n## {number}. ")[1].split("\n## ")[0]
+
+
+def test_the_version_stands_on_line_three():
+    assert SPEC.splitlines()[2] == f"Version {wire.VERSION}"
+
+
+@pytest.mark.parametrize("code", list(Refusal))
+def test_every_refusal_is_in_the_spec_with_its_number(code):
+    assert f"\n| {code} |" in section(2)
+    assert f"{wire.REFUSALS.index(code) + 1} {code}" in section(6)
+
+
+def test_the_spec_names_every_failure_and_no_other():
+    table = [row.split("|")[1] for row in section(8).splitlines() if row.startswith("| ")][1:]
+    assert sorted(code.strip() for row in table for code in row.split(",")) == sorted(FAILURES)
+
+
+def test_every_failure_the_code_makes_is_listed():
+    source = "".join(path.read_text() for path in Path(ops.__file__).parent.glob("*.py"))
+    made = set(re.findall(r'(?:DropFailure|_failure|fail)\(\s*"([a-z_]+)"', source))
+    assert made <= set(FAILURES)
+    assert {"relay_lied", "bad_proxy", "store_failed"} <= made
+
+
+@pytest.mark.parametrize(
+    ("number", "values"),
+    [
+        (1, [ops.FRAME, ops.BLOCK, ops.SECRET]),
+        (3, [ops.BOX_FRAMES, ops.ITEM_LIFETIME, ops.POSTED_LIFETIME]),
+        (6, [wire.MAX_MESSAGE, wire.MAX_OPS, 3 + ops.FRAME]),
+        (7, [server.Limits().guests, server.Limits().held, server.Limits().unanswered]),
+        (7, [commit.MOST_AT_ONCE, commit.MOST_WAITING, int(server.Limits().greeting), int(server.Limits().idle)]),
+        (8, [int(client.TIMEOUT)]),
+    ],
+)
+def test_the_numbers_of_the_spec_are_the_codes(number, values):
+    assert all(re.search(rf"\b{value:,}\b", section(number)) for value in values)
+
+
+def test_the_operations_have_the_kinds_of_the_spec():
+    kinds = (wire.PUT_FRAME, wire.PUT_BLOCK, wire.READ_FRAMES, wire.READ_BLOCK, wire.ACK, wire.POST)
+    names = ("PUT of a frame", "PUT of a block", "READ of frames", "READ of a block", "ACK", "POST")
+    for kind, name in zip(kinds, names, strict=True):
+        assert f"\n| {kind} | {name}:" in section(6)
+
+
+def test_the_records_have_the_layout_of_the_spec():
+    widths = [int(row.split("|")[1]) for row in section(4).splitlines() if re.match(r"\| \d+ \|", row)]
+    assert sum(widths) == log.HEADER.size and widths[0] == log.MARKER
+    for kind in log.Kind:
+        said = {"FRAME": "1 frame", "BLOCK": "2 block", "POSTED": "3 posted frame", "GONE": "4 gone"}
+        assert said.get(kind.name, "5 posted gone") in section(4)
+    assert disk.LOCK in section(4) and f"{disk.SEGMENT_BYTES // 2**20} MiB" in section(4)
