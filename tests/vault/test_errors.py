@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.vault.cases import HOUSE
 
 from tercet.vault.errors import DOOR_HINTS, VAULT_HINTS, DoorError, VaultError
+from tests.vault.cases import HOUSE
 
 
 @pytest.mark.parametrize(("spec", "section", "hints"), [("70-vault.md", 8, VAULT_HINTS), ("71-door.md", 5, DOOR_HINTS)])

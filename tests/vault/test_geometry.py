@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.vault.cases import HOUSE, cases
 
 from tercet.vault.geometry import COMPARTMENTS, DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, PAGE, STRIDE, Geometry
+from tests.vault.cases import HOUSE, cases
 
 
 @pytest.mark.parametrize("case", cases("geometry"))

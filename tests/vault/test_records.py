@@ -7,7 +7,6 @@ import hashlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.vault.cases import cases
 
 from tercet.sealing import BLOCK
 from tercet.vault.records import (
@@ -20,6 +19,7 @@ from tercet.vault.records import (
     parse_state,
     settle,
 )
+from tests.vault.cases import cases
 
 
 @pytest.mark.parametrize("case", cases("state"))
@@ -80,8 +80,7 @@ def test_the_newest_whole_commit_counts_and_a_lost_one_is_flagged(case):
         for copy in case["input"]["copies"]
     ]
     slots = {
-        int(n): slot and Slot(slot["counter"], _named(slot["stamp"]))
-        for n, slot in case["input"]["slots"].items()
+        int(n): slot and Slot(slot["counter"], _named(slot["stamp"])) for n, slot in case["input"]["slots"].items()
     }
     state, stepped_back = settle((copies[0], copies[1]), slots.__getitem__, case["input"]["ring"])
     before = next(copy for copy in copies if copy and copy.counter == state.counter)

@@ -7,8 +7,6 @@ import os
 import shutil
 
 import pytest
-from tests.vault.cases import cases
-from tests.vault.disks import NOTEBOOK, REAL, SIZE, RecordingDisk, new_vault, some_block, unlock
 
 from tercet import sealing
 from tercet.sealing import BLOCK, LOW_COST, Cost
@@ -16,6 +14,8 @@ from tercet.vault import Files, Geometry, VaultError, create, open_vault
 from tercet.vault import vault as room
 from tercet.vault.geometry import COMPARTMENTS, STRIDE
 from tercet.vault.records import Slot
+from tests.vault.cases import cases
+from tests.vault.disks import NOTEBOOK, REAL, SIZE, RecordingDisk, new_vault, some_block, unlock
 
 LAYOUT = Geometry.of(SIZE)
 
@@ -252,7 +252,7 @@ def test_a_commit_changes_every_page_that_it_writes_and_no_other(path):
 
 def test_the_two_sides_are_placed_by_chance_and_never_together(tmp_path):
     seen = set()
-    for n in range(40):
+    for _ in range(40):
         sides = room._new_sides(LAYOUT, (REAL, NOTEBOOK), LOW_COST, os.urandom)[1]
         ours = next(place for place, (_, kept) in sides.items() if kept)
         theirs = next(place for place, (_, kept) in sides.items() if not kept)
