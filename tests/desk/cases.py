@@ -77,17 +77,29 @@ def vectors(topic: str) -> list[Any]:
 
 
 class FullDisk(Files):
-    """A disk with room for `room` bytes more; the write that does not fit is cut short, as systems do."""
+    """A disk with room for `room` bytes more; the write that does not fit is cut short, as systems do.
+
+    Writing over what was just written takes no room.
+    """
 
     def __init__(self, room: int, error: int = errno.ENOSPC) -> None:
         self.room, self.error = room, error
+        self.taken: set[tuple[int, int]] = set()
 
     def write(self, handle: int, offset: int, data: bytes) -> None:
+        if (handle, offset) in self.taken:
+            return super().write(handle, offset, data)
         fits = data[: self.room]
         self.room -= len(fits)
         super().write(handle, offset, fits)
         if len(fits) < len(data):
+            self.taken.add((handle, offset))
             raise OSError(self.error, "no room")
+        return None
+
+    def close(self, handle: int) -> None:
+        self.taken.clear()
+        super().close(handle)
 
 
 class KillingDisk(Files):

@@ -55,6 +55,7 @@ PAGE: Final = 4_096  # bytes; records are sealed to multiples of this
 OVERHEAD: Final = 41  # bytes that sealing.seal adds: nonce, tag, end mark
 RECORD_MOST: Final = 65_536  # bytes; no record is larger, no file of blocks smaller than four times this
 BLOCKS_MOST: Final = -(-(2**42) // BLOCK_DATA)  # blocks of the largest file a report may announce
+SPARE_NUMBERS: Final = 1_000_000  # above it lie the numbers of reports whose own was given to another
 HEAD: Final = 32  # bytes of a block's place that show whether a block lies there
 _NAME: Final = re.compile("[0-9a-f]{64}")
 _FRESH: Final = ".new"
@@ -104,7 +105,8 @@ class Archive:
     def file_report(self, effect: FileReport) -> None:
         """File a report; durable on return.
 
-        Filed again, the report replaces itself. A number belongs to the report filed last.
+        Filed again, the report replaces itself. A number belongs to the report filed last; one that had it before (a
+        crash or an older state gave it out twice) moves to a number above a million.
 
         Raises:
             ArchiveError: `archive_disk`, `archive_disk_full`; the report counts as not filed.
@@ -119,7 +121,7 @@ class Archive:
             self._prepare()
             for other in self._reports():
                 if other.number == report.number and other.id != report.id:
-                    self._write(msgspec.structs.replace(other, number=0))
+                    self._write(msgspec.structs.replace(other, number=self._spare_number()))
             self._write(report)
 
     def file_word(self, effect: FileWord) -> None:
@@ -169,6 +171,9 @@ class Archive:
                 else:
                     self._files.write(handle, offset, bytes(HEAD))
             raise
+
+    def _spare_number(self) -> int:
+        return max(SPARE_NUMBERS, *(report.number for report in self._reports())) + 1
 
     def _prepare(self) -> None:
         """Before the first filing: learn what is here, and remove what an interrupted one left."""
@@ -235,7 +240,7 @@ class Archive:
         """
         with self._lock:
             self._look()
-            found = next((r for r in self._reports() if r.number == number and number > 0), None)
+            found = next((r for r in self._reports() if r.number == number), None)
         if found is None:
             raise ArchiveError("archive_unknown_report")
         return found

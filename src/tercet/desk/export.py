@@ -41,7 +41,7 @@ HINTS: Final = MappingProxyType(
         "export_disk_full": "The disk is full and the export was removed: make room, or export to another disk.",
         "export_exists": "There is something at that place already: name a new folder, or an empty one.",
         "export_inside": "That place lies inside the archive: name a folder outside of it.",
-        "export_unfinished": "An earlier export stopped half way: remove the folder ending in .partial, then try again.",
+        "export_unfinished": "An earlier export stopped half way: remove the folder ending in .partial and try again.",
     }
 )
 
@@ -184,7 +184,7 @@ class _Writer:
 
 
 def media_name(place: int, ref: MediaRef) -> str:
-    """What a file is called in an export: its place from 1, its kind, and an ending only if we know it for this kind."""
+    """What a file is called in an export: its place from 1, its kind, and an ending that fits the kind."""
     known = ref.form == "jpg" if ref.kind is MediaKind.TRAVEL else ref.kind.value in FORMATS.get(ref.form, ())
     return f"{place + 1}-{ref.kind.value}.{ref.form if known else 'bin'}"
 

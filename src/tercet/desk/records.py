@@ -51,7 +51,7 @@ class FiledReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
     Attributes:
         id: 16 bytes, the case.
-        number: 1, 2, 3…; 0 for a report that was filed just before a crash and arrives again.
+        number: 1, 2, 3…; above a million if its own was given to another after a crash.
         came: when it was filed, seconds since 1970, UTC.
         day: the sender's day.
         claim: hash of a claim key, 32 bytes, or empty.
@@ -127,7 +127,7 @@ class CaseSummary:
     """A report in a list.
 
     Attributes:
-        number: 0 if damaged, or not yet numbered again after a crash.
+        number: as filed; 0 if damaged.
         id: 16 bytes; empty if damaged.
         came: seconds since 1970, UTC.
         text: what the reporter wrote.
