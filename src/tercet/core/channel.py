@@ -14,11 +14,17 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core.chain import DayChain
-from tercet.core.days import DAY, day_of
+from tercet.core.days import DAY, LATE_DAYS, day_of
+from tercet.core.errors import Refusal
 from tercet.core.fields import Number, Seconds, Version1
 
-EARLY_LETTERS: Final = 32  # how many letters ahead of a missing one are kept; the rest come again
-RESEAL_AFTER: Final = DAY  # seconds; content without acknowledgement is sealed afresh after this long
+WINDOW: Final = 32  # letters under way at once: fewer than the 40 message keys that Olm keeps for late ones
+EARLY_BYTES: Final = 8_192  # of letters ahead of a missing one that are kept; the rest come again
+WAITING_LETTERS: Final = 100  # of ours without acknowledgement; the owner then has to wait
+WAITING_BYTES: Final = 49_152  # of their text
+RESEAL_AFTER: Final = DAY  # seconds; content without acknowledgement is sealed afresh after this long,
+RESEAL_DOUBLINGS: Final = 4  # then after two, four, eight, sixteen days: Olm bridges a gap of 2,000 messages
+KEPT_DAYS: Final = 40  # days; a box is not read any more after this, and its root is erased
 SIGN_OF_LIFE: Final = DAY // 2  # seconds; an empty letter goes out when nothing else did for this long
 
 
@@ -29,6 +35,8 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         version: 1.
         number: 1, 2, 3…; 0 for an empty letter, which only acknowledges.
         ack: number of the last letter that the writer received in order.
+        first: number of the oldest letter that the writer still keeps, or the next it will write: those
+            before it will not come any more.
         written: the writer's clock when it was sealed, seconds since 1970, UTC.
         kind: what the body is (`Kind` of the letters' spec).
         body: up to what fits.
@@ -37,6 +45,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     version: Version1
     number: Number
     ack: Number
+    first: Number
     written: Seconds
     kind: Annotated[int, msgspec.Meta(ge=0, le=255)]
     body: Annotated[bytes, msgspec.Meta(max_length=4096)]
@@ -50,12 +59,14 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
         kind: what the body is.
         body: plain; it is sealed afresh each time.
         sealed: when it was last sealed, seconds; 0 for never.
+        times: how often it was sealed.
     """
 
     number: int
     kind: int
     body: bytes
     sealed: int
+    times: int = 0
 
 
 class Channel(msgspec.Struct, frozen=True, array_like=True):
@@ -70,7 +81,9 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
         early: theirs, arrived before one that is missing.
         owes: whether something came that we have not acknowledged yet.
         spoke: when we last sealed anything, seconds; 0 for never.
-        heard: when something authentic last came, seconds by our clock; 0 for never.
+        heard: when the newest authentic frame was written, by their clock and not after ours; 0 for never.
+            A replayed frame does not make a silent neighbour look alive.
+        drained: relays that showed the oldest kept day's box empty since its late days passed.
     """
 
     chain: DayChain
@@ -82,6 +95,7 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     owes: bool = False
     spoke: int = 0
     heard: int = 0
+    drained: tuple[str, ...] = ()
 
 
 def write(channel: Channel, kind: int, body: bytes) -> Channel:
@@ -91,10 +105,29 @@ def write(channel: Channel, kind: int, body: bytes) -> Channel:
     return msgspec.structs.replace(channel, sent=number, waiting=(*channel.waiting, letter))
 
 
+def check_room(channel: Channel, body: bytes) -> None:
+    """Whether the owner may write one more letter here.
+
+    Raises:
+        Refusal: `too_much_waiting`, more letters wait than the device keeps.
+    """
+    held = sum(len(w.body) for w in channel.waiting) + len(body)
+    if len(channel.waiting) >= WAITING_LETTERS or held > WAITING_BYTES:
+        raise Refusal("too_much_waiting")
+
+
 def due(channel: Channel, now: int) -> Waiting | None:
-    """The first of our letters that wants sealing now, or none."""
-    for letter in channel.waiting:
-        if letter.sealed == 0 or abs(now - letter.sealed) >= RESEAL_AFTER:
+    """The first of our letters under way that wants sealing now, or none.
+
+    The oldest decides how long all wait to be sealed afresh, so that between two sealings of one letter
+    every other one is sealed about once and Olm still has its keys.
+    """
+    if not channel.waiting:
+        return None
+    doublings = min(max(channel.waiting[0].times - 1, 0), RESEAL_DOUBLINGS)
+    patience = RESEAL_AFTER << doublings
+    for letter in channel.waiting[:WINDOW]:
+        if letter.times == 0 or abs(now - letter.sealed) >= patience:
             return letter
     return None
 
@@ -106,23 +139,27 @@ def wants_empty(channel: Channel, now: int) -> bool:
 
 def stamp(channel: Channel, letter: Waiting | None, now: int) -> tuple[Channel, Letter]:
     """The letter to seal now (an empty one for none), and the channel that remembers it was."""
+    first = channel.waiting[0].number if channel.waiting else channel.sent + 1
     if letter is None:
-        out = Letter(1, 0, channel.received, now, 0, b"")
+        out = Letter(1, 0, channel.received, first, now, 0, b"")
         waiting = channel.waiting
     else:
-        out = Letter(1, letter.number, channel.received, now, letter.kind, letter.body)
-        again = msgspec.structs.replace(letter, sealed=now)
+        out = Letter(1, letter.number, channel.received, first, now, letter.kind, letter.body)
+        again = msgspec.structs.replace(letter, sealed=now, times=min(letter.times + 1, 255))
         waiting = tuple(again if w.number == letter.number else w for w in channel.waiting)
     return msgspec.structs.replace(channel, waiting=waiting, owes=False, spoke=now), out
 
 
-def accept(channel: Channel, letter: Letter, now: int) -> tuple[Channel, tuple[Letter, ...]]:
+def accept(
+    channel: Channel, letter: Letter, now: int, early_bytes: int = EARLY_BYTES
+) -> tuple[Channel, tuple[Letter, ...]]:
     """Take in an authentic letter of theirs.
 
     Args:
         channel: the state before.
         letter: opened and well formed.
         now: our clock, seconds.
+        early_bytes: how much to keep of letters that came ahead of a missing one.
 
     Returns:
         The channel after, and the letters to deliver, in order: none for a duplicate, an empty one or one
@@ -130,40 +167,74 @@ def accept(channel: Channel, letter: Letter, now: int) -> tuple[Channel, tuple[L
 
     Source: spec/40-letters.md, 3.
     """
-    waiting = tuple(w for w in channel.waiting if w.number > letter.ack or w.sealed == 0)
-    channel = msgspec.structs.replace(channel, waiting=waiting, heard=now)
-    if letter.number == 0:
-        return channel, ()
-    channel = msgspec.structs.replace(channel, owes=True)
-    if letter.number <= channel.received or any(e.number == letter.number for e in channel.early):
-        return channel, ()
-    if letter.number > channel.received + EARLY_LETTERS:
-        return channel, ()
-    early = sorted((*channel.early, letter), key=lambda e: e.number)
+    waiting = tuple(w for w in channel.waiting if w.number > letter.ack or w.times == 0)
+    heard = max(channel.heard, min(now, letter.written))
+    passed = max(channel.received, letter.first - 1)
+    known = {e.number for e in channel.early}
+    early = list(channel.early)
+    if channel.received < letter.number <= passed + WINDOW and letter.number not in known:
+        early = sorted((*early, letter), key=lambda e: e.number)
     delivered: list[Letter] = []
     received = channel.received
-    while early and early[0].number == received + 1:
+    while early and early[0].number <= max(received + 1, passed):
         delivered.append(early.pop(0))
-        received += 1
-    return msgspec.structs.replace(channel, received=received, early=tuple(early)), tuple(delivered)
+        received = delivered[-1].number
+    received = max(received, passed)
+    while sum(len(e.body) for e in early) > early_bytes:
+        early.pop()
+    after = msgspec.structs.replace(
+        channel,
+        waiting=waiting,
+        heard=heard,
+        owes=channel.owes or letter.number > 0,
+        received=received,
+        early=tuple(early),
+    )
+    return after, tuple(delivered)
 
 
-def forget_days(channel: Channel, drained: int, confirmed: int, late_days: int) -> Channel:
-    """Erase the root of a day whose boxes were read to the end once their late days had passed.
+def hear(channel: Channel, letter: Letter, now: int) -> Channel:
+    """Take in only what a letter acknowledges: there is no room for the letter itself, which stays at the relay."""
+    return accept(channel, msgspec.structs.replace(letter, number=0, first=0), now)[0]
+
+
+def skip_numbers(channel: Channel, count: int) -> Channel:
+    """The channel after a vault went back one step: numbers that the lost step may have used stay unused."""
+    return msgspec.structs.replace(channel, sent=channel.sent + count)
+
+
+def forget_drained(channel: Channel, day: int, relay: str, relays: tuple[str, ...], confirmed: int) -> Channel:
+    """Take in that a relay showed a day's box empty; erase the day's root once all its relays have.
 
     Args:
         channel: the state before.
-        drained: the day whose box was just read to its end.
+        day: the day whose box was read to its end.
+        relay: where.
+        relays: the relays that the box may lie on.
         confirmed: the day that both our clock and an authentic message say has begun.
-        late_days: how long boxes are read after their day.
     """
-    if drained == channel.chain.day and confirmed > drained + late_days:
-        return msgspec.structs.replace(channel, chain=channel.chain.since(drained + 1))
-    return channel
+    if day != channel.chain.day or confirmed <= day + LATE_DAYS:
+        return channel
+    drained = {*channel.drained, relay}.intersection(relays)
+    if drained.issuperset(relays):
+        return msgspec.structs.replace(channel, chain=channel.chain.since(day + 1), drained=())
+    return msgspec.structs.replace(channel, drained=tuple(sorted(drained)))
+
+
+def forget_old(channel: Channel, confirmed: int) -> Channel:
+    """Erase roots of days so long past that no relay keeps anything of them."""
+    if confirmed - KEPT_DAYS <= channel.chain.day:
+        return channel
+    return msgspec.structs.replace(channel, chain=channel.chain.since(confirmed - KEPT_DAYS), drained=())
 
 
 def days_to_read(channel: Channel, now: int, late: bool) -> tuple[int, ...]:
-    """The days whose boxes are to be read: around today, and with `late` all since the oldest kept."""
-    today = day_of(now)
-    first = channel.chain.day if late else max(channel.chain.day, today - 1)
-    return tuple(range(first, max(today + 2, channel.chain.day + 1)))
+    """The days whose boxes are to be read, oldest first, as a ratchet wants them.
+
+    They are yesterday, today and tomorrow; and all since the oldest kept one with `late`, or when the device
+    was away for longer than the late days.
+    """
+    today, kept = day_of(now), channel.chain.day
+    away = kept < today - LATE_DAYS - 2
+    first = max(kept, today - KEPT_DAYS if late or away else today - 1)
+    return tuple(range(first, max(today + 2, kept + 1)))

@@ -17,8 +17,10 @@ import msgspec
 
 from tercet.core import events as e
 from tercet.core import mail, office, sending
+from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
 from tercet.core.effects import Effect
+from tercet.core.errors import Refusal
 from tercet.core.state import Device
 from tercet.core.turn import Turn
 
@@ -39,7 +41,8 @@ def step(device: Device, event: e.Event, now: int, chance: Chance) -> tuple[Devi
         saved, then the rest.
 
     Raises:
-        Refusal: the owner asked for something that cannot be done now; nothing has changed.
+        Refusal: the owner asked for something that cannot be done now, or this clock is too far off to go on;
+            nothing has changed.
 
     Source: spec/00-overview.md, 5.
     """
@@ -49,6 +52,9 @@ def step(device: Device, event: e.Event, now: int, chance: Chance) -> tuple[Devi
 
 
 def _beat(turn: Turn, _: e.Beat) -> None:
+    confirmed = turn.device.confirmed
+    if confirmed and abs(turn.today - confirmed) > FARTHEST:
+        raise Refusal("clock_far")
     turn.change(beats=turn.device.beats + 1)
     card = turn.device.card
     if card is not None and not turn.device.is_desk:

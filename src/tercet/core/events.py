@@ -25,6 +25,7 @@ class Query(msgspec.Struct, frozen=True):
         index: shard, report number, media number or side.
         block: index of a media block.
         start: how many items were passed over.
+        round: how often the box was read on already in one go.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Query(msgspec.Struct, frozen=True):
     index: int = 0
     block: int = 0
     start: int = 0
+    round: int = 0
 
 
 class Beat(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ Read first  beat(), arrived().
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -18,9 +19,9 @@ from tercet.core import channel as letters
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.card import Card
-from tercet.core.chain import lane
-from tercet.core.channel import Channel
-from tercet.core.days import DAY, LATE_DAYS
+from tercet.core.chain import Purpose, lane
+from tercet.core.channel import Channel, Letter
+from tercet.core.days import DAY
 from tercet.core.effects import AckItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
@@ -30,21 +31,25 @@ from tercet.core.meeting import Here, Meeting, Stage
 from tercet.core.relation import (
     COMPLEMENT,
     LETTER_TEXT,
-    UNREAD_KEPT,
+    NUMBERS_SKIPPED,
     Note,
     Relation,
     Role,
     admit,
+    fits,
     open_letter,
     seal_letter,
+    settle,
     skip_keys,
     vanish,
+    words,
 )
-from tercet.core.report import LetterKind
-from tercet.core.state import Device, Spent
-from tercet.core.turn import FRAMES_A_READ, Turn, words
+from tercet.core.report import LetterKind, Report
+from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Case, Device, Spent
+from tercet.core.turn import FRAMES_A_READ, Turn
 from tercet.sealing import NONCE, Box, CannotOpen, digest
 
+Talk = TypeVar("Talk", Report, Case)
 NOTES_KEPT = DAY  # seconds; a letter that was read vanishes after this long
 SPENT_KEPT = 600  # seconds; how long a refusal lies in a spent plate's box
 NAME_LENGTH = 40  # characters of the owner's word for a neighbour
@@ -62,16 +67,27 @@ def beat(turn: Turn) -> None:
             turn.put(out)
     look(turn)
     for relation in turn.device.relations:
-        write_due(turn, relation)
-        read_boxes(turn, relation.channel, "relation", Query("relation", relation.id))
+        try:
+            _beat_relation(turn, relation)
+        except Refusal as refusal:
+            turn.tell(refusal.code, name=relation.name)
     _read_board(turn)
     _tidy_plates(turn)
 
 
-def read_boxes(turn: Turn, channel: Channel, purpose: str, query: Query) -> None:
+def _beat_relation(turn: Turn, relation: Relation) -> None:
+    """A neighbour's part of a beat; one whose days are out of reach does not hold up the others."""
+    channel = letters.forget_old(relation.channel, turn.device.confirmed)
+    relation = msgspec.structs.replace(relation, channel=channel)
+    replace_relation(turn, relation)
+    write_due(turn, relation)
+    read_boxes(turn, channel, "relation", Query("relation", relation.id))
+
+
+def read_boxes(turn: Turn, channel: Channel, purpose: Purpose, query: Query) -> None:
     """Order the other side's boxes of a channel to be read."""
     for day in turn.days(channel):
-        there = lane(channel.chain, day, "relation" if purpose == "relation" else "conversation", 1 - channel.side)
+        there = lane(channel.chain, day, purpose, 1 - channel.side)
         turn.read(msgspec.structs.replace(query, day=day), there.box, there.turn)
 
 
@@ -93,12 +109,12 @@ def write_letter(turn: Turn, to: str, text: str) -> None:
     """The owner writes to a neighbour, by the word it uses for it.
 
     Raises:
-        Refusal: `unknown_neighbour`, `letter_long`, `bad_reply`.
+        Refusal: `unknown_neighbour`, `letter_long`, `bad_reply`, `too_much_waiting`.
     """
     relation = next((r for r in turn.device.relations if r.name == to), None)
     if relation is None:
         raise Refusal("unknown_neighbour")
-    after = letters.write(relation.channel, LetterKind.TEXT, body_of(text))
+    after = letters.write(relation.channel, LetterKind.TEXT, body_for(turn, relation.channel, text))
     relation = msgspec.structs.replace(relation, channel=after)
     replace_relation(turn, relation)
     write_due(turn, relation)
@@ -110,11 +126,27 @@ def body_of(text: str) -> bytes:
     Raises:
         Refusal: `bad_reply` for an empty one, `letter_long`.
     """
-    body = text.strip().encode()
+    try:
+        body = text.strip().encode()
+    except UnicodeEncodeError:
+        raise Refusal("bad_reply") from None
     if not body:
         raise Refusal("bad_reply")
     if len(body) > LETTER_TEXT:
         raise Refusal("letter_long")
+    return body
+
+
+def body_for(turn: Turn, channel: Channel, text: str) -> bytes:
+    """The bytes of a letter's text, if there is room for it to wait.
+
+    Raises:
+        Refusal: `bad_reply`, `letter_long`, `too_much_waiting`.
+    """
+    body = body_of(text)
+    letters.check_room(channel, body)
+    if not turn.roomy(OWNER_MOST):
+        raise Refusal("too_much_waiting")
     return body
 
 
@@ -140,11 +172,12 @@ def acknowledge(turn: Turn, where: Box, item: bytes, relay: str) -> None:
     turn.order(AckItem(where.ack, digest(item), relay))
 
 
-def drained(turn: Turn, channel: Channel, event: Arrived) -> Channel:
+def drained(turn: Turn, channel: Channel, purpose: Purpose, event: Arrived) -> Channel:
     """The channel after a box of its was read: a day that is over and read to its end is forgotten."""
     if event.more or event.items:
         return channel
-    return letters.forget_days(channel, event.query.day, turn.device.confirmed, LATE_DAYS)
+    relays = turn.device.order(lane(channel.chain, event.query.day, purpose, 1 - channel.side).turn)
+    return letters.forget_drained(channel, event.query.day, event.relay, relays, turn.device.confirmed)
 
 
 def _relation_arrived(turn: Turn, event: Arrived) -> None:
@@ -152,25 +185,31 @@ def _relation_arrived(turn: Turn, event: Arrived) -> None:
     if relation is None or event.query.day < relation.channel.chain.day:
         return
     where = lane(relation.channel.chain, event.query.day, "relation", 1 - relation.channel.side).box
+    roomy = not event.items or turn.roomy(ARRIVING_MOST)
+    ahead = 0
     for item in event.items:
-        relation = _take_letter(turn, relation, event.query.day, item)
+        try:
+            opened, letter = open_letter(relation, event.query.day, item)
+        except (CannotOpen, Malformed):
+            relation = msgspec.structs.replace(relation, strange=relation.strange + 1)
+            acknowledge(turn, where, item, event.relay)
+            continue
+        turn.confirm(letter.written)
+        ahead = max(ahead, letter.written - turn.now)
+        if letter.number > relation.channel.received and not (
+            roomy and fits(relation.notes, relation.channel.early, letter)
+        ):
+            relation = msgspec.structs.replace(relation, channel=letters.hear(relation.channel, letter, turn.now))
+            continue
+        relation = _take_letter(turn, opened, letter)
         acknowledge(turn, where, item, event.relay)
-    relation = msgspec.structs.replace(relation, channel=drained(turn, relation.channel, event))
+    warn_of_clock(turn, ahead)
+    relation = msgspec.structs.replace(relation, channel=drained(turn, relation.channel, "relation", event))
     replace_relation(turn, relation)
-    if event.more:
-        turn.order(ReadBox(event.query, where.read, (event.relay,), limit=16))
+    turn.read_on(event, where)
 
 
-def _take_letter(turn: Turn, relation: Relation, day: int, item: bytes) -> Relation:
-    try:
-        relation, letter = open_letter(relation, day, item)
-    except (CannotOpen, Malformed):
-        return msgspec.structs.replace(relation, strange=relation.strange + 1)
-    turn.confirm(letter.written)
-    _warn_of_clock(turn, letter.written)
-    unread = sum(not n.seen for n in relation.notes)
-    if letter.number and unread >= UNREAD_KEPT:
-        return relation
+def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> Relation:
     channel, delivered = letters.accept(relation.channel, letter, turn.now)
     notes = tuple(Note(d.number, words(d), turn.now) for d in delivered if d.kind == LetterKind.TEXT)
     for _ in notes:
@@ -178,9 +217,10 @@ def _take_letter(turn: Turn, relation: Relation, day: int, item: bytes) -> Relat
     return msgspec.structs.replace(relation, channel=channel, notes=(*relation.notes, *notes))
 
 
-def _warn_of_clock(turn: Turn, written: int) -> None:
-    if written - turn.now > DAY:
-        turn.tell("clock_off", days=str((written - turn.now) // DAY))
+def warn_of_clock(turn: Turn, ahead: int) -> None:
+    """Tell the owner when somebody else's clock is a day or more ahead of ours, in seconds."""
+    if ahead >= DAY:
+        turn.tell("clock_off", days=str(ahead // DAY))
 
 
 def relay_time(turn: Turn, seconds: int) -> None:
@@ -191,8 +231,19 @@ def relay_time(turn: Turn, seconds: int) -> None:
 
 def went_back(turn: Turn) -> None:
     """Pass over message keys that the lost step may have used."""
-    turn.change(relations=tuple(skip_keys(r, KEYS_SKIPPED) for r in turn.device.relations))
+    turn.change(
+        relations=tuple(skip_keys(r, KEYS_SKIPPED) for r in turn.device.relations),
+        reports=tuple(_skip(r) for r in turn.device.reports),
+    )
+    desk = turn.device.office
+    if desk is not None:
+        cases = tuple(_skip(c) for c in desk.cases)
+        turn.change(office=msgspec.structs.replace(desk, cases=cases, opened=desk.opened + NUMBERS_SKIPPED))
     turn.tell("went_back")
+
+
+def _skip(holder: Talk) -> Talk:
+    return msgspec.structs.replace(holder, channel=letters.skip_numbers(holder.channel, NUMBERS_SKIPPED))
 
 
 # ---- the board
@@ -438,6 +489,7 @@ def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
 
 def _keep(turn: Turn, meeting: Meeting) -> None:
     relation = meetings.relation_of(meeting)
+    relation = msgspec.structs.replace(relation, session=settle(relation.session, relation.session))
     turn.change(card=turn.device.card or meeting.card, relations=(*turn.device.relations, relation))
     turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
 

@@ -21,9 +21,11 @@ from tercet.core.days import DAY, LATE_DAYS, last_day_of, week_of
 from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, MediaChecked, Query
-from tercet.core.fields import Malformed, encode
-from tercet.core.mail import acknowledge, body_of, drained, read_boxes
+from tercet.core.fields import Malformed, decode, encode
+from tercet.core.mail import acknowledge, body_for, drained, read_boxes
+from tercet.core.relation import words
 from tercet.core.report import (
+    KEYS_KEPT,
     LetterKind,
     MediaRef,
     ReportContent,
@@ -33,8 +35,8 @@ from tercet.core.report import (
     open_content,
     unwrap,
 )
-from tercet.core.state import BoardPost, Case, Device, MediaDue, Office
-from tercet.core.turn import Turn, words
+from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
+from tercet.core.turn import Turn
 from tercet.sealing import (
     NONCE,
     CannotOpen,
@@ -48,10 +50,12 @@ from tercet.sealing import (
     sign_public,
 )
 
-KEYS_KEPT = 45  # days after the end of their week
 POSTS_KEPT = 120 * DAY  # seconds; what a relay keeps on the board too
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
-WINDOW = 8  # blocks of a file that are looked for at once
+WINDOW = 8  # blocks of a file that are looked for at once, and asked for in one letter
+FILES_A_BEAT = 64  # files whose blocks are looked for in one beat; the others have their turn at the next
+INTAKE_FRAMES = 32  # asked for at once
+EARLY_WORDS = 4_096  # bytes of letters kept that came ahead of a missing one; a stranger wrote them
 LOST_AFTER = 3_600  # seconds; a gap that stays this long is asked for
 STALLED_AFTER = DAY  # seconds; a file that stands still this long is asked for
 
@@ -60,10 +64,16 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
     """Found a network.
 
     Raises:
-        Refusal: `relay_missing`.
+        Refusal: `relay_missing`, `set_up_wrong`, `network_exists`.
     """
+    if turn.device.card is not None:
+        raise Refusal("network_exists")
     if not relays:
         raise Refusal("relay_missing")
+    try:
+        decode(encode(boards.RelayList(relays, shards)), boards.RelayList)
+    except (Malformed, UnicodeEncodeError, OverflowError):
+        raise Refusal("set_up_wrong") from None
     post, signer = turn.chance(32), turn.chance(32)
     card = Card(
         1, DayChain(turn.today - 1, turn.chance(32)), posted_box(post).read, sign_public(signer), relays, shards
@@ -82,18 +92,35 @@ def beat(turn: Turn) -> None:
             if relay not in post.stored:
                 turn.order(PostItem(_post_ref(number, relay, post.item), office(turn).post, post.item, relay))
     _read_intake(turn)
+    change(turn, cases=tuple(c for c in office(turn).cases if turn.sure - c.used <= CONVERSATION_KEPT))
     for case in office(turn).cases:
-        if turn.now - case.used > CONVERSATION_KEPT:
-            change(turn, cases=tuple(c for c in office(turn).cases if c.id != case.id))
-            continue
-        _ask_for_lost(turn, case)
-        write_due(turn, find_case(turn, case.id))
-        case = find_case(turn, case.id) or case
-        read_boxes(turn, case.channel, "conversation", Query("case", case.id))
-        for place, media in enumerate(case.media):
-            _read_media(turn, case.id, place, media)
-            if media.state == "checking":
-                turn.order(CheckMedia(case.id, place))
+        try:
+            _beat_case(turn, case)
+        except Refusal:
+            turn.tell("clock_far", number=str(case.number))
+    _look_for_files(turn)
+
+
+def _beat_case(turn: Turn, case: Case) -> None:
+    """A conversation's part of a beat; one whose days are out of reach does not hold up the others."""
+    channel = letters.forget_old(case.channel, turn.device.confirmed)
+    case = msgspec.structs.replace(case, channel=channel)
+    replace_case(turn, case)
+    _ask_for_lost(turn, case)
+    write_due(turn, find_case(turn, case.id))
+    read_boxes(turn, channel, "conversation", Query("case", case.id))
+
+
+def _look_for_files(turn: Turn) -> None:
+    """Look for blocks of files on their way, and have whole ones checked."""
+    files = [(c.id, place, m) for c in office(turn).cases for place, m in enumerate(c.media)]
+    for case_id, place, media in files:
+        if media.state == "checking":
+            turn.order(CheckMedia(case_id, place))
+    coming = [f for f in files if f[2].state == "coming"]
+    first = turn.device.beats * FILES_A_BEAT % len(coming) if len(coming) > FILES_A_BEAT else 0
+    for case_id, place, media in (coming[first:] + coming[:first])[:FILES_A_BEAT]:
+        _read_media(turn, case_id, place, media)
 
 
 def office(turn: Turn) -> Office:
@@ -168,7 +195,7 @@ def _forget_keys(turn: Turn) -> None:
         turn,
         seeds={w: s for w, s in office(turn).seeds.items() if w not in dead},
         seen={w: s for w, s in office(turn).seen.items() if w not in dead},
-        posts=tuple(p for p in office(turn).posts if turn.now - p.issued <= POSTS_KEPT),
+        posts=tuple(p for p in office(turn).posts if turn.sure - p.issued <= POSTS_KEPT),
     )
 
 
@@ -193,15 +220,28 @@ def _read_intake(turn: Turn) -> None:
     card = turn.device.card
     if card is None:
         return
-    if turn.device.confirmed > card.chain.day + LATE_DAYS and len(office(turn).drained) >= turn.device.shards:
-        card = msgspec.structs.replace(card, chain=card.chain.since(card.chain.day + 1))
+    oldest = turn.device.confirmed - letters.KEPT_DAYS
+    if _intake_drained(turn, card):
+        oldest = max(oldest, card.chain.day + 1)
+    if oldest > card.chain.day:
+        card = msgspec.structs.replace(card, chain=card.chain.since(oldest))
         turn.change(card=card)
         change(turn, drained=())
-    first = card.chain.day if turn.late else max(card.chain.day, turn.today - 1)
+    first = max(card.chain.day, turn.today - (letters.KEPT_DAYS if turn.late else 1))
     for day in range(first, turn.today + 2):
         for shard in range(turn.device.shards):
             where = lane(card.chain, day, "intake", shard)
-            turn.read(Query("intake", day=day, index=shard), where.box, where.turn, limit=32)
+            turn.read(Query("intake", day=day, index=shard), where.box, where.turn, limit=INTAKE_FRAMES)
+
+
+def _intake_drained(turn: Turn, card: Card) -> bool:
+    """Whether each relay showed each of the oldest day's intake boxes empty since its late days passed."""
+    wanted = {
+        (shard, relay)
+        for shard in range(turn.device.shards)
+        for relay in turn.device.order(lane(card.chain, card.chain.day, "intake", shard).turn)
+    }
+    return wanted.issubset(office(turn).drained)
 
 
 def arrived(turn: Turn, event: Arrived) -> None:
@@ -221,32 +261,38 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
         return
     where = lane(card.chain, day, "intake", shard)
     for item in event.items:
-        _take_report(turn, where, item)
+        if not _take_report(turn, where, item):
+            turn.tell("desk_full")
+            return
         acknowledge(turn, where.box, item, event.relay)
-    if event.more:
-        turn.order(ReadBox(event.query, where.box.read, (event.relay,), limit=32))
-    elif not event.items and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
-        change(turn, drained=tuple({*office(turn).drained, shard}))
+    turn.read_on(event, where.box, INTAKE_FRAMES)
+    empty = not event.items and not event.more
+    if empty and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
+        change(turn, drained=tuple(sorted({*office(turn).drained, (shard, event.relay)})))
 
 
-def _take_report(turn: Turn, where: Lane, item: bytes) -> None:
-    """File a report unless it was filed before; noise is let go."""
+def _take_report(turn: Turn, where: Lane, item: bytes) -> bool:
+    """File a report unless it was filed before; noise is let go. False: no room, it stays at the relay."""
     try:
         sealed = unwrap(where, item)
         content = open_content(sealed, office(turn).seeds)
     except (CannotOpen, Malformed):
         turn.tell("strange_frame")
-        return
+        return True
     week = int.from_bytes(sealed[:2], "big")
     case_id = conversation_id(content.reply)
-    seen = office(turn).seen.get(week, ())
-    if case_id in seen:
-        return
+    if any(case_id in ids for ids in office(turn).seen.values()):
+        return True
+    if not turn.roomy(ARRIVING_MOST):
+        return False
+    turn.confirm(content.day * DAY)
     number = office(turn).opened + 1
-    change(turn, opened=number, seen=office(turn).seen | {week: (*seen, case_id)})
+    seen = (*office(turn).seen.get(week, ()), case_id)
+    change(turn, opened=number, seen=office(turn).seen | {week: seen})
     turn.order(FileReport(case_id, number, turn.now, content))
     _open_case(turn, case_id, number, content)
     turn.tell("report_filed", number=str(number))
+    return True
 
 
 def _open_case(turn: Turn, case_id: bytes, number: int, content: ReportContent) -> None:
@@ -279,12 +325,12 @@ def _read_media(turn: Turn, case_id: bytes, place: int, media: MediaDue) -> None
 def _read_block(turn: Turn, case_id: bytes, place: int, index: int, key: bytes) -> None:
     relays = turn.device.order(int.from_bytes(derive(key, "block relay", length=4), "big"))
     query = Query("media", case_id, index=place, block=index)
-    turn.order(ReadBox(query, block_box(key).read, relays[:2], block=True))
+    turn.order(ReadBox(query, block_box(key).read, relays, block=True))
 
 
 def _media_arrived(turn: Turn, event: Arrived) -> None:
     case = find_case(turn, event.query.id)
-    if case is None or not event.items:
+    if case is None or not event.items or event.query.index >= len(case.media):
         return
     media = case.media[event.query.index]
     index = event.query.block
@@ -335,8 +381,10 @@ def _ask_for_lost(turn: Turn, case: Case) -> None:
     """Ask for blocks that did not come though later ones did, or of a file that stands still."""
     for place, media in enumerate(case.media):
         patience = LOST_AFTER if media.have else STALLED_AFTER
-        if media.state != "coming" or turn.now - media.moved <= patience:
+        if media.state != "coming" or turn.now - media.moved <= patience or _asked(case, place):
             continue
+        if not turn.roomy(ARRIVING_MOST):
+            return
         wanted, key = [], media.key
         for index in range(media.low, min(media.low + WINDOW, media.blocks)):
             if index not in media.have:
@@ -349,10 +397,16 @@ def _ask_for_lost(turn: Turn, case: Case) -> None:
         replace_case(turn, case)
 
 
+def _asked(case: Case, place: int) -> bool:
+    """Whether a request for blocks of a file still waits to be heard: one at a time is enough."""
+    requests = (decode(w.body, ResendRequest) for w in case.channel.waiting if w.kind == LetterKind.RESEND)
+    return any(r.media == place for r in requests)
+
+
 def media_checked(turn: Turn, event: MediaChecked) -> None:
     """The shell has hashed a file: tell its sender."""
     case = find_case(turn, event.case)
-    if case is None or case.media[event.media].state != "checking":
+    if case is None or event.media >= len(case.media) or case.media[event.media].state != "checking":
         return
     kind = LetterKind.MEDIA_RECEIVED if event.good else LetterKind.MEDIA_BROKEN
     after = msgspec.structs.replace(case.media[event.media], state="here" if event.good else "broken", key=b"")
@@ -387,12 +441,12 @@ def reply(turn: Turn, number: int, text: str) -> None:
     """The desk writes to a reporter.
 
     Raises:
-        Refusal: `not_the_desk`, `unknown_report`, `bad_reply`, `letter_long`.
+        Refusal: `not_the_desk`, `unknown_report`, `bad_reply`, `letter_long`, `too_much_waiting`.
     """
     case = next((c for c in office(turn).cases if c.number == number), None)
     if case is None:
         raise Refusal("unknown_report")
-    channel = letters.write(case.channel, LetterKind.TEXT, body_of(text))
+    channel = letters.write(case.channel, LetterKind.TEXT, body_for(turn, case.channel, text))
     turn.order(FileWord(case.id, True, channel.sent, turn.now, text.strip()))
     case = msgspec.structs.replace(case, channel=channel, used=turn.now)
     replace_case(turn, case)
@@ -404,6 +458,7 @@ def _case_arrived(turn: Turn, event: Arrived) -> None:
     if case is None or event.query.day < case.channel.chain.day:
         return
     where = lane(case.channel.chain, event.query.day, "conversation", 1).box
+    early = EARLY_WORDS if event.items and turn.roomy(ARRIVING_MOST) else 0
     for item in event.items:
         try:
             letter = open_word(case.channel, event.query.day, item)
@@ -411,15 +466,16 @@ def _case_arrived(turn: Turn, event: Arrived) -> None:
             acknowledge(turn, where, item, event.relay)
             continue
         turn.confirm(letter.written)
-        channel, delivered = letters.accept(case.channel, letter, turn.now)
-        case = msgspec.structs.replace(case, channel=channel, used=turn.now)
+        waiting = len(case.channel.waiting)
+        channel, delivered = letters.accept(case.channel, letter, turn.now, early)
+        used = turn.now if delivered or len(channel.waiting) < waiting else case.used
+        case = msgspec.structs.replace(case, channel=channel, used=used)
         for word in delivered:
             case = _take_word(turn, case, word)
         acknowledge(turn, where, item, event.relay)
-    case = msgspec.structs.replace(case, channel=drained(turn, case.channel, event))
+    case = msgspec.structs.replace(case, channel=drained(turn, case.channel, "conversation", event))
     replace_case(turn, case)
-    if event.more:
-        turn.order(ReadBox(event.query, where.read, (event.relay,), limit=16))
+    turn.read_on(event, where)
 
 
 def _take_word(turn: Turn, case: Case, word: Letter) -> Case:
@@ -428,6 +484,8 @@ def _take_word(turn: Turn, case: Case, word: Letter) -> Case:
         turn.tell("word_filed", number=str(case.number))
     if word.kind == LetterKind.MEDIA_WITHDRAWN and len(word.body) == 1 and word.body[0] < len(case.media):
         place = word.body[0]
+        if case.media[place].state != "coming":
+            return case
         gone = msgspec.structs.replace(case.media[place], state="withdrawn", key=b"", have=())
         turn.tell("media_withdrawn", number=str(case.number), media=str(place))
         files = tuple(gone if i == place else m for i, m in enumerate(case.media))

@@ -23,9 +23,12 @@ from tercet.core.fields import Malformed, decode, encode
 from tercet.sealing import FRAME, OLM_CONTENT, olm_decrypt, olm_encrypt, open_sealed, seal
 
 PLAIN: Final = 0  # first byte of a frame's content: a letter under the outer key alone
+RATCHET_KEY: Final = 36  # bytes of a message that name its ratchet key: type, version, tag, length, key
 RATCHET: Final = 1  # first byte: an Olm message that holds a letter
-LETTER_TEXT: Final = OLM_CONTENT - 40  # bytes of text in a letter; 40 for the numbers around it
-UNREAD_KEPT: Final = 100  # letters; more wait with the writer until some are read
+LETTER_TEXT: Final = OLM_CONTENT - 48  # bytes of text in a letter; 48 for the numbers around it
+NUMBERS_SKIPPED: Final = 64  # letter numbers that a lost step may have used
+UNREAD_KEPT: Final = 100  # letters; more wait at the relay until some are read
+NOTES_BYTES: Final = 49_152  # of text that a neighbour can make us keep, read or not
 
 
 class Role(StrEnum):
@@ -151,7 +154,38 @@ def open_letter(relation: Relation, day: int, frame: bytes) -> tuple[Relation, L
     letter = decode(plain, Letter)
     if not letter.number:
         raise Malformed
-    return msgspec.structs.replace(relation, session=session), letter
+    return msgspec.structs.replace(relation, session=settle(relation.session, session)), letter
+
+
+def settle(before: bytes, after: bytes) -> bytes:
+    """Draw our next ratchet key now, if opening a letter made one due.
+
+    Olm draws it with the first message after an answer. Drawn then, in a step that a vault could lose once
+    the message is out, the other side would follow a key that we do not have any more, for good. Drawn
+    here it is saved before anything is sealed under it; one message key is passed over for it.
+
+    Args:
+        before: session before the letter was opened, 0 to 4 kB.
+        after: session after it.
+
+    Returns:
+        The session to keep.
+    """
+    _, ours = olm_encrypt(before, b"")
+    drawn, now = olm_encrypt(after, b"")
+    return after if now[:RATCHET_KEY] == ours[:RATCHET_KEY] else drawn
+
+
+def fits(notes: tuple[Note, ...], early: tuple[Letter, ...], letter: Letter) -> bool:
+    """Whether one more letter can be kept for the owner to read."""
+    coming = (*early, letter)
+    held = sum(len(n.text.encode()) for n in notes) + sum(len(words(c).encode()) for c in coming)
+    return sum(not n.seen for n in notes) + len(coming) <= UNREAD_KEPT and held <= NOTES_BYTES
+
+
+def words(letter: Letter) -> str:
+    """The text of a letter; bytes that are no text are shown as such, never raised."""
+    return letter.body.decode("utf-8", errors="replace")
 
 
 def parse_plain(content: bytes) -> Letter:
@@ -164,14 +198,17 @@ def parse_plain(content: bytes) -> Letter:
 
 
 def skip_keys(relation: Relation, count: int) -> Relation:
-    """Pass over `count` message keys: a device whose vault went back one step must not use them again.
+    """Pass over `count` message keys, and letter numbers.
+
+    A device whose vault went back one step must not use again what the lost step used.
 
     Source: spec/70-vault.md, `stepped back`.
     """
     session = relation.session
     for _ in range(count):
         session, _ = olm_encrypt(session, b"")
-    return msgspec.structs.replace(relation, session=session)
+    channel = letters.skip_numbers(relation.channel, NUMBERS_SKIPPED)
+    return msgspec.structs.replace(relation, session=session, channel=channel)
 
 
 def vanish(notes: tuple[Note, ...], now: int, after: int) -> tuple[Note, ...]:

@@ -17,6 +17,7 @@ import msgspec
 
 from tercet.core.chain import DayChain, Lane
 from tercet.core.channel import Channel
+from tercet.core.days import last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
 from tercet.core.relation import Note
@@ -40,6 +41,8 @@ TOKEN_SIZE: Final = 296  # bytes reserved for a report token and for a witness t
 REPORT_TEXT: Final = 1_850  # bytes; with one photo, a place and both tokens still to come, it fits
 MEDIA_MOST: Final = 4  # files in a report
 PLACE_NAME: Final = 120  # bytes
+RESEND_MOST: Final = 8  # blocks asked for in one letter
+KEYS_KEPT: Final = 45  # days after the end of their week; a desk's private keys then die
 REPORT_INFO: Final = "report"
 
 
@@ -147,6 +150,7 @@ class ReportState(StrEnum):
     WAITING = "waiting"
     LEFT = "left this device"
     RECEIVED = "received by the desk"
+    LAPSED = "lapsed: the desk has no key for it any more"
 
 
 class MediaState(StrEnum):
@@ -157,6 +161,7 @@ class MediaState(StrEnum):
     RECEIVED = "received by the desk"
     CHANGED = "stopped: the file changed"
     MISSING = "stopped: the file is gone"
+    LAPSED = "stopped: the desk answers no more"
 
 
 class UnderWay(msgspec.Struct, frozen=True, array_like=True):
@@ -236,8 +241,8 @@ class ResendRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
         blocks: (index, key) pairs.
     """
 
-    media: Annotated[int, msgspec.Meta(ge=0, le=2 * MEDIA_MOST)]
-    blocks: Annotated[tuple[tuple[Number, Key], ...], msgspec.Meta(max_length=32)]
+    media: Annotated[int, msgspec.Meta(ge=0, lt=2 * MEDIA_MOST)]
+    blocks: Annotated[tuple[tuple[Number, Key], ...], msgspec.Meta(max_length=RESEND_MOST)]
 
 
 def blocks_of(size: int) -> int:
@@ -251,13 +256,22 @@ def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
     Room for both tokens and the claim is kept free, so that no text that fits today stops fitting later.
 
     Raises:
-        Refusal: `report_long`, text or the whole is too large for one frame.
+        Refusal: `report_long`, text or the whole is too large for one frame; `report_odd`, the desk could not
+            read it.
     """
-    plain = encode(content)
+    try:
+        plain = encode(content)
+        text = content.text.encode()
+    except (UnicodeEncodeError, OverflowError):
+        raise Refusal("report_odd") from None
     to_come = 2 * (TOKEN_SIZE + 2) + 32 - len(content.token) - len(content.witness) - len(content.claim)
-    if len(content.text.encode()) > REPORT_TEXT or len(plain) + to_come >= REPORT_PLAIN:
+    if len(text) > REPORT_TEXT or len(plain) + to_come >= REPORT_PLAIN:
         raise Refusal("report_long")
     padded = plain + b"\x80" + bytes(REPORT_PLAIN - len(plain) - 1)
+    try:
+        parse_content(padded, week)
+    except Malformed:
+        raise Refusal("report_odd") from None
     return week.to_bytes(2, "big") + seal_to(public, padded, _info(week))
 
 
@@ -271,11 +285,15 @@ def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent:
     week = int.from_bytes(sealed[:2], "big")
     if week not in seeds:
         raise CannotOpen
-    return parse_content(open_with(seeds[week], sealed[2:], _info(week)))
+    return parse_content(open_with(seeds[week], sealed[2:], _info(week)), week)
 
 
-def parse_content(padded: bytes) -> ReportContent:
+def parse_content(padded: bytes, week: int) -> ReportContent:
     """The report in opened and still padded bytes.
+
+    Args:
+        padded: 2,917 bytes.
+        week: of the key it was sealed to; the report's day is one of that week.
 
     Raises:
         Malformed: it is none.
@@ -287,7 +305,24 @@ def parse_content(padded: bytes) -> ReportContent:
     secrets = [m.secret for m in content.media]
     if len(content.text.encode()) > REPORT_TEXT or len(set(secrets)) != len(secrets):
         raise Malformed
+    if week_of(content.day) != week or not _sound(content.place):
+        raise Malformed
     return content
+
+
+def _sound(place: Place | None) -> bool:
+    """Whether a place says what its precision lets it say: a district never has coordinates."""
+    if place is None:
+        return True
+    if len(place.name.encode()) > PLACE_NAME or (place.latitude is None) != (place.longitude is None):
+        return False
+    grid = place.latitude is not None
+    return {"district": not grid, "1km": grid, "10km": grid}.get(place.precision, True)
+
+
+def lapses(sealed: bytes) -> int:
+    """The first day on which the desk has no key any more for a sealed report."""
+    return last_day_of(int.from_bytes(sealed[:2], "big")) + KEYS_KEPT + 1
 
 
 def wrap(lane: Lane, sealed: bytes) -> bytes:

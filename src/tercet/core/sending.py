@@ -16,12 +16,12 @@ from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Letter
 from tercet.core.conversation import open_word, seal_word
 from tercet.core.days import DAY
-from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadBox, ReadChunk
+from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
 from tercet.core.fields import Malformed, decode
-from tercet.core.mail import NOTES_KEPT, acknowledge, body_of, drained, read_boxes
-from tercet.core.relation import Note, vanish
+from tercet.core.mail import NOTES_KEPT, acknowledge, body_for, drained, read_boxes, warn_of_clock
+from tercet.core.relation import Note, fits, vanish, words
 from tercet.core.report import (
     MEDIA_MOST,
     LetterKind,
@@ -36,13 +36,17 @@ from tercet.core.report import (
     ResendRequest,
     UnderWay,
     conversation,
+    lapses,
     seal_content,
     wrap,
 )
-from tercet.core.turn import Turn, words
+from tercet.core.state import ARRIVING_MOST, OWNER_MOST, kept_blocks
+from tercet.core.turn import Turn
 from tercet.sealing import NONCE, CannotOpen, block_box, derive, digest, next_block_key, seal_block
 
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
+ANSWER_KEPT = 60 * DAY  # seconds; a desk that was silent this long has closed the case with its files
+BLOCKS_MOST = 24  # sealed blocks in the vault at a time
 OPEN_MEDIA = (MediaState.WAITING, MediaState.LEFT)
 
 
@@ -50,7 +54,8 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     """Seal a report; from here on not even this device can open it.
 
     Raises:
-        Refusal: `no_card`, `no_week_key`, `report_empty`, `report_long`, `media_many`.
+        Refusal: `no_card`, `no_week_key`, `report_empty`, `report_long`, `report_odd`, `media_many`,
+            `too_much_waiting`.
     """
     if turn.device.card is None:
         raise Refusal("no_card")
@@ -61,6 +66,9 @@ def write_report(turn: Turn, event: WriteReport) -> None:
         raise Refusal("report_empty")
     if len(event.media) > MEDIA_MOST:
         raise Refusal("media_many")
+    travels = sum(bool(given.travel) for given in event.media)
+    if not turn.roomy(OWNER_MOST) or len(kept_blocks(turn.device)) + travels > BLOCKS_MOST:
+        raise Refusal("too_much_waiting")
     pairs = [pair for given in event.media for pair in _announce(given, turn)]
     reply = turn.chance(32)
     refs = tuple(ref for ref, _ in pairs)
@@ -107,24 +115,56 @@ def _block_turn(key: bytes) -> int:
 def beat(turn: Turn) -> None:
     """Everything a beat does for reports."""
     for report in turn.device.reports:
-        report = msgspec.structs.replace(report, notes=vanish(report.notes, turn.now, NOTES_KEPT))
-        replace_report(turn, report)
-        if _finished(turn, report):
-            turn.change(reports=tuple(r for r in turn.device.reports if r.number != report.number))
-            continue
-        if report.sealed and (report.put == 0 or abs(turn.now - report.put) >= RESEAL_AFTER):
-            _put_report(turn, report)
-        _answer_due(turn, report)
-        read_boxes(turn, report.channel, "conversation", Query("report", index=report.number))
+        try:
+            _beat_report(turn, report)
+        except Refusal as refusal:
+            turn.tell(refusal.code, number=str(report.number))
     for report in turn.device.reports:
         if _move_media(turn, report):
             break
 
 
+def _beat_report(turn: Turn, report: Report) -> None:
+    """A report's part of a beat; one whose days are out of reach does not hold up the others."""
+    channel = letters.forget_old(report.channel, turn.device.confirmed)
+    notes = vanish(report.notes, turn.now, NOTES_KEPT)
+    report = _lapse(turn, msgspec.structs.replace(report, channel=channel, notes=notes))
+    replace_report(turn, report)
+    if _finished(turn, report):
+        turn.change(reports=tuple(r for r in turn.device.reports if r.number != report.number))
+        return
+    if report.sealed and (report.put == 0 or abs(turn.now - report.put) >= RESEAL_AFTER):
+        _put_report(turn, report)
+    _answer_due(turn, report)
+    read_boxes(turn, channel, "conversation", Query("report", index=report.number))
+
+
+def _lapse(turn: Turn, report: Report) -> Report:
+    """Give up what the desk can no longer take in, by the confirmed day, and say so."""
+    heard = max(report.channel.heard, report.made)
+    if report.sealed and turn.device.confirmed >= lapses(report.sealed):
+        turn.tell("report_lapsed", number=str(report.number))
+        report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"")
+    elif report.sealed or turn.sure - heard <= ANSWER_KEPT:
+        return report
+    if any(m.state in OPEN_MEDIA for m in report.media):
+        media = tuple(_stop(turn, m, MediaState.LAPSED) if m.state in OPEN_MEDIA else m for m in report.media)
+        turn.tell("media_stopped", number=str(report.number), why=MediaState.LAPSED.value)
+        report = msgspec.structs.replace(report, media=media)
+    return msgspec.structs.replace(report, channel=msgspec.structs.replace(report.channel, waiting=()))
+
+
+def _stop(turn: Turn, media: MediaSend, state: MediaState) -> MediaSend:
+    """A file that is done with: nothing that names or opens it is kept."""
+    if media.under_way is not None:
+        turn.order(ForgetBlock(media.under_way.ref))
+    return msgspec.structs.replace(media, state=state, path="", sha256=b"", key=b"", under_way=None, again=())
+
+
 def _finished(turn: Turn, report: Report) -> bool:
     if report.sealed or report.channel.waiting or any(m.state in OPEN_MEDIA for m in report.media):
         return False
-    return turn.now - max(report.channel.heard, report.channel.spoke, report.made) > CONVERSATION_KEPT
+    return turn.sure - max(report.channel.heard, report.channel.spoke, report.made) > CONVERSATION_KEPT
 
 
 def _put_report(turn: Turn, report: Report) -> None:
@@ -164,10 +204,11 @@ def write_word(turn: Turn, number: int, text: str) -> None:
     """The owner answers the desk.
 
     Raises:
-        Refusal: `unknown_report`, `bad_reply`, `letter_long`.
+        Refusal: `unknown_report`, `bad_reply`, `letter_long`, `too_much_waiting`.
     """
     report = find_report(turn, number)
-    report = msgspec.structs.replace(report, channel=letters.write(report.channel, LetterKind.TEXT, body_of(text)))
+    body = body_for(turn, report.channel, text)
+    report = msgspec.structs.replace(report, channel=letters.write(report.channel, LetterKind.TEXT, body))
     replace_report(turn, report)
     _answer_due(turn, report)
 
@@ -277,11 +318,14 @@ def file_stopped(turn: Turn, event: FileStopped) -> None:
     media = report.media[event.media]
     if media.state not in OPEN_MEDIA:
         return
-    media = msgspec.structs.replace(media, state=state, key=b"", path="", sha256=b"", again=())
-    report = replace_media(turn, report, event.media, media)
-    channel = letters.write(report.channel, LetterKind.MEDIA_WITHDRAWN, bytes([event.media]))
-    replace_report(turn, msgspec.structs.replace(report, channel=channel))
+    replace_report(turn, _withdraw(turn, report, event.media, state))
+
+
+def _withdraw(turn: Turn, report: Report, place: int, state: MediaState) -> Report:
+    files = tuple(_stop(turn, m, state) if i == place else m for i, m in enumerate(report.media))
+    channel = letters.write(report.channel, LetterKind.MEDIA_WITHDRAWN, bytes([place]))
     turn.tell("media_stopped", number=str(report.number), why=state.value)
+    return msgspec.structs.replace(report, media=files, channel=channel)
 
 
 def refused(turn: Turn, ref: bytes, code: str) -> None:
@@ -300,6 +344,8 @@ def arrived(turn: Turn, event: Arrived) -> None:
     if report is None or event.query.day < report.channel.chain.day:
         return
     where = lane(report.channel.chain, event.query.day, "conversation", 0).box
+    roomy = not event.items or turn.roomy(ARRIVING_MOST)
+    ahead = 0
     for item in event.items:
         try:
             letter = open_word(report.channel, event.query.day, item)
@@ -307,15 +353,25 @@ def arrived(turn: Turn, event: Arrived) -> None:
             acknowledge(turn, where, item, event.relay)
             continue
         turn.confirm(letter.written)
+        ahead = max(ahead, letter.written - turn.now)
+        if letter.number > report.channel.received and not (roomy and _room(turn, report, letter)):
+            report = msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now))
+            continue
         channel, delivered = letters.accept(report.channel, letter, turn.now)
         report = msgspec.structs.replace(report, channel=channel)
         for word in delivered:
             report = _take_word(turn, report, word)
         acknowledge(turn, where, item, event.relay)
-    report = msgspec.structs.replace(report, channel=drained(turn, report.channel, event))
+    warn_of_clock(turn, ahead)
+    report = msgspec.structs.replace(report, channel=drained(turn, report.channel, "conversation", event))
     replace_report(turn, report)
-    if event.more:
-        turn.order(ReadBox(event.query, where.read, (event.relay,), limit=16))
+    turn.read_on(event, where)
+
+
+def _room(turn: Turn, report: Report, letter: Letter) -> bool:
+    """Whether there is room for one more letter of the desk, whose words in all reports count together."""
+    others = tuple(n for r in turn.device.reports if r.number != report.number for n in r.notes)
+    return fits((*others, *report.notes), report.channel.early, letter)
 
 
 def _take_word(turn: Turn, report: Report, word: Letter) -> Report:
@@ -329,7 +385,7 @@ def _take_word(turn: Turn, report: Report, word: Letter) -> Report:
     if word.kind in (LetterKind.MEDIA_RECEIVED, LetterKind.MEDIA_BROKEN) and len(word.body) == 1:
         return _media_settled(turn, report, word.body[0], word.kind == LetterKind.MEDIA_RECEIVED)
     if word.kind == LetterKind.RESEND:
-        return _send_again(report, word.body)
+        return _send_again(turn, report, word.body)
     return report
 
 
@@ -337,16 +393,16 @@ def _media_settled(turn: Turn, report: Report, place: int, good: bool) -> Report
     if place >= len(report.media) or report.media[place].state not in OPEN_MEDIA:
         return report
     state = MediaState.RECEIVED if good else MediaState.CHANGED
-    media = report.media[place]
-    if media.under_way is not None:
-        turn.order(ForgetBlock(media.under_way.ref))
-    media = msgspec.structs.replace(media, state=state, path="", sha256=b"", key=b"", under_way=None, again=())
+    media = _stop(turn, report.media[place], state)
     turn.tell("media_received" if good else "media_stopped", number=str(report.number), why=state.value)
     return replace_media(turn, report, place, media)
 
 
-def _send_again(report: Report, body: bytes) -> Report:
-    """The desk asks for blocks: their keys come with the request, for this device has none any more."""
+def _send_again(turn: Turn, report: Report, body: bytes) -> Report:
+    """The desk asks for blocks: their keys come with the request, for this device has none any more.
+
+    A travel copy is not kept once it left, so it is withdrawn: the original is still on its way.
+    """
     try:
         request = decode(body, ResendRequest)
     except Malformed:
@@ -355,8 +411,10 @@ def _send_again(report: Report, body: bytes) -> Report:
         return report
     media = report.media[request.media]
     wanted = tuple(pair for pair in request.blocks if pair[0] < media.index)
-    if media.state not in OPEN_MEDIA or not media.path:
+    if media.state not in OPEN_MEDIA or media.under_way is not None and not media.path:
         return report
+    if not media.path:
+        return _withdraw(turn, report, request.media, MediaState.MISSING)
     media = msgspec.structs.replace(media, again=wanted)
     files = tuple(media if i == request.media else m for i, m in enumerate(report.media))
     return msgspec.structs.replace(report, media=files)

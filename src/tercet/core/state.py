@@ -23,6 +23,10 @@ from tercet.core.relation import Relation
 from tercet.core.report import Report
 
 STATE_VERSION: Final = 1
+OWNER_MOST: Final = 550_000  # bytes of state beyond which the owner is asked to wait
+ARRIVING_MOST: Final = 700_000  # bytes of state beyond which nothing that arrives may add to it
+OUTBOX_MOST: Final = 32  # frames that wait for a relay
+LANE_RELAYS: Final = 2  # a box lies on the relay of its day, or on the next one when that is down
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True):
@@ -115,7 +119,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         cases: open conversations.
         opened: how many reports were ever filed.
         seen: week number to ids of reports filed from it; kept as long as the week's key.
-        drained: shards of the oldest kept day that were read to their end since its late days passed.
+        drained: shards of the oldest kept day, and where they were found empty since its late days passed.
     """
 
     post: bytes
@@ -126,7 +130,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     cases: tuple[Case, ...] = ()
     opened: int = 0
     seen: dict[int, tuple[bytes, ...]] = {}
-    drained: tuple[int, ...] = ()
+    drained: tuple[tuple[int, str], ...] = ()
 
 
 class Device(msgspec.Struct, frozen=True, array_like=True):
@@ -180,8 +184,8 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         return self.card.shards if self.card else 1
 
     def order(self, turn: int) -> tuple[str, ...]:
-        """The relays in the order of a lane's turn."""
-        return relay_order(self.relays, turn)
+        """The two relays of a lane, the first before the one that stands in for it."""
+        return relay_order(self.relays, turn)[:LANE_RELAYS]
 
 
 def save(device: Device) -> bytes:

@@ -14,15 +14,16 @@ from collections.abc import Callable
 import msgspec
 
 from tercet.core.chain import DayChain
-from tercet.core.channel import Channel, Letter, Waiting, days_to_read, due, wants_empty
-from tercet.core.days import day_of
+from tercet.core.channel import Channel, Waiting, days_to_read, due, wants_empty
+from tercet.core.days import DAY, day_of
 from tercet.core.effects import Effect, PutItem, ReadBox, Tell
-from tercet.core.events import Query
-from tercet.core.state import Device, Outgoing
+from tercet.core.events import Arrived, Query
+from tercet.core.state import OUTBOX_MOST, Device, Outgoing, save
 from tercet.sealing import Box, digest
 
 Chance = Callable[[int], bytes]
 FRAMES_A_READ = 16  # frames asked for at once
+ROUNDS_A_BEAT = 64  # how often a box that has more is read on; a relay that lies cannot keep us at it for ever
 LATE_EVERY = 8  # beats between two looks into the late boxes
 
 
@@ -48,6 +49,15 @@ class Turn:
         return day_of(self.now)
 
     @property
+    def sure(self) -> int:
+        """The latest moment that is not our clock's word alone: it never runs past the confirmed day."""
+        return min(self.now, (self.device.confirmed + 1) * DAY)
+
+    def roomy(self, most: int) -> bool:
+        """Whether the whole state still takes fewer than `most` bytes."""
+        return len(save(self.device)) < most
+
+    @property
     def late(self) -> bool:
         """Whether this beat also reads late boxes."""
         return self.device.beats % LATE_EVERY == 0
@@ -71,9 +81,16 @@ class Turn:
             self.change(confirmed=day)
 
     def send(self, owner: bytes, box: bytes, item: bytes, turn: int = 0, relay: str = "", day: int = 0) -> None:
-        """Put a sealed frame into the outbox; it goes out now, and again at each beat until it is stored."""
+        """Put a sealed frame into the outbox; it goes out now, and again at each beat until it is stored.
+
+        When too many wait, the oldest that belongs to a letter leaves the outbox: its letter is sealed afresh.
+        """
         out = Outgoing(digest(item)[:16], owner, box, item, turn, relay, day)
-        self.change(outbox=(*self.device.outbox, out))
+        held = (*self.device.outbox, out)
+        if len(held) > OUTBOX_MOST:
+            place = next((i for i, o in enumerate(held) if o.owner), 0)
+            held = (*held[:place], *held[place + 1 :])
+        self.change(outbox=held)
         self.put(out)
 
     def put(self, out: Outgoing) -> None:
@@ -98,13 +115,14 @@ class Turn:
 
     def read(self, query: Query, where: Box, turn: int, limit: int = FRAMES_A_READ) -> None:
         """Order a box of frames to be read at the relay it belongs to and at the one after it."""
-        self.order(ReadBox(query, where.read, self.device.order(turn)[:2], limit=limit))
+        self.order(ReadBox(query, where.read, self.device.order(turn), limit=limit))
+
+    def read_on(self, event: Arrived, where: Box, limit: int = FRAMES_A_READ) -> None:
+        """Read a box once more if the relay said that it holds more."""
+        if event.more and event.items and event.query.round < ROUNDS_A_BEAT:
+            query = msgspec.structs.replace(event.query, round=event.query.round + 1)
+            self.order(ReadBox(query, where.read, (event.relay,), limit=limit))
 
     def days(self, channel: Channel) -> tuple[int, ...]:
         """The days whose boxes this beat reads."""
         return days_to_read(channel, self.now, self.late)
-
-
-def words(letter: Letter) -> str:
-    """The text of a letter; bytes that are no text are shown as such, never raised."""
-    return letter.body.decode("utf-8", errors="replace")
