@@ -429,7 +429,8 @@ def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
                 meeting, moved = after, True
                 sent += outs
                 waiting.remove(item)
-                acknowledge(turn, where, item, event.relay)
+                if meeting.stage is not Stage.FAILED:  # a refusal stays for whoever tries the code next
+                    acknowledge(turn, where, item, event.relay)
     _settle(turn, meeting, tuple(sent))
 
 
