@@ -39,7 +39,7 @@ def record(data: bytes) -> None:
 
 def text(data: bytes) -> None:
     """Outside text: each line stays one line, and its fence stays closed."""
-    given = data.decode("utf-8", "surrogatepass" if data[:1] == b"\xed" else "replace")
+    given = data.decode("utf-8", "surrogateescape")
     for line in [shown(given), *shown_lines(given)]:
         inside = line.removeprefix(FIRST_STRONG).removesuffix(POP)
         if (line and len(line) - len(inside) != 2) or not all(is_safe(character) for character in inside):
