@@ -354,7 +354,7 @@ def test_a_guest_who_stands_still_goes(tmp_path, monkeypatch):
         async with running(tmp_path, limits=Limits(idle=0.05, greeting=5)) as (relay, _, _):
             reader, _, _ = await websocket(relay)
             assert await ended(reader)
-        async with running(tmp_path, limits=Limits(greeting=0.2)) as (relay, _, _):
+        async with running(tmp_path, limits=Limits(greeting=0.7)) as (relay, _, _):
             reader, _ = await raw(relay)
             assert await ended(reader)
 
