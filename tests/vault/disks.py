@@ -58,7 +58,7 @@ class PowerCut(Exception):
 
 
 class PowerDisk(Files):
-    """A file in memory; when the power goes, each sector that no sync covered is old or new, by chance.
+    """A file in memory; when the power goes, what no sync covered is old or new, by chance.
 
     `sync` may be told to lie (it returns and makes nothing durable): the planted fault of the tests.
     """
@@ -96,16 +96,18 @@ class PowerDisk(Files):
             self.dirty.clear()
 
     def cut(self) -> bytes:
-        """What is on the disk after the power went: a sector here and there, and one torn in two."""
+        """What is on the disk after the power went: some writes, or some sectors, and one sector torn in two."""
+        pieces = self.dirty
+        if self.chance.random() < 0.5:
+            pieces = [(n, SECTOR) for offset, size in self.dirty for n in range(offset, offset + size, SECTOR)]
         kept = self.chance.random()
-        sectors = [s for offset, size in self.dirty for s in range(offset, offset + size, SECTOR)]
-        for sector in sectors:
+        for offset, size in pieces:
             if self.chance.random() < kept:
-                self.durable[sector : sector + SECTOR] = self.now[sector : sector + SECTOR]
-        if sectors:
-            torn = self.chance.choice(sectors)
-            end = torn + self.chance.randrange(SECTOR)
-            self.durable[torn:end] = self.now[torn:end]
+                self.durable[offset : offset + size] = self.now[offset : offset + size]
+        if pieces:
+            start, size = self.chance.choice(pieces)
+            end = start + self.chance.randrange(size)
+            self.durable[start:end] = self.now[start:end]
         return bytes(self.durable)
 
     def _tick(self) -> None:
