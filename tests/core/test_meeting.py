@@ -109,7 +109,7 @@ def test_nothing_is_kept_before_both_owners_confirmed(order: str) -> None:
 
 @pytest.mark.parametrize("typed", ["upper", "hyphens", "prefixes", "spaces"])
 def test_a_code_may_be_typed_in_many_ways(typed: str) -> None:
-    plate, *words = "042 sand captain hammer zebra".split()
+    plate, *words = ["042", "sand", "captain", "hammer", "zebra"]
     text = {
         "upper": f"{plate} {' '.join(words).upper()}",
         "hyphens": "-".join([plate, *words]),
@@ -245,10 +245,9 @@ def test_a_code_taken_by_another_fails_for_the_one_who_comes_second() -> None:
     code = begin(desk, new)
     third.do(ev.Join("desk", code, RELAY))
     look(desk, new, third, rounds=3)
+    assert third.device.meeting.stage is Stage.LOOKING
     confirm(desk, new)
     same_relation(desk, new)
-    assert third.device.meeting is not None
-    stage.now += LOOK_PATIENCE
     look(third)
     assert failure(third) == "code_used"
 
