@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import tracemalloc
@@ -90,6 +91,13 @@ def test_a_photo_cut_short_or_with_a_flipped_byte_is_no_photo(tmp_path: Path) ->
     assert refused(tmp_path / "flipped", "photo") == "not_a_photo"
 
 
+def test_a_photo_damaged_behind_its_pixels_is_no_photo(tmp_path: Path) -> None:
+    data = photo().read_bytes()
+    chunk = b"\0\0\0\4prVtnote" + b"\0\0\0\0"  # its checksum is wrong
+    (tmp_path / "damaged").write_bytes(data[:-12] + chunk + data[-12:])
+    assert refused(tmp_path / "damaged", "photo") == "not_a_photo"
+
+
 def test_a_photo_without_a_decoder_is_taken_by_its_first_bytes(tmp_path: Path) -> None:
     head = bytes.fromhex("00000018667479706865696300000000") + b"mif1heic"
     (tmp_path / "phone").write_bytes(head + os.urandom(5_000))
@@ -138,6 +146,13 @@ def test_a_file_that_changes_while_it_is_read_gives_no_facts(tmp_path: Path, cha
 
     with pytest.raises(EvidenceError) as caught:
         inspect(path, "video", meddle)
+    assert caught.value.code == "file_changed"
+
+
+@pytest.mark.parametrize("announced", [24, 26])
+def test_more_or_fewer_bytes_than_announced_are_a_change(announced: int) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        media._hash(io.BytesIO(bytes(25)), announced, None)
     assert caught.value.code == "file_changed"
 
 

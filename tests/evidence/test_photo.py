@@ -122,6 +122,20 @@ def test_every_shortening_and_lengthening_of_a_clean_copy_is_unclean() -> None:
             check_bare(copy + more)
 
 
+@pytest.mark.parametrize("end", [0xD8, 0xDA, 0xE1, 0xFE])
+def test_a_scan_that_another_mark_ends_is_unclean(end: int) -> None:
+    copy = fit(picture((16, 16)), BLOCK_DATA)
+    assert copy is not None
+    with pytest.raises(EvidenceError):
+        check_bare(copy[:-1] + bytes([end]))
+
+
+def test_a_segment_without_room_for_its_own_length_is_unclean() -> None:
+    for size in (0, 1):
+        with pytest.raises(EvidenceError):
+            check_bare(b"\xff\xd8\xff\xdb" + struct.pack(">H", size) + bytes(40))
+
+
 def test_two_headers_or_two_scans_are_unclean() -> None:
     copy = fit(picture((16, 16)), BLOCK_DATA)
     assert copy is not None
@@ -213,6 +227,22 @@ def test_a_limit_is_a_limit(limit: int) -> None:
     copy = travel_copy(sample(), limit)
     assert copy is not None
     assert len(copy) <= limit
+
+
+def test_a_limit_holds_to_the_byte() -> None:
+    whole = travel_copy(sample())
+    assert whole is not None
+    assert travel_copy(sample(), len(whole)) == whole
+    smaller = travel_copy(sample(), len(whole) - 1)
+    assert smaller is not None
+    assert len(smaller) < len(whole)
+
+
+def test_a_jpeg_is_decoded_at_a_fraction_of_its_size_where_that_is_enough() -> None:
+    out = io.BytesIO()
+    picture((1_600, 800)).save(out, "JPEG")
+    assert photo._decode(out, 160).size == (400, 200)  # a quarter: an eighth would be 100 high
+    assert photo._decode(out, 1_600).size == (1_600, 800)
 
 
 def test_where_nothing_is_small_enough_there_is_no_copy() -> None:

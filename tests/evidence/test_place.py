@@ -72,6 +72,11 @@ def test_a_pair_of_numbers_reads_like_its_text() -> None:
         assert refused((odd, 0.0), "exact") == "bad_place"
 
 
+def test_no_more_than_three_hundred_characters_are_read() -> None:
+    assert place("33.51," + " " * 289 + "36.29", "exact").latitude == 3_351_000
+    assert refused("33.51," + " " * 290 + "36.29", "exact") == "bad_place"
+
+
 def test_no_value_of_the_cosine_is_near_a_whole_number_of_columns() -> None:
     for k in range(1, 1_000):
         value = EQUATOR * cosine(Decimal(k * BAND) / 100_000)

@@ -65,6 +65,11 @@ def test_yesterday_is_a_calendar_day_also_when_clocks_change() -> None:
     assert when("yesterday 00:10", monday, Shifted()) == monday - 25 * 3600
 
 
+def test_no_more_than_sixty_four_characters_are_read() -> None:
+    assert when("now" + " " * 61, NOW, UTC) == NOW
+    assert refused("now" + " " * 62) == "bad_time"
+
+
 def test_an_error_does_not_repeat_what_was_typed() -> None:
     with pytest.raises(EvidenceError) as caught:
         when("2026-13-13 13:13", NOW, UTC)

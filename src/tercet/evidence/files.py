@@ -55,8 +55,8 @@ def mark(file: BinaryIO) -> Mark:
     return _mark(os.fstat(file.fileno()))
 
 
-def check_unchanged(path: str | Path, file: BinaryIO, before: Mark) -> None:
-    """Check that the open file, and the one now at its path, are the one marked before.
+def check_unchanged(path: str | Path, before: Mark) -> None:
+    """Check that the file at a path is still the one marked before, and unchanged.
 
     Raises:
         EvidenceError: `file_changed`.
@@ -65,7 +65,7 @@ def check_unchanged(path: str | Path, file: BinaryIO, before: Mark) -> None:
         at_path = _mark(os.stat(path))
     except OSError:
         raise EvidenceError("file_changed") from None
-    if not (mark(file) == before == at_path):
+    if at_path != before:
         raise EvidenceError("file_changed")
 
 

@@ -98,7 +98,7 @@ def inspect(path: str | Path, kind: Kind, progress: Callable[[int, int], None] |
         except OSError:
             raise EvidenceError("file_unreadable") from None
         finally:
-            check_unchanged(path, file, before)  # a change explains any other trouble
+            check_unchanged(path, before)  # a change explains any other trouble
     return MediaFacts(kind, form, before.size, sha256)
 
 

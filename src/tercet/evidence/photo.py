@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from PIL import Image
 
@@ -113,7 +113,7 @@ def check_bare(jpeg: bytes) -> None:
             raise unclean
         kind = jpeg[at + 1]
         size = int.from_bytes(jpeg[at + 2 : at + 4], "big")
-        if size < 2 or at + 2 + size > len(jpeg):
+        if size < 2:
             raise unclean
         if kind == _SCAN:
             break
@@ -190,10 +190,9 @@ def _orientation(image: Image.Image) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            turn = image.getexif().get(ORIENTATION, 1)
+            return cast(int, image.getexif().get(ORIENTATION, 1))
     except Exception:
         return 1
-    return turn if isinstance(turn, int) else 1
 
 
 def _encode(pixels: Image.Image, quality: int) -> bytes:
