@@ -115,9 +115,7 @@ class Vault:
             raise VaultError("vault_block_lost")
         return slot.block
 
-    def commit(
-        self, state: bytes, add: tuple[bytes, bytes] | None = None, remove: Collection[bytes] = ()
-    ) -> None:
+    def commit(self, state: bytes, add: tuple[bytes, bytes] | None = None, remove: Collection[bytes] = ()) -> None:
         """Save a state, and take and drop waiting blocks, durably before this returns.
 
         Args:
@@ -166,9 +164,7 @@ class Vault:
     ) -> None:
         self.close()
 
-    def _turn(
-        self, blocks: dict[bytes, int], number: int, stamp: bytes, add: tuple[bytes, bytes] | None
-    ) -> Slot:
+    def _turn(self, blocks: dict[bytes, int], number: int, stamp: bytes, add: tuple[bytes, bytes] | None) -> Slot:
         """Turn the ring by one: move the block ahead or take a new one. Changes `blocks`."""
         here, ahead = number % self._layout.slots, (number + 1) % self._layout.slots
         moving = next((ref for ref, slot in blocks.items() if slot == ahead), None)
@@ -371,9 +367,7 @@ def _seal_slot(root: bytes, slot: int, content: bytes, entropy: Entropy) -> byte
     return sealing.seal(key, content, STRIDE, entropy(sealing.NONCE), slot.to_bytes(4, "big"))
 
 
-def _read_copy(
-    files: Files, handle: int, layout: Geometry, place: tuple[int, bytes], copy: int
-) -> State | None:
+def _read_copy(files: Files, handle: int, layout: Geometry, place: tuple[int, bytes], copy: int) -> State | None:
     """Read and open one state copy; None if it does not open, breaks a rule or lies at the wrong place."""
     compartment, root = place
     sealed = files.read(handle, layout.copy_at(compartment, copy), layout.state)
@@ -385,9 +379,7 @@ def _read_copy(
     return state if state.counter % 2 == copy else None
 
 
-def _read_slot(
-    files: Files, handle: int, layout: Geometry, place: tuple[int, bytes], slot: int
-) -> Slot | None:
+def _read_slot(files: Files, handle: int, layout: Geometry, place: tuple[int, bytes], slot: int) -> Slot | None:
     """Read and open one slot; None if it does not open."""
     compartment, root = place
     sealed = files.read(handle, layout.slot_at(compartment, slot), STRIDE)
