@@ -113,8 +113,6 @@ def check_bare(jpeg: bytes) -> None:
             raise unclean
         kind = jpeg[at + 1]
         size = int.from_bytes(jpeg[at + 2 : at + 4], "big")
-        if size < 2:
-            raise unclean
         if kind == _SCAN:
             break
         if kind == _APP0 and jpeg[at + 4 : at + 2 + size] == _JFIF and not headers:
