@@ -30,7 +30,7 @@ from tercet.member.commands import app as member_app
 from tercet.sealing import relay_identity
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
-from tercet.shell.opening import run, wall_clock
+from tercet.shell.opening import make_folder, run, wall_clock
 from tercet.up import up as play
 
 SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters
@@ -71,11 +71,25 @@ def _listen(text: str) -> tuple[str, int]:
 def _identity(folder: Path) -> tuple[Path, Path, bytes]:
     """The relay's certificate and key; made once, kept for good: the address names them."""
     cert, key, mark = folder / "relay.crt", folder / "relay.key", folder / "fingerprint"
-    if not mark.exists():
-        made = relay_identity()
-        for path, data in ((cert, made.cert_pem), (key, made.key_pem), (mark, made.fingerprint)):
-            path.write_bytes(data)
-    return cert, key, mark.read_bytes()
+    try:
+        if not mark.exists():
+            made = relay_identity()
+            for path, data in ((cert, made.cert_pem), (key, made.key_pem), (mark, made.fingerprint)):
+                _write(path, data)
+        return cert, key, mark.read_bytes()
+    except OSError:
+        raise ShellError("bad_folder") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file of the owner's alone, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+    fresh.rename(path)
 
 
 @app.command()
@@ -93,10 +107,14 @@ def relay(
     async def work() -> None:
         host, port = _listen(listen)
         outside = _listen(public) if public else None
-        home.mkdir(parents=True, exist_ok=True)
+        make_folder(home)
         cert, key, fingerprint = _identity(home)
         store = CountedStore(DiskStore(home / "store", quota_mib * 1024 * 1024))
-        server = await serve(store, host, port, cert, key, clock=wall_clock)
+        try:
+            server = await serve(store, host, port, cert, key, clock=wall_clock)
+        except OSError:
+            store.close()
+            raise ShellError("listen_failed") from None
         try:
             address = RelayAddress(*(outside or (host, server.port)), fingerprint)
             await person.tell("relay", address=str(address))

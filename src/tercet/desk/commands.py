@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tercet.desk.service import SENTENCES, DeskService
-from tercet.drop import RelayAddress
+from tercet.drop import DropFailure, Read
 from tercet.sealing import Cost
-from tercet.shell.dialogue import Answers, Person
+from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
@@ -73,20 +73,37 @@ def init(
     home = folder.expanduser()
 
     async def work() -> None:
-        for address in relay:
-            RelayAddress.parse(address)
         if (home / "vault").exists():
             raise ShellError("already_founded")
+        for address in relay:
+            await _try_relay(address, person)
         passphrase = await make_vault(home / "vault", person, VAULT_SIZE, COST, second=os.urandom(32).hex())
         service = _service(home, open_vault(home / "vault", passphrase, cost=COST))
-        await service.open()
         try:
+            await service.open()
             await service.request({"do": "found", "relays": relay, "shards": shards}, person)
         finally:
             await service.close()
         await person.tell("founded")
 
     run(work(), as_json)
+
+
+async def _try_relay(address: str, person: Dialogue) -> None:
+    """See whether an address leads to its relay; a network may be founded while a relay is down.
+
+    Raises:
+        DropFailure: `bad_address`, `relay_wrong_key`, `relay_lied`.
+    """
+    drop = relay_drop(address)
+    try:
+        await drop.perform([Read(os.urandom(32))])
+    except DropFailure as failure:
+        if failure.code in ("relay_wrong_key", "relay_lied"):
+            raise
+        await person.tell("relay_trouble", relay=address, code=failure.code)
+    finally:
+        await drop.close()
 
 
 @app.command()
@@ -104,8 +121,8 @@ def serve(
 
     async def work() -> None:
         service = _service(home, await unlock(home / "vault", person, COST))
-        await service.open()
         try:
+            await service.open()
             await service.run(every, home / "vault", person)
         finally:
             await service.close()

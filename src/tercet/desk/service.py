@@ -25,7 +25,7 @@ from tercet.desk.export import export_case
 from tercet.drop import Drop
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.failures import ShellError
-from tercet.shell.service import Handler, Request, Service, status_of
+from tercet.shell.service import Handler, Request, Service, number_in, status_of
 from tercet.vault import Vault
 
 SENTENCES = {
@@ -43,6 +43,11 @@ SENTENCES = {
     "letter_came": "A letter from {name}.",
     "strange_frame": "Something that is no report lay in an intake box; it was let go.",
     "clock_off": "This machine's clock is about {days} days away from others': set it right.",
+    "clock_far": "This machine's clock is far from its founders': set it right.",
+    "desk_full": "The desk's state is full: what comes waits at the relay. Read and answer what is here.",
+    "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
+    "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
+    "relay_well": "A relay answers again: {relay}",
     "relay_refused": "A relay refused something ({code}); it will be tried again.",
     "exported": "Written to {folder}: {files} files, every hash checked.",
 }
@@ -121,7 +126,7 @@ class DeskService(Service):
         return {"cases": [_plain(case) for case in cases]}
 
     async def _show(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        number = int(request["number"])
+        number = number_in(request)
         summary = next((c for c in await asyncio.to_thread(self.archive.cases) if c.number == number), None)
         if summary is None:
             raise ShellError("no_such_report")
@@ -130,7 +135,7 @@ class DeskService(Service):
 
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
         text = await person.ask("text", "What to say to the reporter")
-        await self.engine.do(ev.Reply(int(request["number"]), text))
+        await self.engine.do(ev.Reply(number_in(request), text))
         return {}
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
@@ -140,7 +145,7 @@ class DeskService(Service):
         return {}
 
     async def _export(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        done = await asyncio.to_thread(export_case, self.archive, int(request["number"]), Path(request["to"]))
+        done = await asyncio.to_thread(export_case, self.archive, number_in(request), Path(request["to"]))
         return {"exported": _plain(done)}
 
 

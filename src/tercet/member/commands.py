@@ -171,8 +171,8 @@ def run_member(
 
     async def work() -> None:
         service = _service(await unlock(path, person, COST))
-        await service.open()
         try:
+            await service.open()
             await service.run(every, path, person)
         finally:
             await service.close()

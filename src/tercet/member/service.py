@@ -16,12 +16,11 @@ from typing import Any, cast
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.relation import Note
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
 from tercet.shell.dialogue import Dialogue
-from tercet.shell.service import Handler, Request, Service, Told, status_of
+from tercet.shell.service import Handler, Request, Service, Told, number_in, status_of
 
 SENTENCES = {
     "running": "This device is awake; it beats every {every} seconds on average.",
@@ -42,6 +41,10 @@ SENTENCES = {
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
     "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
+    "report_lapsed": "Report {number} was not received in time and the desk can no longer open it: write it again.",
+    "clock_far": "This device's clock is far from the network's: set it right.",
+    "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
+    "relay_well": "A relay answers again: {relay}",
     "relay_refused": "A relay refused something ({code}); it will be tried again.",
 }
 MEDIA_KINDS = ("photo", "video", "audio")
@@ -116,7 +119,7 @@ class MemberService(Service):
             number = self.engine.device.reported
             await person.tell("report_made", number=number)
             if request.get("wait"):
-                await self._follow(number, told, person)
+                await self.beat_while(self._follow(number, told, person), person)
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         return _report_facts(report) if report else {"number": number}
 
@@ -161,8 +164,9 @@ class MemberService(Service):
         return {}
 
     async def _answer_desk(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        number = number_in(request)
         text = await person.ask("text", "Your answer to the desk")
-        await self.engine.do(ev.WriteWord(int(request["number"]), text))
+        await self.engine.do(ev.WriteWord(number, text))
         return {}
 
     async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:
@@ -186,10 +190,6 @@ def _place(request: Request) -> Place | None:
         return None
     found = place(str(request["where"]), str(request.get("precision") or "district"))
     return Place(found.precision.value, found.latitude, found.longitude, found.name)
-
-
-def _note_facts(note: Note) -> dict[str, Any]:
-    return {"came": note.came, "text": note.text, "new": not note.seen}
 
 
 def _report_facts(report: Report) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from tercet.shell.failures import ShellError
 from tercet.shell.text import shown
-from tercet.vault import Door
+from tercet.vault import Door, DoorError
 
 LONG = "text"  # the one field that may have several lines
 Fact = str | int | bool | list[Any] | dict[str, Any] | None
@@ -177,4 +177,4 @@ async def ask_door(door: Door, request: Mapping[str, Any], person: Dialogue) -> 
             raise RemoteFailure(str(message["failed"]), str(message["hint"]), int(message["status"]))
         else:
             return dict(message.get("result", {}))
-    raise ShellError("no_answer")
+    raise DoorError("door_closed")

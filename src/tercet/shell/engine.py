@@ -5,14 +5,15 @@ Does not    know what a member or a desk is: files and chunks are handled by its
 Spec        spec/00-overview.md, 5
 Always      1. Nothing leaves before the state that knows of it is saved.
             2. One step at a time: a lock is held from the step to the save.
+            3. A save that has begun is finished, whoever stops waiting for it.
 Read first  Engine.do().
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
@@ -22,7 +23,10 @@ from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, 
 from tercet.shell.relays import Relays
 from tercet.vault import Vault
 
+T = TypeVar("T")
+
 AT_ONCE = 8  # operations under way at the relays at the same time
+MEDIA_PAUSE = 30.0  # seconds after which a block that no relay took is tried again, if no beat did so before
 EMPTY_TURNS = 64  # commits without a new block, at most, until the vault has room for one
 
 
@@ -73,11 +77,17 @@ class Engine:
         self._forget: set[bytes] = set(vault.blocks - kept_blocks(self.device))
         self._media: asyncio.Queue[fx.PutBlock | fx.ReadChunk] = asyncio.Queue()
         self._moving: set[object] = set()
+        self._newest: tuple[bytes, bytes] = (b"", b"")
 
     async def open(self) -> None:
         """Begin: a vault that went back a step passes over the message keys it may have used."""
         if self._vault.stepped_back:
             await self.do(ev.WentBack())
+
+    async def close(self) -> None:
+        """Wait for a save under way, then close the vault; nothing can be done afterwards."""
+        async with self._lock:
+            self._vault.close()
 
     async def do(self, *events: ev.Event) -> None:
         """Work through events: step, file, save, act, and the same for what the acts bring.
@@ -94,14 +104,22 @@ class Engine:
         """Send blocks, one at a time, for as long as this runs."""
         while True:
             effect = await self._media.get()
-            self._moving.discard(_what(effect))
-            if isinstance(effect, fx.ReadChunk):
-                await self.do(await asyncio.to_thread(self._owner.read_chunk, effect))
-            else:
-                await self._put_block(effect)
+            try:
+                if isinstance(effect, fx.ReadChunk):
+                    await self.do(await asyncio.to_thread(self._owner.read_chunk, effect))
+                elif not await self._put_block(effect):
+                    asyncio.get_running_loop().call_later(MEDIA_PAUSE, self._move, effect)
+            finally:
+                self._moving.discard(_what(effect))
 
     async def _turn(self, events: Sequence[ev.Event], keep: bool = True) -> list[fx.Effect]:
-        """Step through events, file and save; returns what is to be done."""
+        """Step through events, file and save; returns what is to be done.
+
+        Whoever is cancelled in here is cancelled after the save: a thread that writes cannot be called back.
+        """
+        return await _finished(self._turn_now(events, keep))
+
+    async def _turn_now(self, events: Sequence[ev.Event], keep: bool) -> list[fx.Effect]:
         async with self._lock:
             device, effects = self.device, list[fx.Effect]()
             for event in events:
@@ -126,6 +144,7 @@ class Engine:
         for number, block in enumerate(blocks, start=1):
             self._make_room(before)
             self._commit(data if number == len(blocks) else before, block)
+            self._newest = block
         if not blocks:
             self._commit(data)
 
@@ -171,13 +190,17 @@ class Engine:
         if isinstance(effect, fx.AckItem):
             await self.relays.ask(effect.relay, Ack(effect.ack, effect.name))
         elif isinstance(effect, fx.PutBlock | fx.ReadChunk):
-            if _what(effect) not in self._moving:
-                self._moving.add(_what(effect))
-                self._media.put_nowait(effect)
+            self._move(effect)
         elif isinstance(effect, fx.CheckMedia):
             good = await asyncio.to_thread(self._owner.check_media, effect)
             return [ev.MediaChecked(effect.case, effect.media, good)]
         return []
+
+    def _move(self, effect: fx.PutBlock | fx.ReadChunk) -> None:
+        """Queue a step of a media send, unless it is queued or under way."""
+        if _what(effect) not in self._moving:
+            self._moving.add(_what(effect))
+            self._media.put_nowait(effect)
 
     async def _put(self, ref: bytes, box: bytes, item: bytes, relays: tuple[str, ...]) -> list[ev.Event]:
         for relay in relays:
@@ -198,16 +221,43 @@ class Engine:
                 found.append(ev.Arrived(effect.query, answer.items, answer.more, relay))
         return found
 
-    async def _put_block(self, effect: fx.PutBlock) -> None:
-        """Send the kept block. Its receipt is saved together with the block that follows it."""
-        block = await asyncio.to_thread(self._vault.read_block, effect.ref)
+    async def _put_block(self, effect: fx.PutBlock) -> bool:
+        """Send the kept block; whether it is stored now, or was before.
+
+        Its receipt is saved together with the block that follows it.
+        """
+        ref, block = self._newest
+        if ref != effect.ref:
+            kept = await self._read_kept(effect.ref)
+            if kept is None:
+                return True
+            block = kept
         events = await self._put(effect.ref, effect.box, block, effect.relays)
         if not events:
-            return
+            return False
+        self._newest = (b"", b"")
         effects = await self._turn(events, keep=False)
         if not any(isinstance(e, fx.ReadChunk) for e in effects):
             await self._turn(())
         await self.do(*await self._act(effects))
+        return not any(isinstance(event, ev.Refused) for event in events)
+
+    async def _read_kept(self, ref: bytes) -> bytes | None:
+        """The block as the vault keeps it; none if it is no longer to be sent."""
+        async with self._lock:
+            if ref not in kept_blocks(self.device):
+                return None
+            return await _finished(asyncio.to_thread(self._vault.read_block, ref))
+
+
+async def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """Await work to its end even if the waiting is cancelled; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise
 
 
 def _what(effect: fx.PutBlock | fx.ReadChunk) -> object:

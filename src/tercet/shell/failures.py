@@ -2,7 +2,7 @@
 
 Does        turns the errors of all rooms into one shape.
 Does not    show anything secret: errors never carry it.
-Spec        spec/01-errors.md
+Spec        spec/72-dialogue.md, 5 and 6
 Always      1. A code and an exit status never change their meaning.
 Read first  Failure, failure_of().
 """
@@ -18,12 +18,14 @@ from tercet.evidence import EvidenceError
 from tercet.sealing import UnknownWord
 from tercet.vault import DoorError, VaultError
 
+STATUS_UNFORESEEN = 1
 STATUS_USAGE = 2
 STATUS_REFUSED = 3
 STATUS_VAULT = 4
 STATUS_DROP = 5
 STATUS_FILE = 6
 STATUS_HERE = 7
+STATUS_STOPPED = 130
 
 
 class Failure(NamedTuple):
@@ -52,34 +54,43 @@ class ShellError(Exception):
 HINTS = {
     "already_founded": "There is a desk in this folder already: use it, or choose another folder.",
     "bad_answers": "The answers must come as JSON objects, one a line, with text in each field.",
+    "bad_folder": "This folder cannot be made or written: check the path, the disk and its permissions.",
     "bad_listen": "Give the place to listen at as HOST:PORT, such as 127.0.0.1:7443.",
+    "bad_request": "The two programs do not understand each other: use the same version on both sides.",
+    "bad_size": "A vault has 4 to 1024 MiB: choose a size between.",
     "bad_state": "This vault was written by another version of Tercet: open it with that version.",
+    "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",
+    "no_answer": "An answer is missing: run this in a terminal, or give it with --answers.",
     "no_desk": "There is no desk here yet: found one with `tercet desk init`.",
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
-    "no_answer": "An answer is missing: run this in a terminal, or give it with --answers.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
-    "not_a_photo_run": "The scene needs a photo: name another file, or leave --photo away.",
-    "notebook_side": "Nothing of that kind is here.",
-    "passphrases_differ": "The two entries differ: type the passphrase again.",
+    "nothing_here": "Nothing of that kind is here.",
     "passphrase_short": "A passphrase needs at least twelve characters: five unrelated words are good.",
+    "passphrases_differ": "The two entries differ: type the passphrase again.",
     "scene_failed": "The scene did not come true: the last step shown is where it stopped.",
+    "unforeseen": "Something failed that nobody foresaw; what was saved is safe: tell the makers what you did.",
 }
 
 
-def failure_of(error: BaseException) -> Failure | None:
-    """What an error means to its owner; none for one that nobody foresaw."""
-    statuses: tuple[tuple[type[BaseException], int], ...] = (
-        (Refusal, STATUS_REFUSED),
-        (UnknownWord, STATUS_REFUSED),
-        (VaultError, STATUS_VAULT),
-        (DropFailure, STATUS_DROP),
-        (EvidenceError, STATUS_FILE),
-        (DoorError, STATUS_HERE),
-        (ShellError, STATUS_HERE),
-    )
-    for kind, status in statuses:
-        if isinstance(error, kind):
-            return Failure(str(getattr(error, "code", "")), str(getattr(error, "hint", "")), status)
+def failure_of(error: BaseException) -> Failure:
+    """What an error means to its owner; `unforeseen`, without a word of the error's own, if nobody foresaw it."""
     if isinstance(error, Malformed):
         return Failure("bad_state", HINTS["bad_state"], STATUS_HERE)
-    return None
+    code, hint = getattr(error, "code", None), getattr(error, "hint", None)
+    if not isinstance(code, str) or not isinstance(hint, str):
+        return Failure("unforeseen", HINTS["unforeseen"], STATUS_UNFORESEEN)
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return Failure(code, hint, status)
+    return Failure(code, hint, STATUS_FILE)
+
+
+_STATUSES: tuple[tuple[type[BaseException], int], ...] = (
+    (Refusal, STATUS_REFUSED),
+    (UnknownWord, STATUS_REFUSED),
+    (VaultError, STATUS_VAULT),
+    (DropFailure, STATUS_DROP),
+    (EvidenceError, STATUS_FILE),
+    (DoorError, STATUS_HERE),
+    (ShellError, STATUS_HERE),
+)  # what is not listed and yet has a code and a hint comes from a desk's archive or its exports: STATUS_FILE

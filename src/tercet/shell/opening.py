@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,10 +26,11 @@ from rich.console import Console
 from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
-from tercet.shell.failures import Failure, ShellError, failure_of
+from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.service import Request, Service
-from tercet.vault import DoorError, Vault, create, door_path, knock, open_vault
+from tercet.vault import DoorError, Vault, VaultError, create, door_path, knock, open_vault
 
+MIB = 1_048_576
 PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
 
 
@@ -58,7 +62,7 @@ async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
     """Ask for the passphrase and open a vault on its real side.
 
     Raises:
-        ShellError: `no_vault`, `notebook_side`.
+        ShellError: `no_vault`, `nothing_here`.
         VaultError: it does not open.
     """
     if not path.exists():
@@ -67,17 +71,38 @@ async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side != "real":
         vault.close()
-        raise ShellError("notebook_side")
+        raise ShellError("nothing_here")
     return vault
 
 
 async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second: str = "") -> str:
-    """Ask for passphrases and make a vault; `second` is the notebook's, else it is asked for too."""
+    """Ask for passphrases and make a vault; `second` is the notebook's, else it is asked for too.
+
+    Raises:
+        ShellError: `bad_size`, `bad_folder`, `passphrase_short`, `passphrases_differ`.
+        VaultError: it cannot be made.
+    """
+    if not 4 * MIB <= size <= 1_024 * MIB:
+        raise ShellError("bad_size")
+    if path.exists():
+        raise VaultError("vault_exists")
     real = await ask_new_passphrase(person, "passphrase", "Passphrase (five unrelated words are good)")
     notebook = second or await ask_new_passphrase(person, "notebook_passphrase", "Another passphrase, for the notebook")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     await asyncio.to_thread(create, path, real, notebook, size=size, cost=cost)
     return real
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless they are there.
+
+    Raises:
+        ShellError: `bad_folder`.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise ShellError("bad_folder") from None
 
 
 async def carry_out(
@@ -86,10 +111,12 @@ async def carry_out(
     """Carry out a request: through the door of whoever holds the vault, or on the vault opened here."""
     try:
         door = await knock(door_path(path))
-    except DoorError:
+    except DoorError as error:
+        if error.code != "door_closed":
+            raise
         service = service_of(await unlock(path, person, cost))
-        await service.open()
         try:
+            await service.open()
             return await service.request(request, person)
         finally:
             await service.close()
@@ -100,18 +127,35 @@ async def carry_out(
 
 
 def run(work: Coroutine[Any, Any, dict[str, Any] | None], as_json: bool) -> dict[str, Any]:
-    """Run a command to its end; a failure is shown as one sentence and ends the process with its status."""
+    """Run a command to its end; a failure is shown as one sentence and ends the process with its status.
+
+    SIGTERM ends it as Ctrl-C does: what was begun is saved, doors and vaults are closed.
+    """
     try:
-        return asyncio.run(work) or {}
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        return asyncio.run(_stoppable(work)) or {}
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(STATUS_STOPPED) from None
     except RemoteFailure as far:
         leave(Failure(far.code, far.hint, far.status), as_json)
     except Exception as error:
         failure = failure_of(error)
-        if failure is None:
-            raise
+        if failure.status == STATUS_UNFORESEEN:
+            _show_where(error)
         leave(failure, as_json)
+
+
+async def _stoppable(work: Coroutine[Any, Any, dict[str, Any] | None]) -> dict[str, Any] | None:
+    task = asyncio.current_task()
+    if task is not None and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
+def _show_where(error: BaseException) -> None:
+    """Where in the program it failed, for its makers: files and lines, nothing of what they worked on."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        print(f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
+    print(f"  {type(error).__name__}", file=sys.stderr)  # noqa: T201
 
 
 def leave(failure: Failure, as_json: bool) -> NoReturn:

@@ -40,18 +40,20 @@ class Relays:
         """Carry one operation to a relay; none if it failed just now or a moment ago."""
         if self._monotonic() < self._rest.get(relay, 0.0):
             return None
+        drop = self._drops.get(relay)
+        fresh = drop is None
         try:
-            fresh = relay not in self._drops
-            if fresh:
-                self._drops[relay] = self._open_drop(relay)
-            (answer,) = await self._drops[relay].perform([op])
+            if drop is None:
+                drop = self._drops[relay] = self._open_drop(relay)
+            (answer,) = await drop.perform([op])
         except DropFailure as failure:
             self.troubles[relay] = failure
             self._rest[relay] = self._monotonic() + PAUSE
-            await self._hang_up(relay)
+            if drop is not None:
+                await self._hang_up(relay, drop)
             return None
         self.troubles.pop(relay, None)
-        said = getattr(self._drops[relay], "relay_clock", None) if fresh else None
+        said = getattr(drop, "relay_clock", None) if fresh else None
         if said is not None:
             self._clocks.append(said)
         return answer
@@ -63,10 +65,11 @@ class Relays:
 
     async def close(self) -> None:
         """Hang up everywhere."""
-        for relay in tuple(self._drops):
-            await self._hang_up(relay)
+        for relay, drop in tuple(self._drops.items()):
+            await self._hang_up(relay, drop)
 
-    async def _hang_up(self, relay: str) -> None:
-        drop = self._drops.pop(relay, None)
-        if drop is not None:
-            await drop.close()
+    async def _hang_up(self, relay: str, drop: Drop) -> None:
+        """Close a drop; one opened since, at the same address, stays."""
+        if self._drops.get(relay) is drop:
+            del self._drops[relay]
+        await drop.close()

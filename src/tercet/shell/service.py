@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from tercet.vault import Door, DoorError, Vault, door_path, serve_door
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks during a meeting
 BEAT: Final = 1_800  # seconds on average; protocol.md, 6
+AWAITED_BEAT: Final = 10.0  # seconds on average, while somebody waits at a screen for the desk's answer
 Request = dict[str, Any]
 Handler = Callable[[Request, Dialogue], Awaitable[dict[str, Any]]]
 
@@ -62,6 +63,10 @@ class Service:
         open_drop: makes the drop for a relay's address.
         clock: whole seconds since 1970, UTC.
         chance: randomness.
+
+    Attributes:
+        look_every: seconds between two looks during a meeting.
+        awaited_beat: seconds between beats while a command waits and nobody else keeps the beat.
     """
 
     def __init__(
@@ -74,8 +79,11 @@ class Service:
         self.relays = Relays(open_drop)
         self.engine = Engine(vault, self.relays, self, clock, chance)
         self.chance = chance
-        self._vault = vault
+        self.look_every = LOOK_EVERY
+        self.awaited_beat = AWAITED_BEAT
         self._media: asyncio.Task[None] | None = None
+        self._beating = False
+        self._troubles: dict[str, str] = {}
 
     # What an engine asks of its owner; members and desks override what concerns them.
 
@@ -96,15 +104,20 @@ class Service:
         return {"meet": self._meet, "beat": self._beat}
 
     async def request(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        """Carry out one request.
+        """Carry out one request; a relay that came into trouble meanwhile is told.
 
         Raises:
-            ShellError: `notebook_side` for a request that does not exist; what the request itself raises.
+            ShellError: `bad_request`, there is no such request, or it lacks something; what the request itself raises.
         """
         handler = self.handlers().get(str(request.get("do")))
         if handler is None:
-            raise ShellError("notebook_side")
-        return await handler(request, person)
+            raise ShellError("bad_request")
+        before = dict(self.relays.troubles)
+        result = await handler(request, person)
+        for relay, trouble in self.relays.troubles.items():
+            if relay not in before:
+                await person.tell("relay_trouble", relay=relay, code=trouble.code)
+        return result
 
     async def open(self) -> None:
         """Begin; before the first request."""
@@ -118,7 +131,7 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._media
         await self.relays.close()
-        self._vault.close()
+        await self.engine.close()
 
     async def run(self, every: float, place: Path, person: Dialogue) -> None:
         """Beat and answer at the door until cancelled.
@@ -132,13 +145,31 @@ class Service:
         try:
             with Told(self.engine) as told:
                 await person.tell("running", every=int(every))
-                await asyncio.gather(self._beats(every), self._pass_on(told, person), self._watch_media())
+                await self._together(self._beats(every, person), self._pass_on(told, person))
         finally:
             await server.close()
 
-    async def _watch_media(self) -> None:
-        if self._media is not None:
-            await self._media
+    async def _together(self, *work: Coroutine[Any, Any, None]) -> None:
+        """Work side by side, beside the media, until the first of all fails or is done; the others are stopped."""
+        tasks = [asyncio.create_task(one) for one in work]
+        self._beating, before = True, self._beating
+        try:
+            watched = [*tasks, self._media] if self._media else tasks
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._beating = before
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def beat_while(self, work: Coroutine[Any, Any, None], person: Dialogue) -> None:
+        """Wait for work to be done; if nobody keeps the beat meanwhile, keep it here, faster than usual."""
+        if self._beating:
+            await work
+        else:
+            await self._together(self._beats(self.awaited_beat, person), work)
 
     async def _pass_on(self, told: Told, person: Dialogue) -> None:
         while True:
@@ -146,16 +177,27 @@ class Service:
             if tell is not None:
                 await person.tell(tell.what, **tell.facts)
 
-    async def _beats(self, every: float) -> None:
+    async def _beats(self, every: float, person: Dialogue) -> None:
         while True:
             await self.engine.do(ev.Beat(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            await self._tell_troubles(person)
             wait = every * (0.5 + int.from_bytes(self.chance(4), "big") / 2**32)
             while wait > 0:
-                pause = min(wait, LOOK_EVERY) if self.engine.device.meeting else wait
+                pause = min(wait, self.look_every) if self.engine.device.meeting else wait
                 await asyncio.sleep(pause)
                 wait -= pause
                 if self.engine.device.meeting:
                     await self.engine.do(ev.Look())
+
+    async def _tell_troubles(self, person: Dialogue) -> None:
+        """Say once that a relay is in trouble, and once that it is well again."""
+        now = {relay: trouble.code for relay, trouble in self.relays.troubles.items()}
+        for relay, code in now.items():
+            if self._troubles.get(relay) != code:
+                await person.tell("relay_trouble", relay=relay, code=code)
+        for relay in self._troubles.keys() - now.keys():
+            await person.tell("relay_well", relay=relay)
+        self._troubles = now
 
     async def _answer(self, door: Door) -> None:
         """Serve one connection: a request, a dialogue, a result."""
@@ -169,8 +211,6 @@ class Service:
             raise
         except Exception as error:
             failure = failure_of(error)
-            if failure is None:
-                raise
             await door.send({"failed": failure.code, "hint": failure.hint, "status": failure.status})
 
     async def _beat(self, _: Request, person: Dialogue) -> dict[str, Any]:
@@ -179,11 +219,12 @@ class Service:
 
     async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """A whole meeting: with a code given, as the one who heard it; else as the one who says it."""
+        role = _role(request)
         name = await person.ask("name", "Your own word for this person (it never leaves this device)")
         engine = self.engine
         with Told(engine) as told:
-            if request.get("role"):
-                await engine.do(ev.Invite(name, Role(request["role"])))
+            if role is not None:
+                await engine.do(ev.Invite(name, role))
             else:
                 relay = str(request.get("relay") or "")
                 if not relay and engine.device.card is None:
@@ -202,7 +243,7 @@ class Service:
     async def _see_through(self, told: Told, person: Dialogue) -> dict[str, Any]:
         """Look for the other side until the meeting is kept or has failed."""
         while True:
-            tell = await told.next(LOOK_EVERY)
+            tell = await told.next(self.look_every)
             if tell is None:
                 await self.engine.do(ev.Look())
                 self._complain_of_relay()
@@ -225,6 +266,30 @@ class Service:
         trouble = self.relays.troubles.get(meeting.relay) if meeting else None
         if trouble is not None and trouble.code in ("relay_wrong_key", "relay_lied", "bad_address"):
             raise trouble
+
+
+def _role(request: Request) -> Role | None:
+    """What we shall be to the other, if we invite.
+
+    Raises:
+        ShellError: `bad_request`.
+    """
+    try:
+        return Role(request["role"]) if request.get("role") else None
+    except ValueError:
+        raise ShellError("bad_request") from None
+
+
+def number_in(request: Request) -> int:
+    """The report number in a request.
+
+    Raises:
+        ShellError: `bad_request`.
+    """
+    number = request.get("number")
+    if not isinstance(number, int):
+        raise ShellError("bad_request")
+    return number
 
 
 def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
