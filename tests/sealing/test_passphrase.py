@@ -51,3 +51,10 @@ def test_what_one_guess_costs_by_default() -> None:
 def test_too_short_a_salt_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError):
         sealing.stretch("five words", bytes(7), sealing.LOW_COST)
+
+
+def test_a_passphrase_of_bytes_that_are_no_text_is_stretched_and_never_lands_in_an_error() -> None:
+    typed = b"caf\xe9 of old".decode("utf-8", "surrogateescape")
+    first = sealing.stretch(typed, SALT, sealing.LOW_COST)
+    assert len(first) == sealing.KEY
+    assert first != sealing.stretch(typed + "e", SALT, sealing.LOW_COST)

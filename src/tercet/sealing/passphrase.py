@@ -39,7 +39,8 @@ def stretch(passphrase: str, salt: bytes, cost: Cost) -> bytes:
     """Stretch a passphrase to a key.
 
     Args:
-        passphrase: as typed; brought to NFKC, outer spaces off.
+        passphrase: as typed; brought to NFKC, outer spaces off. Bytes that are no UTF-8 are taken too: an
+            error here would carry the passphrase.
         salt: random, 8 bytes or more; the vault has 32.
         cost: what one guess costs.
 
@@ -51,7 +52,7 @@ def stretch(passphrase: str, salt: bytes, cost: Cost) -> bytes:
 
     Source: spec/20-sealing.md, 11; RFC 9106.
     """
-    typed = unicodedata.normalize("NFKC", passphrase).strip().encode("utf-8")
+    typed = unicodedata.normalize("NFKC", passphrase).strip().encode("utf-8", "surrogatepass")
     kdf = Argon2id(
         salt=salt,
         length=KEY,
