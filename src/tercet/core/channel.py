@@ -176,7 +176,7 @@ def accept(
         early = sorted((*early, letter), key=lambda e: e.number)
     delivered: list[Letter] = []
     received = channel.received
-    while early and early[0].number <= max(received + 1, passed):
+    while early and early[0].number <= max(received, passed) + 1:
         delivered.append(early.pop(0))
         received = delivered[-1].number
     received = max(received, passed)

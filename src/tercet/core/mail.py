@@ -86,8 +86,10 @@ def _beat_relation(turn: Turn, relation: Relation) -> None:
 
 def read_boxes(turn: Turn, channel: Channel, purpose: Purpose, query: Query) -> None:
     """Order the other side's boxes of a channel to be read."""
+    chain = channel.chain
     for day in turn.days(channel):
-        there = lane(channel.chain, day, purpose, 1 - channel.side)
+        chain = chain.since(day)
+        there = lane(chain, day, purpose, 1 - channel.side)
         turn.read(msgspec.structs.replace(query, day=day), there.box, there.turn)
 
 

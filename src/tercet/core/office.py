@@ -228,9 +228,11 @@ def _read_intake(turn: Turn) -> None:
         turn.change(card=card)
         change(turn, drained=())
     first = max(card.chain.day, turn.today - (letters.KEPT_DAYS if turn.late else 1))
+    chain = card.chain
     for day in range(first, turn.today + 2):
+        chain = chain.since(day)
         for shard in range(turn.device.shards):
-            where = lane(card.chain, day, "intake", shard)
+            where = lane(chain, day, "intake", shard)
             turn.read(Query("intake", day=day, index=shard), where.box, where.turn, limit=INTAKE_FRAMES)
 
 

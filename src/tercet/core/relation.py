@@ -26,7 +26,7 @@ PLAIN: Final = 0  # first byte of a frame's content: a letter under the outer ke
 RATCHET_KEY: Final = 36  # bytes of a message that name its ratchet key: type, version, tag, length, key
 RATCHET: Final = 1  # first byte: an Olm message that holds a letter
 LETTER_TEXT: Final = OLM_CONTENT - 48  # bytes of text in a letter; 48 for the numbers around it
-NUMBERS_SKIPPED: Final = 64  # letter numbers that a lost step may have used
+NUMBERS_SKIPPED: Final = 16  # letter numbers that a lost step may have used; fewer than are under way at once
 UNREAD_KEPT: Final = 100  # letters; more wait at the relay until some are read
 NOTES_BYTES: Final = 49_152  # of text that a neighbour can make us keep, read or not
 

@@ -1,0 +1,103 @@
+"""What the tests of letters and reports share: a desk and two members who have met, and hands on their mail."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.channel import Channel
+from tercet.core.device import step
+from tercet.core.relation import Relation, Role
+from tercet.core.state import load, save
+from tercet.drop import MemoryStore
+
+from .stage import RELAY, Actor, Stage
+
+DAY = 86_400
+HOUR = 3_600
+SECOND_RELAY = "tercet://second.example:443/bbbb"
+THIRD_RELAY = "tercet://third.example:443/cccc"
+
+
+@cache
+def _met(relays: tuple[str, ...]) -> tuple[Stage, Actor, Actor, Actor]:
+    stage = Stage(relays)
+    desk, first, second = stage.desk(), stage.actor("first"), stage.actor("second")
+    stage.meet(desk, first, Role.DESK)
+    stage.meet(desk, second, Role.DESK)
+    stage.meet(first, second, Role.PARTNER)
+    stage.beat(desk, first, second, rounds=2)
+    return stage, desk, first, second
+
+
+def founders(relays: tuple[str, ...] = (RELAY,)) -> tuple[Stage, Actor, Actor, Actor]:
+    """A desk and its two founders, who are partners; everything is read and acknowledged."""
+    return copy.deepcopy(_met(relays))
+
+
+def relation(actor: Actor, name: str) -> Relation:
+    return next(r for r in actor.device.relations if r.name == name)
+
+
+def channel(actor: Actor, name: str) -> Channel:
+    return relation(actor, name).channel
+
+
+def letters(actor: Actor, name: str) -> list[str]:
+    return [n.text for n in relation(actor, name).notes]
+
+
+def words_of_desk(actor: Actor, number: int = 1) -> list[str]:
+    return [n.text for r in actor.device.reports if r.number == number for n in r.notes]
+
+
+def report(actor: Actor, text: str = "what I saw", *media: ev.MediaGiven) -> int:
+    actor.do(ev.WriteReport(text, None, None, media))
+    return actor.device.reported
+
+
+def drop_effects(actor: Actor, unwanted: Callable[[fx.Effect], bool]) -> None:
+    """From now on the actor's shell never gets round to such effects."""
+    actor.before_act = lambda effect: not unwanted(effect)
+
+
+def act_on_everything(actor: Actor) -> None:
+    actor.before_act = lambda effect: True
+
+
+def crash_before_saving(actor: Actor, event: ev.Event) -> None:
+    """The shell files what is to be filed and dies: state and effects are lost."""
+    _, effects = step(actor.device, event, actor.stage.now + actor.skew, actor.chance)
+    for effect in effects:
+        actor.file(effect)
+
+
+def crash_after_saving(actor: Actor, event: ev.Event) -> None:
+    """The shell files and saves and dies: no effect is carried out."""
+    drop_effects(actor, lambda effect: True)
+    actor.do(event)
+    act_on_everything(actor)
+
+
+def restart(actor: Actor) -> None:
+    actor.device = load(save(actor.device))
+
+
+def empty_relay(stage: Stage, relay: str = RELAY) -> None:
+    """The relay loses everything."""
+    stage.relays[relay] = MemoryStore()
+
+
+def items_at(stage: Stage, relay: str = RELAY) -> list[tuple[bytes, bool, bytes]]:
+    return list(stage.relays[relay].entries())
+
+
+def frames(effects: tuple[fx.Effect, ...]) -> list[fx.PutItem]:
+    return [e for e in effects if isinstance(e, fx.PutItem)]
+
+
+def days(stage: Stage, count: float) -> None:
+    stage.now += int(count * DAY)

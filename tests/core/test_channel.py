@@ -1,0 +1,255 @@
+"""Numbered letters one way, cumulative acknowledgement the other."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tercet.core import channel as letters
+from tercet.core.chain import DayChain
+from tercet.core.channel import EARLY_BYTES, KEPT_DAYS, RESEAL_AFTER, WINDOW, Channel, Letter, accept, due, stamp, write
+from tercet.core.days import DAY, LATE_DAYS
+from tercet.core.errors import Refusal
+
+NOW = 1_790_000_000
+TODAY = NOW // DAY
+RELAYS = ("one", "two")
+
+
+def fresh(side: int = 0, day: int = TODAY) -> Channel:
+    return Channel(DayChain(day, bytes(32)), side)
+
+
+def wrote(*texts: bytes) -> Channel:
+    channel = fresh()
+    for text in texts:
+        channel = write(channel, 1, text)
+    return channel
+
+
+def letter(number: int, body: bytes = b"x", ack: int = 0, first: int = 1, written: int = NOW) -> Letter:
+    return Letter(1, number, ack, first, written, 1, body)
+
+
+def test_letters_are_numbered_from_one_without_gaps() -> None:
+    assert [w.number for w in wrote(b"a", b"b", b"c").waiting] == [1, 2, 3]
+
+
+def test_a_letter_stays_until_it_is_acknowledged_however_often_it_was_sealed() -> None:
+    channel = wrote(b"a")
+    for days in range(5):
+        channel, _ = stamp(channel, channel.waiting[0], NOW + days * DAY)
+    assert [w.body for w in channel.waiting] == [b"a"]
+    channel, _ = accept(channel, letter(0, ack=1), NOW)
+    assert channel.waiting == ()
+
+
+def test_one_acknowledgement_covers_every_letter_up_to_its_number() -> None:
+    channel = wrote(b"a", b"b", b"c", b"d")
+    for waiting in channel.waiting:
+        channel, _ = stamp(channel, waiting, NOW)
+    channel, _ = accept(channel, letter(0, ack=3), NOW)
+    assert [w.body for w in channel.waiting] == [b"d"]
+
+
+def test_an_acknowledgement_of_a_letter_that_never_left_is_not_believed() -> None:
+    channel, _ = accept(wrote(b"a"), letter(0, ack=9), NOW)
+    assert [w.body for w in channel.waiting] == [b"a"]
+
+
+def test_no_letter_is_delivered_twice() -> None:
+    channel, delivered = accept(fresh(), letter(1), NOW)
+    assert len(delivered) == 1
+    assert accept(channel, letter(1), NOW)[1] == ()
+
+
+def test_a_letter_that_came_early_waits_for_the_one_before_it() -> None:
+    channel, delivered = accept(fresh(), letter(2, b"second"), NOW)
+    assert delivered == ()
+    channel, delivered = accept(channel, letter(1, b"first"), NOW)
+    assert [d.body for d in delivered] == [b"first", b"second"]
+    assert channel.early == ()
+
+
+def test_early_letters_take_a_bounded_number_of_bytes_and_the_nearest_are_kept() -> None:
+    channel = fresh()
+    for number in range(WINDOW, 1, -1):
+        channel, _ = accept(channel, letter(number, bytes(3_000)), NOW)
+    assert sum(len(e.body) for e in channel.early) <= EARLY_BYTES
+    assert [e.number for e in channel.early] == [2, 3]
+
+
+@pytest.mark.parametrize("number", [WINDOW + 1, 2**53 - 1])
+def test_a_letter_from_far_ahead_changes_nothing_but_that_an_answer_is_owed(number: int) -> None:
+    channel, delivered = accept(fresh(), letter(number), NOW)
+    assert (channel.received, channel.early, delivered) == (0, (), ())
+    assert channel.owes
+
+
+def test_letters_that_the_writer_keeps_no_more_are_waited_for_no_more() -> None:
+    channel, _ = accept(fresh(), letter(2, b"early"), NOW)
+    channel, delivered = accept(channel, letter(5, b"five", first=5), NOW)
+    assert [d.body for d in delivered] == [b"early", b"five"]
+    assert channel.received == 5
+
+
+def test_an_empty_letter_names_the_next_number_so_that_a_gap_left_by_a_lost_step_closes() -> None:
+    ours = letters.skip_numbers(fresh(), 16)
+    _, empty = stamp(ours, None, NOW)
+    channel, delivered = accept(fresh(), empty, NOW)
+    assert (channel.received, delivered, empty.first) == (16, (), 17)
+
+
+def test_content_without_acknowledgement_is_sealed_afresh_after_a_day_and_then_less_and_less_often() -> None:
+    channel, sealed, hour = wrote(b"a"), [], 0
+    for hour in range(40 * 24):
+        waiting = due(channel, NOW + hour * 3_600)
+        if waiting is not None:
+            channel, _ = stamp(channel, waiting, NOW + hour * 3_600)
+            sealed.append(hour // 24)
+    assert sealed == [0, 1, 3, 7, 15, 31]
+
+
+def test_a_year_without_answer_uses_fewer_message_keys_than_olm_bridges() -> None:
+    channel, count = wrote(*[b"x"] * 100), 0
+    for beat in range(365 * 24):
+        now = NOW + beat * 3_600
+        waiting = due(channel, now)
+        if waiting is not None:
+            channel, _ = stamp(channel, waiting, now)
+            count += 1
+    assert count < 1_000
+
+
+def test_not_more_letters_are_under_way_than_olm_keeps_keys_for() -> None:
+    channel = wrote(*[b"x"] * 60)
+    sealed = []
+    while (waiting := due(channel, NOW)) is not None:
+        channel, _ = stamp(channel, waiting, NOW)
+        sealed.append(waiting.number)
+    assert sealed == list(range(1, WINDOW + 1))
+    assert WINDOW <= 40
+
+
+def test_a_clock_set_back_seals_afresh_and_does_not_wait_for_the_lost_time() -> None:
+    channel, _ = stamp(wrote(b"a"), wrote(b"a").waiting[0], NOW + 30 * DAY)
+    assert due(channel, NOW) is not None
+
+
+def test_the_owner_is_refused_when_too_much_waits() -> None:
+    many, big = wrote(*[b"x"] * letters.WAITING_LETTERS), wrote(*[bytes(3_900)] * 12)
+    for channel in (many, big):
+        with pytest.raises(Refusal) as caught:
+            letters.check_room(channel, bytes(3_900))
+        assert caught.value.code == "too_much_waiting"
+    letters.check_room(wrote(b"x"), bytes(3_900))
+
+
+def test_a_replayed_letter_does_not_make_a_silent_neighbour_look_alive() -> None:
+    old = letter(0, written=NOW)
+    channel, _ = accept(fresh(), old, NOW + 10)
+    again, _ = accept(channel, old, NOW + 5 * DAY)
+    assert again.heard == channel.heard == NOW
+
+
+def test_a_writer_whose_clock_is_ahead_is_heard_now_and_not_in_the_future() -> None:
+    assert accept(fresh(), letter(0, written=NOW + 90 * DAY), NOW)[0].heard == NOW
+
+
+def test_a_day_is_forgotten_when_all_its_relays_were_found_empty_after_its_late_days() -> None:
+    channel = fresh(day=TODAY)
+    late = TODAY + LATE_DAYS + 1
+    one = letters.forget_drained(channel, TODAY, "one", RELAYS, late)
+    assert one.chain.day == TODAY
+    both = letters.forget_drained(one, TODAY, "two", RELAYS, late)
+    assert both.chain.day == TODAY + 1
+    assert both.drained == ()
+
+
+@pytest.mark.parametrize("confirmed", [0, TODAY, TODAY + LATE_DAYS])
+def test_a_day_is_not_forgotten_before_its_late_days_are_confirmed(confirmed: int) -> None:
+    channel = fresh()
+    for relay in RELAYS:
+        channel = letters.forget_drained(channel, TODAY, relay, RELAYS, confirmed)
+    assert channel == fresh()
+
+
+def test_only_the_oldest_day_is_forgotten_when_drained() -> None:
+    channel = letters.forget_drained(fresh(), TODAY + 1, "one", ("one",), TODAY + 30)
+    assert channel.chain.day == TODAY
+
+
+def test_days_of_which_no_relay_keeps_anything_are_forgotten_unread() -> None:
+    assert letters.forget_old(fresh(), TODAY + KEPT_DAYS).chain.day == TODAY
+    assert letters.forget_old(fresh(), TODAY + KEPT_DAYS + 3).chain.day == TODAY + 3
+
+
+def test_a_forgotten_root_cannot_be_derived() -> None:
+    channel = letters.forget_old(fresh(), TODAY + KEPT_DAYS + 1)
+    with pytest.raises(ValueError, match="forgotten"):
+        channel.chain.root_on(TODAY)
+    assert bytes(32) not in msgspec.msgpack.encode(channel)
+
+
+def test_boxes_of_yesterday_today_and_tomorrow_are_read_and_the_late_ones_now_and_then() -> None:
+    channel = fresh(day=TODAY - 8)
+    assert letters.days_to_read(channel, NOW, late=False) == (TODAY - 1, TODAY, TODAY + 1)
+    assert letters.days_to_read(channel, NOW, late=True) == tuple(range(TODAY - 8, TODAY + 2))
+
+
+def test_a_reader_who_was_away_reads_the_oldest_box_first_and_not_only_now_and_then() -> None:
+    days = letters.days_to_read(fresh(day=TODAY - 20), NOW, late=False)
+    assert days == tuple(range(TODAY - 20, TODAY + 2))
+
+
+def test_the_number_of_boxes_to_read_is_bounded_whatever_the_clock_says() -> None:
+    for days in (-3_000, -2, 0, 2, 399, 3_000):
+        assert len(letters.days_to_read(fresh(), NOW + days * DAY, late=True)) <= KEPT_DAYS + 2
+
+
+@given(st.integers(0, 2**32), st.integers(1, 45), st.floats(0, 0.7), st.floats(0, 0.5))
+def test_letters_arrive_once_and_in_order_under_any_loss_doubling_and_reordering(
+    seed: int, count: int, loss: float, doubling: float
+) -> None:
+    chance = random.Random(seed)
+    ours, theirs = wrote(*[n.to_bytes(2, "big") for n in range(count)]), fresh(1)
+    line: list[tuple[int, Letter]] = []
+    got: list[bytes] = []
+    now = NOW
+
+    def travel(side: int, out: Letter) -> None:
+        for _ in range(1 + (chance.random() < doubling)):
+            if chance.random() >= loss:
+                line.append((side, out))
+
+    for turn in range(4_000):
+        if not ours.waiting:
+            break
+        now += DAY // 4
+        if turn > 400:
+            loss = 0.0
+        while (waiting := due(ours, now)) is not None:
+            ours, out = stamp(ours, waiting, now)
+            travel(1, out)
+        if theirs.owes:
+            theirs, out = stamp(theirs, None, now)
+            travel(0, out)
+        chance.shuffle(line)
+        keep = chance.randrange(3)
+        arriving, line = line[keep:], line[:keep]
+        for side, out in arriving:
+            if side == 0:
+                ours, _ = accept(ours, out, now)
+            else:
+                theirs, delivered = accept(theirs, out, now)
+                got += [d.body for d in delivered]
+    assert got == [n.to_bytes(2, "big") for n in range(count)]
+    assert ours.waiting == ()
+
+
+def test_the_day_after_which_content_is_sealed_afresh_is_a_day() -> None:
+    assert RESEAL_AFTER == DAY
