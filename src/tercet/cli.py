@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,7 @@ from tercet.shell.failures import ShellError
 from tercet.shell.opening import make_folder, run, wall_clock
 from tercet.up import up as play
 
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters
 SENTENCES = {
     "relay": "Relay open. Its address, for desks and members:\n{address}",
@@ -63,7 +65,7 @@ def root(version: Annotated[bool, typer.Option("--version", callback=_version, i
 
 def _listen(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
+    if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
         raise ShellError("bad_listen")
     return host.strip("[]"), int(port)
 

@@ -96,7 +96,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     """
 
     version: Version1
-    kind: Annotated[str, msgspec.Meta(pattern="^(no|full|network|clock|newcomer)$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(no|full|network|clock|newcomer)\\Z")]
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

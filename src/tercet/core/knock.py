@@ -54,10 +54,10 @@ class Knock(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """
 
     version: Version1
-    kind: Annotated[str, msgspec.Meta(pattern="^(offer|answer|refusal)$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(offer|answer|refusal)\\Z")]
     spake: Annotated[bytes, msgspec.Meta(min_length=SPAKE_MESSAGE, max_length=SPAKE_MESSAGE)]
     proof: Annotated[bytes, msgspec.Meta(max_length=PROOF)]
-    code: Annotated[str, msgspec.Meta(pattern="^(code_(wrong|expired|used|refused))?$")]
+    code: Annotated[str, msgspec.Meta(pattern="^(code_(wrong|expired|used|refused))?\\Z")]
 
 
 def parse_knock(content: bytes) -> Knock:

@@ -83,7 +83,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
         name: words for the place, may be empty.
     """
 
-    precision: Annotated[str, msgspec.Meta(pattern="^(exact|1km|10km|district)$")]
+    precision: Annotated[str, msgspec.Meta(pattern="^(exact|1km|10km|district)\\Z")]
     latitude: Annotated[int, msgspec.Meta(ge=-9_000_000, le=9_000_000)] | None
     longitude: Annotated[int, msgspec.Meta(ge=-18_000_000, le=18_000_000)] | None
     name: Annotated[str, msgspec.Meta(max_length=PLACE_NAME)]
@@ -101,7 +101,7 @@ class MediaRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """
 
     kind: MediaKind
-    form: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,5}$")]
+    form: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,5}\\Z")]
     secret: Key
     size: Annotated[int, msgspec.Meta(ge=1, le=2**42)]
     sha256: Key

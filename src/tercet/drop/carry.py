@@ -195,6 +195,10 @@ def open_drop(text: str, *, proxy: str | None = None) -> RelayClient | DiskStore
     if text.startswith(SCHEME):
         return RelayClient(RelayAddress.parse(text), proxy)
     path = Path(text)
-    if not path.is_dir():
+    try:
+        here, disk = path.is_dir(), (path / LOCK).exists()
+    except OSError:  # a name too long, or a folder that may not be looked into
+        here = disk = False
+    if not here:
         raise DropFailure("no_store", "There is no folder of that name: look whether the stick is in.")
-    return DiskStore(path) if (path / LOCK).exists() else FolderStore(path)
+    return DiskStore(path) if disk else FolderStore(path)

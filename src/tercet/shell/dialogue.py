@@ -16,8 +16,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TextIO
+from typing import Annotated, Any, Protocol, TextIO
 
+import msgspec
 from rich.console import Console
 
 from tercet.shell.failures import ShellError
@@ -46,7 +47,9 @@ class Answers:
     """
 
     def __init__(self, descriptor: int | None = None, terminal: Callable[[str, bool, bool], str] | None = None) -> None:
-        self._lines: TextIO | None = os.fdopen(descriptor, "r", encoding="utf-8") if descriptor is not None else None
+        self._lines: TextIO | None = None
+        if descriptor is not None:  # bytes that are no text become surrogates, which parse_answers() refuses
+            self._lines = os.fdopen(descriptor, "r", encoding="utf-8", errors="surrogateescape")
         self._terminal = terminal or _from_terminal
         self._given: dict[str, str] = {}
 
@@ -73,11 +76,9 @@ def parse_answers(line: str) -> dict[str, str]:
         ShellError: `bad_answers`.
     """
     try:
-        given = json.loads(line)
-    except (ValueError, RecursionError):
+        given = msgspec.json.decode(line, type=dict[str, str])
+    except (ValueError, RecursionError):  # a lone surrogate is a ValueError too: no text could hold it
         raise ShellError("bad_answers") from None
-    if not isinstance(given, dict) or not all(isinstance(v, str) for v in given.values()):
-        raise ShellError("bad_answers")
     return given
 
 
@@ -95,6 +96,13 @@ def _from_terminal(prompt: str, hidden: bool, lines: bool) -> str:
         return "\n".join(written)
     except EOFError:
         raise ShellError("no_answer") from None
+
+
+class _Facts(dict[str, str]):
+    """Facts for a sentence; one that another version leaves out shows as a gap."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
 
 
 class Person:
@@ -119,8 +127,8 @@ class Person:
             return
         sentence = self._sentences.get(what)
         if sentence:
-            safe = {name: shown(str(fact)) for name, fact in facts.items()}
-            self._console.print(sentence.format(**safe), markup=False)
+            safe = _Facts((name, shown(str(fact))) for name, fact in facts.items())
+            self._console.print(sentence.format_map(safe), markup=False)
 
     async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
         """See `Dialogue.ask`."""
@@ -159,22 +167,59 @@ class RemoteFailure(Exception):
         self.status = status
 
 
+class Said(msgspec.Struct, forbid_unknown_fields=True):
+    """A message of the side that holds the vault: it tells, asks, has failed, or gives its result.
+
+    Attributes:
+        tell: what happened, with its `facts`.
+        ask: the field to ask for, with its `prompt`; `hidden` for secrets.
+        failed: a code, with its `hint` and exit `status`.
+        result: what a request gives back.
+    """
+
+    tell: str = ""
+    facts: dict[str, Any] = {}
+    ask: str = ""
+    prompt: str = ""
+    hidden: bool = False
+    failed: str = ""
+    hint: str = ""
+    status: Annotated[int, msgspec.Meta(ge=1, le=255)] = 1
+    result: dict[str, Any] = {}
+
+
+def parse_said(message: Mapping[str, Any]) -> Said:
+    """A message as it came through the door.
+
+    Raises:
+        DoorError: `door_malformed`; the other side is of another version.
+    """
+    try:
+        said = msgspec.convert(message, Said)
+        json.dumps(message)  # facts and results are shown as JSON
+    except (TypeError, ValueError, RecursionError):
+        raise DoorError("door_malformed") from None
+    if {"self", "what"} & said.facts.keys():
+        raise DoorError("door_malformed")
+    return said
+
+
 async def ask_door(door: Door, request: Mapping[str, Any], person: Dialogue) -> dict[str, Any]:
     """Send a request through the door, speak for its other side, and return its result.
 
     Raises:
         RemoteFailure: what the other side says went wrong.
-        DoorError: the other side is gone.
+        DoorError: the other side is gone, or is no Tercet of this version.
     """
     await door.send(request)
     while (message := await door.receive()) is not None:
-        if "tell" in message:
-            await person.tell(str(message["tell"]), **message.get("facts", {}))
-        elif "ask" in message:
-            answer = await person.ask(str(message["ask"]), str(message["prompt"]), bool(message["hidden"]))
-            await door.send({"answer": answer})
-        elif "failed" in message:
-            raise RemoteFailure(str(message["failed"]), str(message["hint"]), int(message["status"]))
+        said = parse_said(message)
+        if said.tell:
+            await person.tell(said.tell, **said.facts)
+        elif said.ask:
+            await door.send({"answer": await person.ask(said.ask, said.prompt, said.hidden)})
+        elif said.failed:
+            raise RemoteFailure(said.failed, said.hint, said.status)
         else:
-            return dict(message.get("result", {}))
+            return said.result
     raise DoorError("door_closed")
