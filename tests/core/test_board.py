@@ -1,0 +1,351 @@
+"""The board: what its readers take in, and what not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tercet.core import board as boards
+from tercet.core import events as ev
+from tercet.core.board import BoardView, EntryKind, TwoFaces, apply_entry, open_entry, parse_entry, seal_entry
+from tercet.core.days import DAY, day_of, last_day_of, week_of
+from tercet.core.errors import Refusal
+from tercet.core.fields import Malformed, encode
+from tercet.core.office import KEYS_KEPT
+from tercet.core.relation import Role
+from tercet.drop import Post, Read
+from tercet.sealing import FRAME, CannotOpen, kem_public, sign_public
+from tests.sealing.cases import VECTORS, bad_cases, cases
+
+from .stage import RELAY, Actor, Seeded, Stage
+from .test_knock import FAILURES, bytes_of
+
+SPEC = (Path(__file__).parents[2] / "spec" / "60-board.md").read_text()
+OTHER = "tercet://other.example:443/dddd"
+FAILS = FAILURES | {"two_faces": TwoFaces}
+
+
+def viewed(given: dict[str, Any]) -> BoardView:
+    view = BoardView()
+    for frame in given["frames"]:
+        entry, mark = open_entry(bytes_of(frame), bytes_of(given["board_read"]), bytes_of(given["board_key"]))
+        view = apply_entry(view, entry, mark, given["now"])
+    return view
+
+
+@pytest.mark.parametrize("case", cases("entry", "board"))
+def test_an_entry_is_signed_and_sealed_as_the_vectors_say(case: Any) -> None:
+    given = case["input"]
+    seed, read = bytes_of(given["seed"]), bytes_of(given["board_read"])
+    entry = boards.Entry(
+        1, given["number"], bytes_of(given["before"]), given["issued"], given["kind"], bytes_of(given["body"])
+    )
+    frame, mark = seal_entry(entry, seed, read)
+    assert case["expected"] == {
+        "board_key": sign_public(seed).hex(),
+        "payload": encode(entry).hex(),
+        "frame": frame.hex(),
+        "mark": mark.hex(),
+    }
+    assert open_entry(frame, read, sign_public(seed)) == (entry, mark)
+
+
+@pytest.mark.parametrize("case", bad_cases("frame", "board"))
+def test_a_forged_or_foreign_frame_does_not_open(case: Any) -> None:
+    given = {name: bytes_of(value) for name, value in case["input"].items()}
+    with pytest.raises(FAILS[case["fails"]]):
+        open_entry(given["frame"], given["board_read"], given["board_key"])
+
+
+@pytest.mark.parametrize("case", bad_cases("payload", "board"))
+def test_what_is_no_entry_is_malformed(case: Any) -> None:
+    with pytest.raises(Malformed):
+        parse_entry(bytes_of(case["input"]["payload"]))
+
+
+@pytest.mark.parametrize("case", cases("view", "board"))
+def test_a_reader_takes_entries_in_as_the_vectors_say(case: Any) -> None:
+    view = viewed(case["input"])
+    assert case["expected"] == {
+        "number": view.number,
+        "head": view.head.hex(),
+        "issued": view.issued,
+        "weeks": [k.week for k in view.keys],
+        "relays": list(view.relays.relays) if view.relays else None,
+        "missing": list(view.missing),
+    }
+    assert view.gap == bool(view.missing)
+
+
+@pytest.mark.parametrize("case", bad_cases("view", "board"))
+def test_two_faces_of_the_board_are_found_out(case: Any) -> None:
+    assert case["fails"] == "two_faces"
+    given = case["input"]
+    viewed(given | {"frames": given["frames"][:-1]})
+    with pytest.raises(TwoFaces):
+        viewed(given)
+
+
+@pytest.mark.parametrize("folder", ["board", "meeting", "card"])
+def test_every_vector_says_why_what_and_how_it_ends_and_is_read_by_a_test(folder: str) -> None:
+    tests = "\n".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    paths = sorted((VECTORS / folder).iterdir())
+    assert paths
+    for path in paths:
+        case = json.loads(path.read_text())
+        assert set(case) in ({"why", "input", "expected"}, {"why", "input", "fails"})
+        match = re.fullmatch(r"([a-z]+)-(?:(bad)-[a-z0-9-]+|[0-9]+)\.json", path.name)
+        assert match
+        topic, bad = match.groups()
+        assert ("fails" in case) == bool(bad)
+        assert f'{"bad_cases" if bad else "cases"}("{topic}", "{folder}")' in tests
+
+
+def test_the_numbers_of_the_spec_are_those_of_the_code() -> None:
+    for name in ("WEEKS_AHEAD", "KEYS_AN_ENTRY", "KEYS_KEPT", "MARKS_KEPT", "MISSING_KEPT", "SIGNATURE"):
+        assert f"| `{name}` | {getattr(boards, name)} |" in SPEC
+    for kind in EntryKind:
+        assert re.search(rf"^\| {kind.value} \| `{kind.name.lower()}` \|", SPEC, re.M)
+    assert SPEC.splitlines()[2] == "Version 1"
+
+
+def test_a_body_that_fits_no_frame_is_an_error_of_the_desk() -> None:
+    entry = boards.Entry(1, 1, boards.FIRST, 0, 200, bytes(FRAME))
+    with pytest.raises(ValueError, match="."):
+        seal_entry(entry, bytes(32), bytes(32))
+
+
+def test_a_full_entry_of_week_keys_and_the_longest_list_of_relays_fit_a_frame() -> None:
+    keys = tuple(boards.WeekKey(65_535, bytes(1216)) for _ in range(boards.KEYS_AN_ENTRY))
+    relays = boards.RelayList(tuple("r" * 160 for _ in range(8)), 64)
+    for body in (encode(boards.WeekKeys(keys)), encode(relays)):
+        entry = boards.Entry(1, 2**32, bytes(32), 253_402_300_799, 1, body)
+        assert len(seal_entry(entry, bytes(32), bytes(32))[0]) == FRAME
+
+
+# ---- on the stage
+
+
+def members(stage: Stage, count: int = 1) -> list[Actor]:
+    desk = stage.desk()
+    people = [stage.actor(f"member {n}") for n in range(count)]
+    for person in people:
+        stage.meet(desk, person, Role.DESK)
+    stage.beat(desk, *people)
+    return [desk, *people]
+
+
+def board_frames(stage: Stage, relay: str = RELAY) -> list[bytes]:
+    return [item for _, posted, item in stage.relays[relay].entries() if posted]
+
+
+def shown(member: Actor, items: tuple[bytes, ...], relay: str = RELAY, start: int = 0, more: bool = False) -> None:
+    member.do(ev.Arrived(ev.Query("board", start=start), items, more, relay))
+
+
+def publish(desk: Actor, before: BoardView, kind: int, body: bytes, issued: int) -> bytes:
+    """What a desk signs behind an earlier view of its own."""
+    entry = boards.Entry(1, before.number + 1, before.head, issued, kind, body)
+    return seal_entry(entry, desk.device.office.signer, desk.device.card.board_read)[0]
+
+
+def test_week_keys_and_relays_reach_members() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    week = week_of(day_of(stage.now))
+    assert [k.week for k in member.device.board.keys] == list(range(week, week + 9))
+    assert {k.week: k.public for k in member.device.board.keys} == {
+        w: kem_public(seed) for w, seed in desk.device.office.seeds.items()
+    }
+    assert member.device.board.head == desk.device.board.head
+
+
+def test_the_board_read_again_changes_nothing() -> None:
+    stage = Stage()
+    _, member = members(stage)
+    before = member.device.board
+    shown(member, tuple(board_frames(stage)))
+    shown(member, tuple(reversed(board_frames(stage))))
+    assert member.device.board == before
+    assert not member.heard("board_two_faces")
+
+
+def test_a_steady_board_costs_one_frame_a_look() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    stage.beat(desk, member)
+    stage.asked.clear()
+    member.do(ev.Beat())
+    (read,) = [op for op in stage.asked if isinstance(op, Read) and op.posted]
+    (answer,) = stage.relays[RELAY].apply([read], stage.now)
+    assert len(answer.items) == 1
+
+
+def test_noise_and_forged_entries_on_the_board_change_nothing() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    before = member.device
+    relays = encode(boards.RelayList((OTHER,), 2))
+    entry = boards.Entry(1, before.board.number + 1, before.board.head, stage.now, EntryKind.RELAYS, relays)
+    forged = seal_entry(entry, bytes(32), before.card.board_read)[0]
+    shown(member, (bytes(FRAME), b"", Seeded("noise")(FRAME), forged), start=before.board.number)
+    assert member.device.relays == (RELAY,)
+    assert member.device.board.number == before.board.number
+    assert not member.heard("board_two_faces")
+
+
+def test_a_desk_or_relay_with_two_faces_is_reported_once_and_not_believed() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    relays = encode(boards.RelayList((OTHER,), 2))
+    start = member.device.board.number
+    one = publish(desk, desk.device.board, 200, b"one", stage.now)
+    two = publish(desk, desk.device.board, EntryKind.RELAYS, relays, stage.now)
+    shown(member, (one,), start=start)
+    shown(member, (two,), start=start)
+    shown(member, (two,), start=start)
+    assert len(member.heard("board_two_faces")) == 1
+    assert member.device.board.forked
+    assert member.device.relays == (RELAY,)
+
+
+def test_an_entry_that_one_relay_withholds_is_taken_from_another() -> None:
+    stage = Stage((RELAY, OTHER))
+    desk, member = members(stage)
+    view = desk.device.board
+    change = publish(desk, view, EntryKind.RELAYS, encode(boards.RelayList((OTHER,), 2)), stage.now)
+    change_entry, mark = open_entry(change, desk.device.card.board_read, desk.device.card.board_key)
+    view = apply_entry(view, change_entry, mark, stage.now)
+    after = publish(desk, view, 200, b"later", stage.now)
+    shown(member, (after,), RELAY)
+    assert member.device.board.missing == (change_entry.number,)
+    assert member.device.relays == (RELAY, OTHER)
+    shown(member, (change,), OTHER)
+    assert member.device.board.missing == ()
+    assert member.device.relays == (OTHER,)
+
+
+def test_what_a_relay_that_is_not_ours_shows_is_not_looked_at() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    before = member.device.board
+    shown(member, (publish(desk, desk.device.board, 200, b"x", stage.now),), OTHER)
+    assert member.device.board == before
+
+
+def test_a_new_list_of_relays_reaches_members_at_the_old_ones() -> None:
+    stage = Stage((RELAY, OTHER))
+    desk, member = stage.actor("desk"), stage.actor("member")
+    desk.do(ev.SetUpDesk((RELAY,), 2))
+    desk.do(ev.Beat())
+    stage.meet(desk, member, Role.DESK)
+    stage.beat(desk, member)
+    desk.do(ev.ChangeRelays((OTHER,)))
+    stage.beat(desk, member, rounds=2)
+    assert member.device.relays == (OTHER,)
+    assert len(board_frames(stage, OTHER)) == len(board_frames(stage, RELAY))
+    stage.down.add(RELAY)
+    member.do(ev.WriteReport("by the new relay", None, None, ()))
+    stage.beat(desk, member, rounds=2)
+    assert [r.content.text for r in desk.reports.values()] == ["by the new relay"]
+
+
+def test_only_a_desk_changes_relays_and_never_to_none() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    for actor, relays, code in ((member, (OTHER,), "not_the_desk"), (desk, (), "relay_missing")):
+        with pytest.raises(Refusal) as refusal:
+            actor.do(ev.ChangeRelays(relays))
+        assert refusal.value.code == code
+
+
+def test_week_keys_stay_eight_weeks_ahead_for_a_year_and_old_private_halves_are_erased() -> None:
+    stage = Stage()
+    desk, member, sleeper = members(stage, 2)
+    kept: dict[int, bytes] = {}
+    for _ in range(73):
+        stage.now += 5 * DAY
+        for person in (desk, member, desk, desk):
+            person.do(ev.Beat())
+        today = day_of(stage.now)
+        week = week_of(today)
+        published = {k.week for k in member.device.board.keys}
+        assert set(range(week, week + 8)) <= published
+        assert len(published) <= 11
+        kept |= desk.device.office.seeds
+        assert {w for w in kept if today <= last_day_of(w) + KEYS_KEPT} == set(desk.device.office.seeds)
+    erased = set(kept) - set(desk.device.office.seeds)
+    assert len(erased) > 40
+    member.do(ev.WriteReport("after a year", None, None, ()))
+    stage.beat(desk, member, rounds=2)
+    assert [r.content.text for r in desk.reports.values()] == ["after a year"]
+    sleeper.do(ev.Beat())
+    assert sleeper.device.board.number == desk.device.board.number
+    assert sleeper.device.board.gap
+    assert sleeper.device.board.key_for(day_of(stage.now)) is not None
+    newcomer = stage.actor("newcomer")
+    stage.meet(desk, newcomer, Role.DESK)
+    stage.beat(desk, newcomer)
+    assert not newcomer.device.board.gap
+    assert newcomer.device.board.head == desk.device.board.head
+
+
+def test_a_private_key_lives_until_day_45_after_its_week_by_a_confirmed_day() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    week = week_of(day_of(stage.now))
+    seed = desk.device.office.seeds[week]
+    end = last_day_of(week)
+    stage.now += (end + KEYS_KEPT + 1 - day_of(stage.now)) * DAY
+    desk.do(ev.Beat())
+    assert seed in desk.device.office.seeds.values(), "the desk's clock alone erases nothing"
+    member.do(ev.Beat())
+    desk.do(ev.Beat())
+    desk.do(ev.Beat())
+    assert seed not in desk.device.office.seeds.values()
+
+
+def test_a_desk_reads_no_board_and_posts_each_entry_at_each_relay_once() -> None:
+    stage = Stage((RELAY, OTHER))
+    desk, _ = members(stage)
+    stage.asked.clear()
+    desk.do(ev.Beat())
+    assert not [op for op in stage.asked if isinstance(op, Post)]
+    assert not [op for op in stage.asked if isinstance(op, Read) and op.posted]
+    assert len(board_frames(stage, RELAY)) == len(board_frames(stage, OTHER)) == 4
+
+
+def test_a_board_that_shrank_at_a_relay_is_read_from_its_beginning() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    shown(member, (), start=3)
+    assert member.device.board.places[RELAY] == len(board_frames(stage))
+    frames = board_frames(stage)
+    view = desk.device.board
+    after = publish(desk, view, 200, b"one", stage.now)
+    entry, mark = open_entry(after, desk.device.card.board_read, desk.device.card.board_key)
+    last = publish(desk, apply_entry(view, entry, mark, stage.now), 200, b"two", stage.now)
+    stage.relays[RELAY].apply([Post(desk.device.office.post, after), Post(desk.device.office.post, last)], stage.now)
+    shown(member, (last,), start=len(frames))
+    assert member.device.board.number == view.number + 2
+    assert not member.device.board.gap
+
+
+def test_an_entry_of_a_later_version_is_chained_and_passed_over() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    before = member.device.board
+    shown(member, (publish(desk, desk.device.board, 99, b"?", stage.now),), start=before.number)
+    assert member.device.board.number == before.number + 1
+    assert member.device.board.keys == before.keys
+
+
+def test_the_board_opens_for_nobody_without_its_read_secret() -> None:
+    stage = Stage()
+    desk, _ = members(stage)
+    with pytest.raises(CannotOpen):
+        open_entry(board_frames(stage)[0], bytes(32), desk.device.card.board_key)
