@@ -569,6 +569,20 @@ def test_noise_cut_and_foreign_frames_change_nothing(rounds: int) -> None:
     same_relation(desk, new)
 
 
+def test_noise_in_front_of_a_frame_does_not_hide_it() -> None:
+    stage = World()
+    desk, new = started(stage)
+    begin(desk, new)
+    for _ in range(4):
+        for actor in (desk, new):
+            for _ in range(40 if actor.device.meeting.stage is Stage.OFFERED else 20):
+                put(stage, awaited(actor), actor.chance(FRAME))
+            look(actor)
+    assert compared(desk) == compared(new)
+    confirm(desk, new)
+    same_relation(desk, new)
+
+
 def test_a_relay_that_replays_an_earlier_meeting_changes_nothing() -> None:
     stage = World()
     desk, first = comparing(stage)

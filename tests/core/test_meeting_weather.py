@@ -57,7 +57,7 @@ class Loose:
             self.world.ever.append((one.box, one.item))
             self.pending.append(ev.Stored(one.ref, RELAY))
         elif isinstance(one, fx.ReadBox) and not one.posted:
-            (found,) = store.apply([Read(one.read, FRAME, 0, one.limit)], self.world.now)
+            (found,) = store.apply([Read(one.read, FRAME, one.query.start, one.limit)], self.world.now)
             items = list(found.items)
             self.world.mix.shuffle(items)
             self.pending.append(ev.Arrived(one.query, tuple(items), found.more, RELAY))

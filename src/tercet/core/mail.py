@@ -51,6 +51,7 @@ from tercet.sealing import NONCE, Box, CannotOpen, digest
 
 Talk = TypeVar("Talk", Report, Case)
 NOTES_KEPT = DAY  # seconds; a letter that was read vanishes after this long
+BOX_FRAMES = 128  # frames that a box holds; spec/10-drop.md, 3
 SPENT_KEPT = 600  # seconds; how long a refusal lies in a spent plate's box
 NAME_LENGTH = 40  # characters of the owner's word for a neighbour
 KEYS_SKIPPED = 4  # message keys passed over when the vault went back one step
@@ -434,6 +435,10 @@ def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
                 if meeting.stage is not Stage.FAILED:  # a refusal stays for whoever tries the code next
                     acknowledge(turn, where, item, event.relay)
     _settle(turn, meeting, tuple(sent))
+    passed = event.query.start + len(waiting)
+    if event.more and len(waiting) == len(event.items) and passed < BOX_FRAMES:
+        query = msgspec.structs.replace(event.query, start=passed)
+        _read_at(turn, event.relay, query, where)
 
 
 def _card_to_pass_on(turn: Turn) -> Card | None:
