@@ -35,6 +35,7 @@ from tercet.shell.opening import run
 from tercet.shell.text import shown
 
 BEAT = 1.0  # seconds, here; half an hour in earnest
+COMMAND = (sys.executable, "-m", "tercet")
 PATIENCE = 120.0  # seconds that any one step may take
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 
@@ -63,7 +64,7 @@ class Actor:
     @classmethod
     async def start(cls, name: str, *words: str, answers: Line | None = None) -> Actor:
         """Start `tercet WORDS… --json`; the first answers go in at once, through a pipe."""
-        command = [sys.executable, "-m", "tercet", *words, "--json"]
+        command = [*COMMAND, *words, "--json"]
         give, take = (None, None)
         passed: tuple[int, ...] = ()
         if answers is not None:

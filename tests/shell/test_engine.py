@@ -1,0 +1,302 @@
+"""The engine: what is saved before what, and what a death at any point leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.report import LetterKind
+from tercet.drop import Ack, Put, Read
+from tercet.sample import photo
+from tercet.shell.service import Service
+from tercet.vault import VaultError
+
+from .founded import founded
+from .world import UNREACHABLE, Awake, Death, Killed, Person, World, beat, do, run
+
+TEXT = "The bridge road is closed."
+LETTER = "Meet me at the mill."
+REPLY = "Who saw it?"
+
+
+class Scene:
+    """A report with a photo, a letter and the desk's answer, played by devices of which one may die and come back."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.awake: dict[str, Service] = {}
+        self.letters: list[str] = []
+        self.replies: list[str] = []
+
+    async def play(self) -> None:
+        for name in ("desk", "amal", "badr"):
+            await self._wake(name)
+        await self._until("amal", self._report)
+        await self._until("amal", self._letter)
+        for round_number in range(8):
+            self.world.now += 10
+            for name in ("amal", "desk", "badr"):
+                await self._until(name, self._beat)
+            if round_number == 2:
+                await self._until("desk", self._reply)
+        self.letters = await self._until("badr", lambda badr: self._inbox(badr, "letters"))
+        self.replies = await self._until("amal", lambda amal: self._inbox(amal, "desk"))
+        await self._look()
+        for name in tuple(self.awake):
+            await self.awake.pop(name).close()
+
+    async def _until(self, name: str, step: Any) -> Any:
+        """Carry out a step; if its device dies over it, wake it up and let its owner look whether to do it again."""
+        while True:
+            try:
+                return await step(self.awake[name])
+            except Killed:
+                await self._bury(name)
+                await self._wake(name)
+
+    async def _wake(self, name: str) -> None:
+        service = self.awake[name] = self.world.service(name)
+        await service.open()
+
+    async def _bury(self, name: str) -> None:
+        service = self.awake.pop(name)
+        if service._media is not None:
+            service._media.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Killed):
+                await service._media
+        await asyncio.sleep(0)
+        service.engine._vault.close()
+        self.world.death = None
+
+    async def _report(self, amal: Service) -> None:
+        if amal.engine.device.reported == 0:
+            await do(amal, Person(text=TEXT), do="report", photo=[str(photo())])
+
+    async def _letter(self, amal: Service) -> None:
+        badr = next(r for r in amal.engine.device.relations if r.name == "badr")
+        if not badr.channel.sent:
+            await do(amal, Person(name="badr", text=LETTER), do="letter")
+
+    async def _reply(self, desk: Any) -> None:
+        (case,) = desk.engine.device.office.cases
+        if all(letter.kind != LetterKind.TEXT for letter in case.channel.waiting):
+            await do(desk, Person(text=REPLY), do="reply", number=1)
+
+    async def _beat(self, service: Service) -> None:
+        await beat(service)
+        media = service._media
+        if media is not None and media.done():
+            media.result()
+
+    async def _inbox(self, service: Service, which: str) -> list[str]:
+        return [note["text"] for note in (await do(service, do="inbox"))[which]]
+
+    async def _look(self) -> None:
+        desk: Any = self.awake["desk"]
+        (self.case,) = desk.archive.cases()
+        self.kept = [(w.ours, w.text) for w in desk.archive.words(1)]
+        self.whole = [desk.archive.check(self.case.id, place) for place in (0, 1)]
+        status = await do(self.awake["amal"], do="status")
+        (self.report,) = status["reports"]
+
+    def check(self) -> None:
+        assert self.letters == [LETTER]
+        assert self.replies == [REPLY]
+        assert (self.case.number, self.case.text) == (1, TEXT)
+        assert self.kept == [(True, REPLY)]
+        assert self.whole == [True, True]
+        assert self.report["state"] == "received by the desk"
+        assert {f["state"] for f in self.report["files"]} == {"received by the desk"}
+
+
+def play(folder: Path, name: str, at: int) -> Death:
+    world = founded(folder)
+    death = world.death = Death(name, at)
+    scene = Scene(world)
+    run(scene.play())
+    scene.check()
+    return death
+
+
+def boundaries(folder: Path, name: str) -> int:
+    folder.mkdir()
+    return play(folder, name, -1).passed
+
+
+def killed_everywhere(folder: Path, name: str, every: int) -> None:
+    count = boundaries(folder / "whole", name)
+    assert count > 20
+    for at in range(0, count, every):
+        home = folder / str(at)
+        home.mkdir()
+        assert play(home, name, at).dead
+
+
+@pytest.mark.parametrize("name", ["amal", "desk", "badr"])
+def test_a_device_killed_between_file_save_and_act_loses_and_doubles_nothing(name: str, tmp_path: Path) -> None:
+    killed_everywhere(tmp_path, name, 11)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["amal", "desk", "badr"])
+def test_a_device_killed_at_any_boundary_loses_and_doubles_nothing(name: str, tmp_path: Path) -> None:
+    killed_everywhere(tmp_path, name, 1)
+
+
+def test_nothing_leaves_before_the_state_that_knows_of_it_is_saved(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            vault: Any = amal.engine._vault
+
+            def full(*_: object) -> None:
+                raise VaultError("vault_disk")
+
+            vault.commit = full
+            before, asked = amal.engine.device, len(world.asked)
+            with pytest.raises(VaultError):
+                await do(amal, Person(text=TEXT), do="report")
+            assert amal.engine.device is before
+            assert [op for op in world.asked[asked:] if not isinstance(op, Read)] == []
+
+    run(scene())
+
+
+def test_a_report_is_saved_before_it_is_put_and_each_block_before_it_travels(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    seen: list[str] = []
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            vault: Any = amal.engine._vault
+            commit = vault.commit
+
+            def watched(state: bytes, block: Any, gone: Any) -> None:
+                seen.append(f"save {len(block[1])}" if block else "save")
+                commit(state, block, gone)
+
+            vault.commit = watched
+            ask = amal.relays.ask
+
+            async def asked(relay: str, op: Any) -> Any:
+                if isinstance(op, Put):
+                    seen.append(f"put {len(op.item)}")
+                return await ask(relay, op)
+
+            amal.relays.ask = asked
+            await do(amal, Person(text=TEXT), do="report", photo=[str(photo())])
+            await beat(amal)
+
+    run(scene())
+    blocks = [line for line in seen if line.endswith("262144")]
+    assert blocks == ["save 262144", "put 262144"] * 3
+    assert seen.index("save 262144") < seen.index("put 4096")
+
+
+def test_one_commit_a_block_is_enough(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(bytes(4) + b"ftypisom" + os.urandom(2_500_000))
+
+    async def scene() -> int:
+        async with Awake(world.member("amal")) as (amal,):
+            vault: Any = amal.engine._vault
+            before = vault._saved.counter
+            await do(amal, Person(text=TEXT), do="report", video=[str(film)])
+            await beat(amal)
+            (report,) = amal.engine.device.reports
+            assert report.media[0].state.value == "left this device"
+            return int(vault._saved.counter - before)
+
+    assert run(scene()) <= 10 + 5  # blocks, and what the report itself and the beat take
+
+
+def test_a_save_that_began_is_finished_though_its_asker_was_cancelled(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def scene() -> None:
+        amal = world.member("amal")
+        vault: Any = amal.engine._vault
+        commit, done = vault.commit, []
+
+        def slow(*given: Any) -> None:
+            begun.set()
+            go_on.wait(10)
+            commit(*given)
+            done.append("saved")
+
+        vault.commit = slow
+        asking = asyncio.create_task(amal.engine.do(ev.WriteLetter("badr", LETTER)))
+        await asyncio.to_thread(begun.wait, 10)
+        asking.cancel()
+        closing = asyncio.create_task(amal.close())
+        await asyncio.sleep(0)
+        go_on.set()
+        await closing
+        assert done == ["saved"]
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    run(scene())
+
+
+def test_a_block_that_no_relay_took_waits_and_is_the_one_sent_later(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
+            await do(amal, Person(text=TEXT), do="report", photo=[str(photo())])
+            await beat(amal)
+            (report,) = (await do(amal, do="status"))["reports"]
+            assert {f["state"] for f in report["files"]} == {"waiting"}
+            world.trouble, world.now = {}, world.now + 60
+            asked = len(world.asked)
+            await beat(amal, desk, rounds=5)
+            puts = [op.item for op in world.asked[asked:] if isinstance(op, Put) and len(op.item) == 262_144]
+            assert len(puts) == len(set(puts)) == 3
+            (report,) = (await do(amal, do="status"))["reports"]
+            assert {f["state"] for f in report["files"]} == {"received by the desk"}
+
+    run(scene())
+
+
+def test_an_order_for_a_block_that_was_sent_meanwhile_is_let_go(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            await amal.engine._put_block(fx.PutBlock(bytes(16), bytes(32), tuple(world.relays)))
+            await beat(amal)
+            assert not amal._media.done()
+
+    run(scene())
+
+
+def test_what_was_read_is_let_go_only_after_it_was_saved(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            await do(amal, Person(text=TEXT), do="report")
+            seen: list[str] = []
+            archive_file, commit = desk.file, desk.engine._vault.commit
+            desk.file = lambda effect: (seen.append("file"), archive_file(effect))
+            desk.engine._vault.commit = lambda *given: (seen.append("save"), commit(*given))
+            asked = len(world.asked)
+            await beat(desk)
+            seen += ["ack" for op in world.asked[asked:] if isinstance(op, Ack)]
+            assert seen.index("file") < len(seen) - 1 - seen[::-1].index("save") < seen.index("ack")
+            assert seen[: seen.index("file") + 2][-2:] == ["file", "save"]
+
+    run(scene())
