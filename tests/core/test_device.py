@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from tercet.core import events as ev
-from tercet.core.relation import Role
-from tercet.core.report import MediaKind, MediaState, ReportState
+import random
 
-from .stage import Actor, Stage
+import msgspec
+import pytest
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.chain import lane
+from tercet.core.channel import Letter
+from tercet.core.device import step
+from tercet.core.errors import Refusal
+from tercet.core.fields import encode
+from tercet.core.relation import Role
+from tercet.core.report import MediaKind, MediaState, ReportState, ResendRequest
+from tercet.core.state import load, save
+from tercet.sealing import seal
+
+from .stage import RELAY, Actor, Seeded, Stage
 
 
 def founders(stage: Stage) -> tuple[Actor, Actor, Actor]:
@@ -16,6 +29,11 @@ def founders(stage: Stage) -> tuple[Actor, Actor, Actor]:
     stage.meet(first, second, Role.PARTNER)
     stage.beat(desk, first, second)
     return desk, first, second
+
+
+def staged() -> tuple[Stage, Actor, Actor, Actor]:
+    stage = Stage()
+    return (stage, *founders(stage))
 
 
 def test_a_report_with_a_photo_reaches_the_desk_and_its_sender_sees_it_received() -> None:
@@ -58,3 +76,92 @@ def test_the_desk_asks_and_the_reporter_answers() -> None:
     first.do(ev.WriteWord(1, "by the well"))
     stage.beat(desk, first, rounds=2)
     assert [w.text for w in desk.words] == ["where exactly?", "by the well"]
+
+
+# ---- a step, whatever comes
+
+
+def test_a_failed_step_changes_nothing() -> None:
+    stage, _, first, _ = staged()
+    before = save(first.device)
+    for event in (ev.WriteLetter("nobody", "x"), ev.WriteReport("", None, None, ()), ev.SameWords(), ev.Reply(1, "x")):
+        with pytest.raises(Refusal):
+            first.do(event)
+        assert save(first.device) == before
+
+
+def test_the_same_state_event_time_and_chance_give_the_same_decisions() -> None:
+    stage, _, first, _ = staged()
+    event = ev.WriteReport("x", None, None, (first.give("f", b"film"),))
+    beats = [step(first.device, ev.Beat(), stage.now, Seeded("same")) for _ in range(2)]
+    assert beats[0] == beats[1]
+    kinds = [[type(e) for e in step(first.device, event, stage.now, Seeded("same"))[1]] for _ in range(2)]
+    assert kinds[0] == kinds[1]
+
+
+@pytest.mark.parametrize("years", [-30, -2, 2, 30, 5_000])
+def test_a_clock_years_off_is_refused_and_changes_nothing(years: int) -> None:
+    stage, desk, first, _ = staged()
+    for actor in (desk, first):
+        before = save(actor.device)
+        actor.skew = max(years * 365 * 86_400, -stage.now)
+        with pytest.raises(Refusal, match="clock_far"):
+            actor.do(ev.Beat())
+        assert save(actor.device) == before
+        actor.skew = 0
+        actor.do(ev.Beat())
+
+
+def test_one_neighbour_whose_days_are_out_of_reach_does_not_hold_up_the_others() -> None:
+    stage, desk, first, second = staged()
+    broken = next(r for r in first.device.relations if r.name == "second")
+    chain = msgspec.structs.replace(broken.channel.chain, day=0)
+    broken = msgspec.structs.replace(broken, channel=msgspec.structs.replace(broken.channel, chain=chain))
+    others = tuple(r for r in first.device.relations if r.name != "second")
+    first.device = msgspec.structs.replace(first.device, relations=(broken, *others))
+    first.do(ev.WriteLetter("desk", "x"))
+    stage.beat(first, desk, first, desk)
+    assert first.heard("clock_far")
+    assert [n.text for r in desk.device.relations if r.name == "first" for n in r.notes] == ["x"]
+
+
+class Feeder:
+    """Answers each read of a device with hostile frames that open: a neighbour or a desk gone bad."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+
+    def letter(self) -> Letter:
+        big = (0, 1, 2, 3, 5, 31, 33, 2**32, 2**53 - 1)
+        pick = self.chance.choice
+        body = pick((b"", b"x", bytes(3_900), b"\xff" * 3_900, encode(ResendRequest(0, ((2**53 - 1, bytes(32)),) * 8))))
+        written = pick((0, 1, 1_790_000_000, 253_402_300_799))
+        return Letter(1, pick(big), pick(big), pick(big), written, pick((0, 1, 2, 3, 4, 5, 6, 255)), body)
+
+
+@pytest.mark.parametrize(("seed", "beats"), [(0, 15), (1, 15), pytest.param(2, 150, marks=pytest.mark.full)])
+def test_no_frame_of_a_hostile_neighbour_or_desk_makes_a_step_fail_or_the_state_grow(seed: int, beats: int) -> None:
+    stage, desk, first, second = staged()
+    feeder, chance = Feeder(random.Random(seed)), random.Random(seed)
+    first.do(ev.WriteReport("x", None, None, (first.give("f", bytes(600_000)),)))
+    stage.beat(desk, first, rounds=2)
+    for _ in range(beats):
+        stage.now += chance.choice((600, 90_000))
+        device, effects = step(first.device, ev.Beat(), stage.now, first.chance)
+        for effect in effects:
+            if not isinstance(effect, fx.ReadBox) or effect.query.kind not in ("relation", "report"):
+                continue
+            for talk in [r.channel for r in (*device.relations, *device.reports)]:
+                if effect.query.day < talk.chain.day:
+                    continue
+                purpose = "relation" if effect.query.kind == "relation" else "conversation"
+                where = lane(talk.chain, effect.query.day, purpose, 1 - talk.side)
+                if where.box.read == effect.read:
+                    frames = tuple(
+                        seal(where.key, b"\0" + encode(feeder.letter()), 4_096, chance.randbytes(24)) for _ in range(3)
+                    )
+                    event = ev.Arrived(effect.query, frames, chance.random() < 0.5, RELAY)
+                    device, _ = step(device, event, stage.now, first.chance)
+        first.device = load(save(device))
+        assert len(save(device)) < 300_000
+    assert first.device.confirmed <= stage.now // 86_400

@@ -217,7 +217,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
         made: when, seconds.
         state: what the owner sees.
         sealed: HPKE-sealed content behind its week number; empty once received.
-        put: when a relay last stored it, seconds; 0 for never.
+        put: when a relay last stored it, or it lapsed, seconds; 0 for never.
         channel: the conversation with the desk.
         media: files on their way.
         notes: what the desk wrote.

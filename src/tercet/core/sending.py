@@ -144,7 +144,7 @@ def _lapse(turn: Turn, report: Report) -> Report:
     heard = max(report.channel.heard, report.made)
     if report.sealed and turn.device.confirmed >= lapses(report.sealed):
         turn.tell("report_lapsed", number=str(report.number))
-        report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"")
+        report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"", put=turn.now)
     elif report.sealed or turn.sure - heard <= ANSWER_KEPT:
         return report
     if any(m.state in OPEN_MEDIA for m in report.media):
@@ -164,7 +164,7 @@ def _stop(turn: Turn, media: MediaSend, state: MediaState) -> MediaSend:
 def _finished(turn: Turn, report: Report) -> bool:
     if report.sealed or report.channel.waiting or any(m.state in OPEN_MEDIA for m in report.media):
         return False
-    return turn.sure - max(report.channel.heard, report.channel.spoke, report.made) > CONVERSATION_KEPT
+    return turn.sure - max(report.channel.heard, report.channel.spoke, report.made, report.put) > CONVERSATION_KEPT
 
 
 def _put_report(turn: Turn, report: Report) -> None:

@@ -1,0 +1,191 @@
+"""A desk and two members in any order of events: nothing is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.errors import Refusal
+from tercet.core.report import ReportState
+from tercet.core.state import load, save
+
+from .scenes import DAY, SECOND_RELAY, drop_effects, founders
+from .stage import RELAY, Actor
+
+WHO = st.sampled_from(["desk", "first", "second"])
+MEMBER = st.sampled_from(["first", "second"])
+
+
+class Crash(Exception):
+    """The process dies here."""
+
+
+class Network(RuleBasedStateMachine):
+    """Letters, reports, replies, beats, days, loss, doubling and crashes in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage, desk, first, second = founders((RELAY, SECOND_RELAY))
+        self.actors: dict[str, Actor] = {a.name: a for a in (desk, first, second)}
+        self.letters: dict[tuple[str, str], list[str]] = {}
+        self.replies: dict[int, list[str]] = {}
+        self.words: dict[str, list[str]] = {}
+        self.made: dict[str, int] = {"first": 0, "second": 0}
+        self.count = 0
+
+    def text(self) -> str:
+        self.count += 1
+        return f"text {self.count}"
+
+    @rule(who=WHO, to=WHO)
+    def write(self, who: str, to: str) -> None:
+        text = self.text()
+        try:
+            self.actors[who].do(ev.WriteLetter(to, text))
+        except Refusal as refusal:
+            assert refusal.code in ("unknown_neighbour", "too_much_waiting")
+            return
+        self.letters.setdefault((who, to), []).append(text)
+
+    @rule(who=MEMBER, size=st.sampled_from([0, 0, 1, 300_000]))
+    def report(self, who: str, size: int) -> None:
+        actor, text = self.actors[who], f"{who} {self.text()}"
+        files = (actor.give(text, text.encode() * (size // len(text) + 1)),) if size else ()
+        actor.do(ev.WriteReport(text, None, None, files))
+        self.made[who] += 1
+
+    @precondition(lambda self: self.actors["desk"].reports)
+    @rule(data=st.data())
+    def reply(self, data: st.DataObject) -> None:
+        desk = self.actors["desk"]
+        assert desk.device.office is not None
+        cases = [c.number for c in desk.device.office.cases]
+        if cases:
+            number, text = data.draw(st.sampled_from(cases)), self.text()
+            desk.do(ev.Reply(number, text))
+            self.replies.setdefault(number, []).append(text)
+
+    @rule(who=MEMBER, data=st.data())
+    def answer(self, who: str, data: st.DataObject) -> None:
+        actor = self.actors[who]
+        if actor.device.reports:
+            held = data.draw(st.sampled_from(actor.device.reports))
+            text = self.text()
+            actor.do(ev.WriteWord(held.number, text))
+            self.words.setdefault(f"{who} {held.number}", []).append(text)
+
+    @rule(who=WHO)
+    def beat(self, who: str) -> None:
+        self.stage.beat(self.actors[who])
+
+    @rule(hours=st.sampled_from([1, 13, 25, 60]))
+    def wait(self, hours: int) -> None:
+        self.stage.now += hours * 3_600
+
+    @rule(relay=st.sampled_from([RELAY, SECOND_RELAY]))
+    def lose_what_lies_there(self, relay: str) -> None:
+        for box, posted, item in list(self.stage.relays[relay].entries()):
+            from tercet.drop import name_of
+
+            if not posted:
+                self.stage.relays[relay].remove(box, name_of(item))
+
+    @rule(down=st.sets(st.sampled_from([RELAY, SECOND_RELAY])))
+    def relays_down(self, down: set[str]) -> None:
+        self.stage.down = down
+
+    @rule()
+    def double(self) -> None:
+        from tercet.drop import Put
+
+        for relay, other in ((RELAY, SECOND_RELAY), (SECOND_RELAY, RELAY)):
+            for box, posted, item in list(self.stage.relays[relay].entries()):
+                if not posted:
+                    self.stage.ask(other, Put(box, item))
+
+    @rule(who=WHO, after=st.integers(0, 12))
+    def crash_while_acting(self, who: str, after: int) -> None:
+        actor, left = self.actors[who], [after]
+
+        def until(effect: fx.Effect) -> bool:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Crash
+            return True
+
+        actor.before_act = until
+        try:
+            self.stage.beat(actor)
+        except Crash:
+            actor.device = load(save(actor.device))
+        drop_effects(actor, lambda effect: False)
+
+    @invariant()
+    def every_letter_came_at_most_once_and_in_order(self) -> None:
+        for (who, to), texts in self.letters.items():
+            got = [n.text for r in self.actors[to].device.relations if r.name == who for n in r.notes]
+            assert got == texts[: len(got)]
+
+    @invariant()
+    def every_report_is_at_the_desk_or_visibly_waiting(self) -> None:
+        desk = self.actors["desk"]
+        texts = [r.content.text for r in desk.reports.values()]
+        assert len(texts) == len(set(texts))
+        for who, count in self.made.items():
+            shown = self.actors[who].device.reports
+            assert len(shown) == count
+            received = sum(r.state is ReportState.RECEIVED for r in shown)
+            assert received <= sum(t.startswith(who) for t in texts)
+
+    @invariant()
+    def the_states_stay_small(self) -> None:
+        for actor in self.actors.values():
+            assert len(save(actor.device)) < 300_000
+
+    def teardown(self) -> None:
+        """Quiet days: everything arrives."""
+        self.stage.down = set()
+        for _ in range(60):
+            self.stage.beat(*self.actors.values(), every=DAY // 3)
+        self.every_letter_came_at_most_once_and_in_order()
+        for (who, to), texts in self.letters.items():
+            got = [n.text for r in self.actors[to].device.relations if r.name == who for n in r.notes]
+            assert got == texts
+        desk = self.actors["desk"]
+        assert len(desk.reports) == sum(self.made.values())
+        assert desk.device.office is not None
+        assert desk.device.office.opened == len(desk.reports)
+        for who in self.made:
+            for held in self.actors[who].device.reports:
+                assert held.state is ReportState.RECEIVED
+                assert not any(m.path for m in held.media)
+
+
+Network.TestCase.settings = settings(
+    max_examples=5,
+    stateful_step_count=15,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class TestAnyOrder(Network.TestCase):  # type: ignore[misc, name-defined]
+    """A few examples in the fast tier."""
+
+
+class TestAnyOrderForLong(Network.TestCase):  # type: ignore[misc, name-defined]
+    """Many more in the full tier."""
+
+    settings = settings(
+        max_examples=60,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    pytestmark = pytest.mark.full

@@ -1,0 +1,476 @@
+"""The desk: files each report once, forgets keys in time, and cannot be filled or stopped by strangers."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.chain import lane
+from tercet.core.channel import Letter
+from tercet.core.days import last_day_of, week_of
+from tercet.core.device import step
+from tercet.core.errors import Refusal
+from tercet.core.fields import encode
+from tercet.core.office import KEYS_KEPT
+from tercet.core.relation import PLAIN
+from tercet.core.report import (
+    REPORT_PLAIN,
+    LetterKind,
+    MediaKind,
+    MediaRef,
+    MediaState,
+    ReportContent,
+    ReportState,
+    _info,
+    conversation,
+    wrap,
+)
+from tercet.core.state import ARRIVING_MOST, Device, Office, load, save
+from tercet.drop import Put, Stored, name_of
+from tercet.sealing import BLOCK, FRAME, NONCE, seal, seal_to
+
+from .scenes import (
+    DAY,
+    HOUR,
+    SECOND_RELAY,
+    act_on_everything,
+    crash_before_saving,
+    drop_effects,
+    empty_relay,
+    founders,
+    items_at,
+    report,
+)
+from .stage import RELAY, Actor, Stage
+
+MIB = 1_048_576
+
+
+def office(desk: Actor) -> Office:
+    assert desk.device.office is not None
+    return desk.device.office
+
+
+def intake(stage: Stage) -> list[bytes]:
+    """Frames that lie in ordinary boxes, oldest first."""
+    return [item for _, posted, item in items_at(stage) if not posted and len(item) == FRAME]
+
+
+def forge(stage: Stage, first: Actor, content: ReportContent, week: int | None = None) -> None:
+    """A hostile member lays whatever it likes into intake, sealed as it should be."""
+    card = first.device.card
+    assert card is not None
+    week = week_of(content.day) if week is None else week
+    key = next(k for k in first.device.board.keys if k.week == week)
+    padded = (encode(content) + b"\x80").ljust(REPORT_PLAIN, b"\0")
+    sealed = week.to_bytes(2, "big") + seal_to(key.public, padded, _info(week))
+    where = lane(card.chain, stage.now // DAY, "intake", 0)
+    assert isinstance(stage.ask(RELAY, Put(where.box.id, wrap(where, sealed))), Stored)
+
+
+def content(stage: Stage, number: int = 0, **changed: object) -> ReportContent:
+    reply = number.to_bytes(32, "big")
+    whole = ReportContent(1, 1, stage.now // DAY, b"", b"", b"", reply, "x", None, None, (), b"")
+    return msgspec.structs.replace(whole, **changed)
+
+
+def test_a_report_put_several_times_is_filed_once() -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(desk, lambda effect: isinstance(effect, fx.AckItem))
+    report(first)
+    for _ in range(4):
+        stage.beat(desk, first, every=DAY + 1)
+    assert (len(desk.reports), office(desk).opened) == (1, 1)
+
+
+def test_a_report_that_came_through_two_relays_is_filed_once() -> None:
+    stage, desk, first, _ = founders((RELAY, SECOND_RELAY))
+    report(first)
+    for box, posted, item in items_at(stage) + items_at(stage, SECOND_RELAY):
+        if not posted:
+            for relay in (RELAY, SECOND_RELAY):
+                stage.ask(relay, Put(box, item))
+    stage.beat(desk, first, rounds=3)
+    assert (len(desk.reports), office(desk).opened) == (1, 1)
+    assert len(desk.heard("report_filed")) == 1
+
+
+def test_a_report_replayed_forty_days_later_is_not_filed_again() -> None:
+    stage, desk, first, second = founders()
+    report(first)
+    (sealed,) = [r.sealed for r in first.device.reports]
+    stage.beat(desk, first, rounds=2)
+    for _ in range(20):
+        stage.beat(desk, first, second, every=2 * DAY)
+    assert office(desk).cases == ()
+    card = second.device.card
+    assert card is not None
+    where = lane(card.chain, stage.now // DAY, "intake", 1)
+    replayed = wrap(where, sealed)
+    stage.ask(RELAY, Put(where.box.id, replayed))
+    stage.beat(desk)
+    assert office(desk).opened == 1
+    assert replayed not in intake(stage)
+
+
+def test_a_reply_secret_used_under_two_weeks_makes_one_case() -> None:
+    stage, desk, first, _ = founders()
+    forge(stage, first, content(stage, 1))
+    forge(stage, first, content(stage, 1, day=stage.now // DAY + 7))
+    stage.beat(desk)
+    assert len(office(desk).cases) == 1
+
+
+def test_a_crash_between_filing_and_saving_files_the_same_case_again_under_the_same_name() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    queue: list[ev.Event] = []
+    desk.before_act = lambda effect: queue.append(effect) or False  # type: ignore[func-returns-value]
+    desk.do(ev.Beat())
+    act_on_everything(desk)
+    reads = [e for e in queue if isinstance(e, fx.ReadBox) and e.query.kind == "intake"]
+    for effect in reads:
+        for event in desk.read(effect):
+            crash_before_saving(desk, event)
+    assert len(desk.reports) == 1
+    assert office(desk).opened == 0
+    stage.beat(desk, first)
+    assert (len(desk.reports), office(desk).opened) == (1, 1)
+    assert [r.state for r in first.device.reports] == [ReportState.RECEIVED]
+
+
+def test_a_crash_between_saving_and_acknowledging_files_nothing_twice() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    drop_effects(desk, lambda effect: isinstance(effect, fx.AckItem | fx.PutItem))
+    stage.beat(desk)
+    assert intake(stage)
+    act_on_everything(desk)
+    desk.device = load(save(desk.device))
+    stage.beat(desk, first)
+    assert (len(desk.reports), office(desk).opened) == (1, 1)
+    assert [r.state for r in first.device.reports] == [ReportState.RECEIVED]
+
+
+def test_nothing_is_acknowledged_before_it_is_filed() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    drop_effects(desk, lambda effect: True)
+    seen: list[fx.Effect] = []
+    desk.do(ev.Beat())
+    act_on_everything(desk)
+    device, effects = step(desk.device, ev.Beat(), stage.now, desk.chance)
+    for effect in effects:
+        if isinstance(effect, fx.ReadBox) and effect.query.kind == "intake":
+            for event in desk.read(effect):
+                seen += step(device, event, stage.now, desk.chance)[1]
+    kinds = [type(e) for e in seen if isinstance(e, fx.FileReport | fx.AckItem)]
+    assert kinds == [fx.FileReport, fx.AckItem]
+
+
+def test_a_weeks_private_key_is_erased_45_days_after_its_week_by_the_confirmed_day() -> None:
+    stage, desk, first, _ = founders()
+    week = week_of(stage.now // DAY)
+    seed = office(desk).seeds[week]
+    report(first)
+    end = last_day_of(week) + KEYS_KEPT
+    while stage.now // DAY < end:
+        stage.beat(first, desk, every=DAY)
+    assert seed in save(desk.device)
+    stage.beat(first, desk, first, desk, rounds=1, every=2 * DAY)
+    stage.beat(first, desk, rounds=2)
+    assert week not in office(desk).seeds
+    assert week not in office(desk).seen
+    assert seed not in save(desk.device)
+
+
+def test_a_desk_that_hears_only_reports_still_learns_that_days_pass() -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(first, lambda effect: isinstance(effect, fx.PutItem) and effect.ref == b"")
+    stage.now += 20 * DAY
+    stage.beat(first)
+    report(first)
+    stage.beat(desk)
+    assert desk.device.confirmed == stage.now // DAY
+
+
+def test_a_clock_that_jumped_ahead_erases_no_key_and_closes_no_case() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    stage.beat(desk)
+    week = week_of(stage.now // DAY)
+    desk.skew = 200 * DAY
+    stage.beat(desk)
+    assert week in office(desk).seeds
+    assert len(office(desk).cases) == 1
+    desk.skew = 0
+    stage.beat(first, desk, rounds=2)
+    assert [r.state for r in first.device.reports] == [ReportState.RECEIVED]
+
+
+def test_eight_weeks_of_keys_are_on_the_board_ahead() -> None:
+    stage, desk, first, _ = founders()
+    week = week_of(stage.now // DAY)
+    assert {k.week for k in first.device.board.keys} >= set(range(week, week + 9))
+
+
+def test_every_intake_box_of_a_day_is_read_empty_everywhere_before_its_root_goes() -> None:
+    stage, desk, first, _ = founders((RELAY, SECOND_RELAY))
+    assert desk.device.card is not None
+    began = desk.device.card.chain.day
+    stage.down = {SECOND_RELAY}
+    stage.now += 12 * DAY
+    for _ in range(10):
+        stage.beat(first, desk, every=HOUR)
+    assert desk.device.card.chain.day == began
+    stage.down = set()
+    for _ in range(30):
+        stage.beat(first, desk, every=HOUR)
+    assert desk.device.card.chain.day > began
+
+
+# ---- hostile members
+
+
+@pytest.mark.parametrize("day", [0, 1, 2_932_896])
+def test_a_report_of_an_impossible_day_is_let_go_and_stops_nobody(day: int) -> None:
+    stage, desk, first, _ = founders()
+    forge(stage, first, content(stage, 1, day=day), week_of(stage.now // DAY))
+    report(first, "honest")
+    stage.beat(desk, rounds=2)
+    assert [r.content.text for r in desk.reports.values()] == ["honest"]
+    assert desk.heard("strange_frame")
+
+
+def test_noise_in_intake_is_let_go_and_the_reports_behind_it_are_filed() -> None:
+    stage, desk, first, _ = founders()
+    card = first.device.card
+    assert card is not None
+    for shard in range(2):
+        where = lane(card.chain, stage.now // DAY, "intake", shard)
+        for number in range(100):
+            stage.ask(RELAY, Put(where.box.id, number.to_bytes(2, "big") * (FRAME // 2)))
+    report(first, "behind it")
+    stage.beat(desk)
+    assert [r.content.text for r in desk.reports.values()] == ["behind it"]
+    assert not intake(stage) or all(len(i) == FRAME for i in intake(stage))
+
+
+def test_a_flood_of_reports_cannot_fill_the_desk_and_what_does_not_fit_waits_at_the_relay() -> None:
+    stage, desk, first, _ = founders()
+    stage.beat(desk)
+    case = office(desk)
+    padding = tuple(bytes(64_000) for _ in range((ARRIVING_MOST - 60_000) // 64_000))
+    desk.device = msgspec.structs.replace(
+        desk.device, office=msgspec.structs.replace(case, seen={**case.seen, week_of(stage.now // DAY): padding})
+    )
+    before = len(save(desk.device))
+    for number in range(40):
+        forge(
+            stage,
+            first,
+            content(
+                stage,
+                2**200 + number,
+                media=tuple(MediaRef(MediaKind.VIDEO, "mp4", bytes([n + 1]) * 32, 2**42, bytes(32)) for n in range(8)),
+            ),
+        )
+    stage.beat(desk, rounds=3)
+    assert before < len(save(desk.device)) < ARRIVING_MOST + 60_000
+    assert desk.heard("desk_full")
+    assert intake(stage)
+
+
+@pytest.mark.full
+def test_silent_reporters_of_files_leave_the_state_below_a_mebibyte() -> None:
+    stage, desk, first, _ = founders()
+    media = tuple(MediaRef(MediaKind.VIDEO, "mp4", bytes([n + 1]) * 32, 2**42, bytes(32)) for n in range(8))
+    for number in range(128):
+        forge(stage, first, content(stage, number + 1, media=media))
+    stage.down = set()
+    stage.beat(desk)
+    stage.down = {RELAY}
+    for _ in range(4):
+        stage.beat(desk, every=2 * DAY)
+    assert len(office(desk).cases) > 50
+    assert len(save(desk.device)) < ARRIVING_MOST + 200_000 < MIB
+
+
+def test_one_request_for_lost_blocks_waits_at_a_time() -> None:
+    stage, desk, first, _ = founders()
+    forge(stage, first, content(stage, 1, media=(MediaRef(MediaKind.VIDEO, "mp4", bytes(32), 2**42, bytes(32)),)))
+    for _ in range(20):
+        stage.beat(desk, every=DAY)
+    (case,) = office(desk).cases
+    assert [w.kind for w in case.channel.waiting].count(LetterKind.RESEND) == 1
+
+
+def hostile_word(stage: Stage, reply: bytes, number: int, kind: int, body: bytes, **fields: int) -> None:
+    talk = conversation(reply, stage.now // DAY, 1)
+    where = lane(talk.chain, stage.now // DAY, "conversation", 1)
+    letter = Letter(
+        1, number, fields.get("ack", 0), fields.get("first", 1), fields.get("written", stage.now), kind, body
+    )
+    frame = seal(where.key, bytes([PLAIN]) + encode(letter), FRAME, number.to_bytes(NONCE, "big"))
+    stage.ask(RELAY, Put(where.box.id, frame))
+
+
+def test_a_reporter_who_writes_out_of_order_cannot_make_the_desk_keep_more_than_a_little() -> None:
+    stage, desk, first, _ = founders()
+    forge(stage, first, content(stage, 7))
+    stage.beat(desk)
+    before = len(save(desk.device))
+    for number in range(2, 33):
+        hostile_word(stage, (7).to_bytes(32, "big"), number, LetterKind.TEXT, bytes(3_900))
+    stage.beat(desk, rounds=3)
+    assert len(save(desk.device)) - before < 5_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (LetterKind.MEDIA_WITHDRAWN, b"\xff"),
+        (LetterKind.MEDIA_WITHDRAWN, b""),
+        (LetterKind.TEXT, b"\xff\xfe"),
+        (LetterKind.RESEND, b"x"),
+        (LetterKind.RECEIPT, b""),
+        (255, b"x" * 3_900),
+    ],
+)
+def test_a_word_that_makes_no_sense_stops_nothing(kind: int, body: bytes) -> None:
+    stage, desk, first, _ = founders()
+    forge(stage, first, content(stage, 7))
+    stage.beat(desk)
+    hostile_word(stage, (7).to_bytes(32, "big"), 1, kind, body, written=253_402_300_799, ack=2**53 - 1)
+    hostile_word(stage, (7).to_bytes(32, "big"), 2, LetterKind.TEXT, b"and now", first=2, written=0)
+    stage.beat(desk, rounds=2)
+    assert desk.words[-1].text == "and now"
+    assert desk.device.confirmed <= stage.now // DAY
+
+
+def test_blocks_of_noise_cut_short_or_swapped_are_let_go_and_the_right_ones_taken() -> None:
+    stage, desk, first, _ = founders()
+    film = bytes(range(256)) * 4_000
+    report(first, "x", first.give("f", film))
+    blocks = [(box, item) for box, _, item in items_at(stage) if len(item) == BLOCK]
+    store = stage.relays[RELAY]
+    for (box, item), (_, other) in zip(blocks, [blocks[-1], *blocks[:-1]], strict=True):
+        store.remove(box, name_of(item))
+        stage.ask(RELAY, Put(box, other))
+    stage.beat(desk)
+    assert desk.heard("strange_frame")
+    assert not desk.received
+    for box, item in blocks[:2]:
+        stage.ask(RELAY, Put(box, item[:-1] + bytes([item[-1] ^ 1])))
+    stage.beat(desk)
+    assert not desk.received
+    for box, item in reversed(blocks):
+        stage.ask(RELAY, Put(box, item))
+        stage.beat(desk, first)
+    (case,) = desk.reports
+    assert desk.file_of(case, 0) == film
+    assert [m.state for m in first.device.reports[0].media] == [MediaState.RECEIVED]
+
+
+def test_a_desk_that_dies_at_any_effect_loses_no_block() -> None:
+    stage, desk, first, _ = founders()
+    film = bytes(range(256)) * 4_000
+    report(first, "x", first.give("f", film))
+
+    class Crash(Exception):
+        pass
+
+    for life in range(40):
+        count = [life]
+
+        def until(effect: fx.Effect, count: list[int] = count) -> bool:
+            count[0] -= 1
+            if count[0] < 0:
+                raise Crash
+            return True
+
+        desk.before_act = until
+        try:
+            desk.do(ev.Beat())
+        except Crash:
+            desk.device = load(save(desk.device))
+    act_on_everything(desk)
+    stage.beat(first, desk, rounds=3)
+    (case,) = desk.reports
+    assert desk.file_of(case, 0) == film
+    assert [m.state for m in first.device.reports[0].media] == [MediaState.RECEIVED]
+
+
+def test_a_file_that_is_not_the_one_announced_is_broken_on_both_sides() -> None:
+    stage, desk, first, _ = founders()
+    desk.check = lambda effect: False  # type: ignore[method-assign]
+    report(first, "x", first.give("f", b"film"))
+    stage.beat(desk, first, rounds=3)
+    assert desk.heard("media_broken")
+    assert [m.state for m in first.device.reports[0].media] == [MediaState.CHANGED]
+
+
+def test_a_file_the_desk_has_cannot_be_withdrawn_afterwards() -> None:
+    stage, desk, first, _ = founders()
+    report(first, "x", first.give("f", b"film"))
+    stage.beat(desk)
+    (case,) = office(desk).cases
+    assert case.media[0].state == "here"
+    (filed,) = desk.reports.values()
+    hostile_word(stage, filed.content.reply, 1, LetterKind.MEDIA_WITHDRAWN, b"\0")
+    stage.beat(desk)
+    assert office(desk).cases[0].media[0].state == "here"
+
+
+def test_the_outbox_is_bounded_when_relays_are_down() -> None:
+    stage, desk, first, _ = founders()
+    for number in range(100):
+        forge(stage, first, content(stage, number + 1))
+    drop_effects(desk, lambda effect: isinstance(effect, fx.PutItem))
+    stage.beat(desk, rounds=2)
+    assert len(desk.device.outbox) <= 32
+    act_on_everything(desk)
+    stage.beat(desk, rounds=2, every=DAY + HOUR)
+    assert all(c.channel.waiting[0].times >= 1 for c in office(desk).cases)
+
+
+# ---- setting up
+
+
+@pytest.mark.parametrize(
+    ("relays", "shards", "code"),
+    [
+        ((), 2, "relay_missing"),
+        (("r",) * 9, 2, "set_up_wrong"),
+        (("r" * 161,), 2, "set_up_wrong"),
+        (("",), 2, "set_up_wrong"),
+        ((RELAY,), 0, "set_up_wrong"),
+        ((RELAY,), 65, "set_up_wrong"),
+    ],
+)
+def test_a_network_that_cards_could_not_carry_is_refused(relays: tuple[str, ...], shards: int, code: str) -> None:
+    with pytest.raises(Refusal, match=code):
+        step(Device(), ev.SetUpDesk(relays, shards), 1_790_000_000, lambda count: bytes(count))
+
+
+def test_a_device_that_belongs_to_a_network_cannot_found_another() -> None:
+    _, desk, first, _ = founders()
+    for actor in (desk, first):
+        with pytest.raises(Refusal, match="network_exists"):
+            actor.do(ev.SetUpDesk((RELAY,), 2))
+
+
+def test_only_a_desk_replies() -> None:
+    _, desk, first, _ = founders()
+    with pytest.raises(Refusal, match="not_the_desk"):
+        first.do(ev.Reply(1, "x"))
+    with pytest.raises(Refusal, match="unknown_report"):
+        desk.do(ev.Reply(1, "x"))
+
+
+def test_an_empty_relay_is_served_the_board_again() -> None:
+    stage, desk, _, _ = founders()
+    assert all(RELAY in p.stored for p in office(desk).posts)
+    empty_relay(stage)

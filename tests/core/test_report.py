@@ -1,0 +1,260 @@
+"""What a report is: its bytes, its limits, and that its sender cannot open it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tercet.core import events as ev
+from tercet.core.days import last_day_of, week_of
+from tercet.core.errors import Refusal
+from tercet.core.fields import Malformed
+from tercet.core.report import (
+    MEDIA_MOST,
+    REPORT_PLAIN,
+    REPORT_TEXT,
+    MediaKind,
+    MediaRef,
+    Place,
+    ReportContent,
+    conversation,
+    conversation_id,
+    lapses,
+    open_content,
+    parse_content,
+    seal_content,
+    unwrap,
+    wrap,
+)
+from tercet.core.sending import BLOCKS_MOST
+from tercet.core.state import save
+from tercet.sealing import FRAME_CONTENT, CannotOpen, kem_public
+
+from .scenes import founders, report
+from .stage import START
+
+DAY_NUMBER = START // 86_400
+WEEK = week_of(DAY_NUMBER)
+SEED = bytes(range(32))
+
+
+def content(**changed: Any) -> ReportContent:
+    whole = ReportContent(1, 1, DAY_NUMBER, b"", b"", b"", bytes(32), "what I saw", None, None, (), b"")
+    return msgspec.structs.replace(whole, **changed)
+
+
+def ref(number: int = 1, **changed: Any) -> MediaRef:
+    return msgspec.structs.replace(MediaRef(MediaKind.PHOTO, "jpg", bytes([number]) * 32, 1, bytes(32)), **changed)
+
+
+def sealed(whole: ReportContent, week: int = WEEK) -> bytes:
+    return seal_content(whole, week, kem_public(SEED))
+
+
+def test_a_sealed_report_opens_with_the_key_of_its_week_and_no_other() -> None:
+    out = sealed(content())
+    assert len(out) == FRAME_CONTENT
+    assert open_content(out, {WEEK: SEED}) == content()
+    for seeds in ({}, {WEEK + 1: SEED}, {WEEK: bytes(32)}):
+        with pytest.raises(CannotOpen):
+            open_content(out, seeds)
+    moved = (WEEK + 1).to_bytes(2, "big") + out[2:]
+    with pytest.raises(CannotOpen):
+        open_content(moved, {WEEK + 1: SEED})
+
+
+def test_every_report_is_sealed_to_the_same_size_whatever_it_says() -> None:
+    place = Place("exact", 1, 1, "x" * 120)
+    for whole in (content(text=""), content(text="x" * 1_200, place=place), content(media=(ref(),))):
+        assert len(sealed(whole)) == FRAME_CONTENT
+
+
+def test_the_text_that_fits_today_fits_when_both_tokens_and_a_claim_travel_too() -> None:
+    media = (ref(1), ref(2))
+    text = "x"
+    while True:
+        try:
+            sealed(content(text=text, media=media))
+        except Refusal:
+            break
+        text += "x" * 10
+    full = content(text=text[:-10], media=media, token=bytes(296), witness=bytes(296), claim=bytes(32))
+    assert len(sealed(full)) == FRAME_CONTENT
+
+
+def test_a_report_of_1850_bytes_with_one_photo_and_a_place_fits() -> None:
+    place = Place("exact", 3_351_000, 3_629_000, "")
+    assert sealed(content(text="x" * REPORT_TEXT, media=(ref(1), ref(2)), place=place, happened=START))
+
+
+@pytest.mark.parametrize("text", ["x" * (REPORT_TEXT + 1), "م" * (REPORT_TEXT // 2 + 1)])
+def test_a_text_that_is_too_long_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="report_long"):
+        sealed(content(text=text))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"text": "\ud800"},
+        {"happened": -1},
+        {"happened": 2**70},
+        {"happened": 253_402_300_800},
+        {"day": DAY_NUMBER + 7},
+        {"place": Place("near", 1, 1, "")},
+        {"place": Place("district", 1, 1, "north")},
+        {"place": Place("1km", None, None, "north")},
+        {"place": Place("exact", 1, None, "")},
+        {"place": Place("exact", None, None, "م" * 61)},
+        {"media": (ref(form="jpeg2000"),)},
+        {"media": (ref(form="../x"),)},
+        {"media": (ref(size=0),)},
+        {"media": (ref(sha256=b"short"),)},
+        {"media": (ref(1), ref(1))},
+    ],
+    ids=str,
+)
+def test_what_the_desk_could_not_read_is_refused_before_it_is_sealed(changed: dict[str, Any]) -> None:
+    with pytest.raises(Refusal, match="report_odd"):
+        sealed(content(**changed))
+
+
+@pytest.mark.parametrize("day", [0, last_day_of(WEEK) - 7, last_day_of(WEEK) + 1, 2_932_896])
+def test_a_report_whose_day_is_not_of_its_keys_week_is_no_report(day: int) -> None:
+    plain = msgspec.msgpack.encode(content(day=day)) + b"\x80"
+    with pytest.raises(Malformed):
+        parse_content(plain.ljust(REPORT_PLAIN, b"\0"), WEEK)
+
+
+def test_a_report_without_its_padding_mark_or_of_another_length_is_no_report() -> None:
+    plain = msgspec.msgpack.encode(content())
+    parse_content((plain + b"\x80").ljust(REPORT_PLAIN, b"\0"), WEEK)
+    for padded in (plain.ljust(REPORT_PLAIN, b"\0"), plain + b"\x80", b"", bytes(REPORT_PLAIN), b"\x80"):
+        with pytest.raises(Malformed):
+            parse_content(padded, WEEK)
+
+
+def test_the_same_report_on_the_same_day_is_the_same_item() -> None:
+    _, _, first, _ = founders()
+    from tercet.core.chain import lane
+
+    assert first.device.card is not None
+    where = [lane(first.device.card.chain, DAY_NUMBER + n, "intake", 0) for n in (0, 1)]
+    out = sealed(content())
+    assert wrap(where[0], out) == wrap(where[0], out) != wrap(where[1], out)
+    assert unwrap(where[0], wrap(where[0], out)) == out
+    with pytest.raises(CannotOpen):
+        unwrap(where[1], wrap(where[0], out))
+
+
+def test_a_conversation_begins_the_day_before_its_report_and_says_nothing_of_the_reply_secret() -> None:
+    talk = conversation(SEED, DAY_NUMBER, 1)
+    assert talk.chain.day == DAY_NUMBER - 1
+    assert SEED not in msgspec.msgpack.encode(talk)
+    assert len(conversation_id(SEED)) == 16
+
+
+def test_a_report_lapses_when_the_desk_erases_the_weeks_key() -> None:
+    assert lapses(sealed(content())) == last_day_of(WEEK) + 46
+
+
+# ---- what its sender keeps
+
+
+def test_a_member_cannot_open_its_own_report() -> None:
+    stage, desk, first, _ = founders()
+    first.do(ev.WriteReport("only for the desk", Place("exact", 1, 2, ""), START, ()))
+    (held,) = first.device.reports
+    state = save(first.device)
+    assert b"only for the desk" not in state
+    assert held.sealed in state
+    assert desk.device.office is not None
+    for seed in desk.device.office.seeds.values():
+        assert seed not in state
+    opened = open_content(held.sealed, desk.device.office.seeds)
+    assert opened.reply not in state
+    for start in range(0, len(state) - 31):
+        if state[start : start + 2] == b"\xc4\x20"[:2]:
+            with pytest.raises(CannotOpen):
+                open_content(held.sealed, {WEEK: state[start + 2 : start + 34].ljust(32, b"\0")})
+
+
+def test_once_received_neither_text_nor_path_nor_hash_nor_key_of_a_report_is_left_in_the_state() -> None:
+    stage, desk, first, second = founders()
+    given = first.give("/sdcard/secret-name.mp4", b"film" * 100_000, travel=b"")
+    first.do(ev.WriteReport("what nobody may find", None, None, (given,)))
+    (held,) = first.device.reports
+    stage.beat(desk, first, rounds=6)
+    (filed,) = desk.reports.values()
+    state = save(first.device)
+    for secret in (
+        b"what nobody may find",
+        b"secret-name",
+        given.sha256,
+        held.sealed,
+        filed.content.reply,
+        filed.content.media[0].secret,
+    ):
+        assert secret not in state
+    assert not first.blocks
+
+
+def test_the_key_of_a_block_is_gone_from_the_state_once_the_block_is_sealed() -> None:
+    stage, desk, first, _ = founders()
+    given = first.give("film", b"film" * 100_000)
+    first.do(ev.WriteReport("", None, None, (given,)))
+    stage.beat(desk, rounds=1)
+    (filed,) = desk.reports.values()
+    assert filed.content.media[0].secret not in save(first.device)
+    assert [m.key for m in first.device.reports[0].media] == [b""]
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_a_report_without_words_or_file_is_refused(text: str) -> None:
+    _, _, first, _ = founders()
+    with pytest.raises(Refusal, match="report_empty"):
+        report(first, text)
+
+
+def test_a_fifth_file_is_refused() -> None:
+    _, _, first, _ = founders()
+    files = [first.give(f"{n}", b"x") for n in range(MEDIA_MOST + 1)]
+    with pytest.raises(Refusal, match="media_many"):
+        report(first, "x", *files)
+
+
+def test_more_reports_than_the_device_can_keep_are_refused_and_none_is_lost() -> None:
+    stage, desk, first, second = founders()
+    stage.down = set(stage.relays)
+    with pytest.raises(Refusal, match="too_much_waiting"):
+        for number in range(1_000):
+            report(first, str(number))
+    made = first.device.reported
+    assert made > 50
+    assert len(save(first.device)) < 700_000
+    stage.down = set()
+    stage.beat(first, desk, rounds=8, every=60)
+    assert sorted(int(r.content.text) for r in desk.reports.values()) == list(range(made))
+
+
+def test_more_travel_copies_than_the_vault_has_room_for_are_refused() -> None:
+    stage, _, first, _ = founders()
+    stage.down = set(stage.relays)
+    with pytest.raises(Refusal, match="too_much_waiting"):
+        for number in range(BLOCKS_MOST + 1):
+            report(first, str(number), first.give(str(number), b"x", MediaKind.PHOTO, travel=b"small"))
+    assert len(first.blocks) <= BLOCKS_MOST + 1
+
+
+def test_a_report_without_the_weeks_key_or_a_network_is_refused() -> None:
+    stage, _, first, _ = founders()
+    with pytest.raises(Refusal, match="no_card"):
+        report(stage.actor("stranger"))
+    stage.now += 70 * 86_400
+    with pytest.raises(Refusal, match="no_week_key"):
+        report(first)
