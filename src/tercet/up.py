@@ -36,7 +36,8 @@ from tercet.shell.text import shown
 
 BEAT = 1.0  # seconds, here; half an hour in earnest
 COMMAND = (sys.executable, "-m", "tercet")
-PATIENCE = 120.0  # seconds that any one step may take
+PATIENCE = 240.0  # seconds that any one step may take, on a busy machine too
+ENDING = 20.0  # seconds that a process has to end by itself
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 
 Line = dict[str, Any]
@@ -126,10 +127,13 @@ class Actor:
 
     async def end(self) -> None:
         """End the process and wait for it."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-        await self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), ENDING)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
         await self._reader
         if self._answers is not None:
             os.close(self._answers)
@@ -270,7 +274,7 @@ class Scene:
         self._say("amal", "the photo: received by the desk, whole.")
         folder = self._folder / "export"
         done = await self.once("desk", "export", "1", "--to", str(folder), "--dir", self._at("desk"))
-        arrived = self._find(folder, original)
+        arrived = self.hash_found(folder, original)
         shown_at_desk = await self.once("desk", "show", "1", "--dir", self._at("desk"))
         self._compare(relay, shown_at_desk["report"])
         self._console.print(f"  SHA-256 of the photo here:        {original}")
@@ -279,7 +283,7 @@ class Scene:
             raise ShellError("scene_failed")
         return {"seconds": round(seconds, 1), "sha256": original}
 
-    def _find(self, folder: Path, original: str) -> str:
+    def hash_found(self, folder: Path, original: str) -> str:
         """The hash of the exported photo; of the last file looked at if none is the original."""
         found = ""
         for file in sorted(folder.rglob("*")):
@@ -327,9 +331,8 @@ class Scene:
         )
 
     async def end(self) -> None:
-        """End every process, the newest first."""
-        for actor in reversed(self._actors):
-            await actor.end()
+        """End every process, at once."""
+        await asyncio.gather(*(actor.end() for actor in self._actors))
 
 
 def up(

@@ -237,14 +237,19 @@ async def found(world: World) -> None:
         await beat(desk, amal, badr, rounds=2)
 
 
-def run(work: Coroutine[Any, Any, Any]) -> Any:
+def run(work: Coroutine[Any, Any, Any], patience: float = 120.0) -> Any:
     """Run a scene to its end; one that hangs fails."""
 
     async def bounded() -> Any:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patience):
             return await work
 
     return asyncio.run(bounded())
+
+
+def run_long(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a scene of real processes."""
+    return run(work, 600.0)
 
 
 def answers(*lines: dict[str, str]) -> int:
