@@ -907,6 +907,22 @@ def test_no_secret_of_a_meeting_is_left_in_the_state_after_its_end(end: str) -> 
     assert not third.device.outbox
 
 
+def test_a_secret_is_erased_as_soon_as_it_has_served() -> None:
+    stage = World()
+    desk, new = started(stage)
+    code = begin(desk, new)
+    assert new.device.meeting.words == ""
+    look(desk, new)
+    assert desk.device.meeting.words == ""
+    assert desk.device.meeting.spake == b""
+    assert knows(desk, {code[4:].encode()}) == knows(new, {code[4:].encode()}) == []
+    look(desk, new, rounds=2)
+    for actor in (desk, new):
+        assert actor.device.meeting.stage is Stage.COMPARING
+        for name in ("words", "spake", "seed", "account", "reveal", "our_secret"):
+            assert not getattr(actor.device.meeting, name)
+
+
 def stage_relations(stage: World) -> tuple[object, ...]:
     """Relations of somebody whose place for a link is taken."""
     desk, full = stage.desk("another"), stage.actor("full")
