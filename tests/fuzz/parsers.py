@@ -1,0 +1,162 @@
+"""Every function that parses bytes or words from outside, and the target that hands it anything at all.
+
+Does        names them, and finds functions that parse and are in neither table.
+Does not    run them.
+Spec        spec/00-overview.md
+Always      1. A function of ours that decodes is in PARSERS, or in NOT_FROM_OUTSIDE with its reason.
+Read first  PARSERS, decoding().
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+# Function -> target, or several with spaces between: their corpora must reach 80 % of the function's own lines.
+PARSERS: dict[str, str] = {
+    # sealing: what libraries are given, and what people type
+    "tercet.sealing.frames.open_sealed": "sealing-sealed",
+    "tercet.sealing.frames.unpad": "sealing-padding",
+    "tercet.sealing.kem.open_with": "sealing-hpke",
+    "tercet.sealing.kem.seal_to": "sealing-kem-public",
+    "tercet.sealing.olm._message": "sealing-olm-letter",
+    "tercet.sealing.olm.olm_decrypt": "sealing-olm-letter",
+    "tercet.sealing.olm.olm_encrypt": "sealing-olm-state",
+    "tercet.sealing.olm.olm_inbound": "sealing-olm-first",
+    "tercet.sealing.olm.olm_outbound": "sealing-olm-keys",
+    "tercet.sealing.signing.verify": "sealing-verify",
+    "tercet.sealing.spoken.spake_finish": "sealing-spake",
+    "tercet.sealing.words._known": "sealing-words",
+    "tercet.sealing.words.normal_words": "sealing-words",
+    # drop: the wire, the log, addresses, sticks
+    "tercet.drop.address.RelayAddress.parse": "drop-address",
+    "tercet.drop.address._check_host": "drop-address",
+    "tercet.drop.carry.open_drop": "carry-text",
+    "tercet.drop.client._read_proxy": "carry-proxy",
+    "tercet.drop.folder.FolderStore._scan": "carry-folder",
+    "tercet.drop.folder.FolderStore.acks": "carry-folder",
+    "tercet.drop.folder.FolderStore.wants": "carry-folder",
+    "tercet.drop.folder._names": "carry-folder",
+    "tercet.drop.log._record_at": "drop-log",
+    "tercet.drop.log.scan": "drop-log",
+    "tercet.drop.server.read_head": "drop-http",
+    "tercet.drop.wire._decode_answer": "drop-answers",
+    "tercet.drop.wire._decode_items": "drop-answers",
+    "tercet.drop.wire._decode_op": "drop-request",
+    "tercet.drop.wire.decode_answers": "drop-answers",
+    "tercet.drop.wire.decode_hello": "drop-hello",
+    "tercet.drop.wire.decode_request": "drop-request",
+    "tercet.drop.wire.number_of": "drop-answers",
+    # vault: beneath its seals, and the door
+    "tercet.vault.door.Door.receive": "shell-dialogue",
+    "tercet.vault.door.parse_message": "door_message",
+    "tercet.vault.records.parse_slot": "vault_slot",
+    "tercet.vault.records.parse_state": "vault_state",
+    # evidence: strangers' files and a person's words
+    "tercet.evidence.media.sniff": "evidence-format",
+    "tercet.evidence.photo._decode": "evidence-photo",
+    "tercet.evidence.photo._end_of_scan": "evidence-copy",
+    "tercet.evidence.photo._pixels": "evidence-photo",
+    "tercet.evidence.photo.check_bare": "evidence-copy",
+    "tercet.evidence.photo.check_photo": "evidence-photo",
+    "tercet.evidence.place._name": "evidence-place",
+    "tercet.evidence.place._pair": "evidence-place",
+    "tercet.evidence.place._units": "evidence-place",
+    "tercet.evidence.place.place": "evidence-place",
+    "tercet.evidence.times._of_a_date": "evidence-time",
+    "tercet.evidence.times._of_today": "evidence-time",
+    "tercet.evidence.times._zone": "evidence-time",
+    "tercet.evidence.times.when": "evidence-time",
+    # core: beneath the seals of meetings, the board, letters and reports
+    "tercet.core.board.apply_entry": "core-entry",
+    "tercet.core.board.body_of": "core-entry core-week-keys core-relay-list",
+    "tercet.core.board.parse_entry": "core-entry core-week-keys core-relay-list",
+    "tercet.core.card.Card.from_day": "core-card",
+    "tercet.core.fields.decode": "core-card core-entry",
+    "tercet.core.hello.parse_consent": "core-consent",
+    "tercet.core.hello.parse_hello": "core-hello-inviter core-hello-joiner",
+    "tercet.core.hello.parse_key": "core-key core-key-inviter core-key-joiner",
+    "tercet.core.hello.parse_verdict": "core-verdict",
+    "tercet.core.knock.parse_code": "core-code",
+    "tercet.core.knock.parse_knock": "core-knock",
+    "tercet.core.meeting._objection": "core-hello",
+    "tercet.core.meeting._take_hello": "core-hello",
+    # shells: what is typed, what the door carries, what is shown
+    "tercet.cli._listen": "shell-listen",
+    "tercet.desk.export.exact_json": "desk-json",
+    "tercet.desk.records.parse_record": "desk-record",
+    "tercet.shell.dialogue.Answers.get": "shell-answers",
+    "tercet.shell.dialogue.DoorSide.ask": "shell-door-answer",
+    "tercet.shell.dialogue.ask_door": "shell-dialogue",
+    "tercet.shell.dialogue.parse_answers": "shell-answers",
+    "tercet.shell.dialogue.parse_said": "shell-dialogue",
+    "tercet.shell.text.shown": "desk-text",
+    "tercet.shell.text.shown_lines": "desk-text",
+}
+
+# Functions that decode, and why no target hands them anything.
+NOT_FROM_OUTSIDE: dict[str, str] = {
+    "tercet.core.chain.lane": "a number from our own derived bytes",
+    "tercet.core.hello.open_shared": "takes off the first byte; the parser of each kind has a target",
+    "tercet.core.knock.draw_plate": "a number from chance",
+    "tercet.core.mail._plate_arrived": "the plate that our own question named",
+    "tercet.core.office._asked": "letters of our own that wait",
+    "tercet.core.office._read_block": "a number from our own derived bytes",
+    "tercet.core.office._take_report": "the week number before the seal; any two bytes are one",
+    "tercet.core.office.set_up": "reads back the entries it wrote",
+    "tercet.core.report.lapses": "the week number of our own report",
+    "tercet.core.sending._block_turn": "a number from our own derived bytes",
+    "tercet.core.sending._put_report": "a number from chance",
+    "tercet.desk.archive.Archive._prepare": "names of our own files; a foreign name is passed over",
+    "tercet.desk.archive.Archive._refresh": "names of our own files; a foreign name is passed over",
+    "tercet.drop.address.RelayAddress.__str__": "writes",
+    "tercet.drop.disk.DiskStore._load": "names of our own files; a foreign name is passed over, the log has a target",
+    "tercet.sealing.olm._pack": "writes",
+    "tercet.sealing.olm._text": "writes",
+    "tercet.sealing.words._to_words": "a number from our own derived bytes",
+    "tercet.shell.service.Service._beats": "a number from chance",
+    "tercet.up.Actor._read": "lines of our own processes in the scene",
+    "tercet.vault.door.peer_user": "the kernel's word",
+}
+
+
+def targets_of(parser: str) -> tuple[str, ...]:
+    """The targets of a function in `PARSERS`."""
+    return tuple(PARSERS[parser].split())
+
+
+def parsers_of(target: str) -> list[str]:
+    """The functions that a target is for."""
+    return [parser for parser in PARSERS if target in targets_of(parser)]
+
+
+_DECODERS = {
+    *("b32decode", "b64decode", "decode", "from_bytes", "fromhex", "fromisoformat", "fullmatch", "loads"),
+    *("convert", "match", "unpack", "unpack_from", "strptime", "urlsplit"),
+}
+_NAMED = ("decode", "parse")
+
+
+def decoding(source: Path) -> Iterator[str]:
+    """Whole names of the functions beneath a folder that decode something, or are called as if they did."""
+    for path in sorted(source.rglob("*.py")):
+        parts = path.relative_to(source.parent).with_suffix("").parts
+        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield from _in_body(ast.parse(path.read_text()).body, module)
+
+
+def _in_body(body: list[ast.stmt], owner: str) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _in_body(node.body, f"{owner}.{node.name}")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            called = {_called(call) for call in ast.walk(node) if isinstance(call, ast.Call)}
+            if called & _DECODERS or node.name.lstrip("_").startswith(_NAMED):
+                yield f"{owner}.{node.name}"
+
+
+def _called(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
