@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import random
 import re
 import subprocess
 import sys
@@ -26,12 +27,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 HOUSE = Path(__file__).resolve().parent.parent
 FINDS = HOUSE / "scratch" / "finds"
 KEPT_MOST = 24  # files in a corpus, beyond those that people wrote
 KEPT_BYTES = 65_536  # no larger input joins a corpus
 ONE_INPUT = 10  # seconds that one input may take
 MEMORY = 2_048  # MiB
+RAW = 0.2  # share of changes that are made to bytes where the corpus is MessagePack
+ODD = (None, True, False, 0, -1, 2**63, 1.5, float("nan"), b"", "", [], {}, [[]], {"a": 1})
 SHOWN = 200  # characters of a find's bytes that are printed
 
 sys.path[0] = str(HOUSE)
@@ -42,11 +47,89 @@ def child(module: str, name: str, flags: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["tercet", module]):
-        from tests.fuzz import targets
+        from tests.fuzz import corpus, targets
 
         target = targets(module)[name]
-    atheris.Setup([sys.argv[0], *flags], target)
+    more = {"custom_mutator": change} if packed([path.read_bytes() for path in corpus(name)]) else {}
+    atheris.Setup([sys.argv[0], *flags], target, **more)
     atheris.Fuzz()
+
+
+def packed(files: list[bytes]) -> bool:
+    """Whether most of a corpus is MessagePack: changes to its bytes would mostly die in the decoder's first check."""
+    return sum(_tree(data) is not None for data in files) > len(files) / 2
+
+
+def _tree(data: bytes) -> Any:
+    try:
+        tree = msgspec.msgpack.decode(data)
+    except (ValueError, RecursionError):
+        return None
+    return tree if isinstance(tree, list | dict) else None
+
+
+def change(data: bytes, most: int, seed: int) -> bytes:
+    """Change one value of a MessagePack message, or sometimes its bytes."""
+    import atheris
+
+    chance = random.Random(seed)
+    tree = _tree(data)
+    if tree is None or chance.random() < RAW:
+        return atheris.Mutate(data, most)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        _change_one(tree, chance)
+    try:
+        new = msgspec.msgpack.encode(tree)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        new = b""
+    return new if 0 < len(new) <= most else atheris.Mutate(data, most)
+
+
+def _change_one(tree: Any, chance: random.Random) -> None:
+    """Walk down to some place and change what is there."""
+    while True:
+        places = list(tree) if isinstance(tree, dict) else list(range(len(tree)))
+        if not places:
+            return
+        place = chance.choice(places)
+        if not isinstance(tree[place], list | dict) or not tree[place] or chance.random() < 0.1:
+            break
+        tree = tree[place]
+    how = chance.randrange(10)
+    if how == 0 and isinstance(tree, list):
+        tree.insert(place, tree[chance.choice(places)])
+    elif how == 1:
+        del tree[place]
+    elif how == 2:
+        tree[place] = tree[chance.choice(places)]
+    else:
+        tree[place] = _other(tree[place], chance)
+
+
+def _other(value: Any, chance: random.Random) -> Any:
+    if isinstance(value, bool) or value is None or chance.random() < 0.05:
+        return chance.choice(ODD)
+    if isinstance(value, int):
+        steps = (
+            value + 1,
+            value - 1,
+            -value,
+            chance.getrandbits(chance.randrange(1, 64)),
+            0,
+            1,
+            2**53,
+            2**62,
+            2**64 - 1,
+        )
+        return chance.choice(steps)
+    if isinstance(value, bytes):
+        cut = chance.randrange(len(value) + 1)
+        return chance.choice((value[:cut], value + b"\0", value + value, chance.randbytes(len(value)), value[::-1]))
+    if isinstance(value, str):
+        cut = chance.randrange(len(value) + 1)
+        extra = chance.choice(("\n", "\0", "\u202e", "\u0660", "\U0001f600", "/", "..", "a", "9"))
+        return chance.choice((value[:cut] + extra + value[cut:], value + extra, value[:cut], value * 2, extra * 50))
+    return chance.choice(ODD)
 
 
 def fuzz(module: str, name: str, options: argparse.Namespace, room: Path) -> dict[str, Any]:

@@ -82,6 +82,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.knock.parse_knock": "core-knock",
     "tercet.core.meeting._objection": "core-hello",
     "tercet.core.meeting._take_hello": "core-hello",
+    "tercet.core.state.load": "core-state",
     # shells: what is typed, what the door carries, what is shown
     "tercet.cli._listen": "shell-listen",
     "tercet.desk.export.exact_json": "desk-json",
