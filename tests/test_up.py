@@ -111,7 +111,7 @@ def test_a_scene_whose_photos_differ_at_the_two_ends_did_not_come_true(tmp_path:
 
 
 def test_a_process_that_fails_or_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "COMMAND", (sys.executable, "-c", "print('{\"failed\": \"planted\"}')"))
+    monkeypatch.setattr(up, "COMMAND", (sys.executable, "-c", 'print(\'{"failed": "planted"}\')'))
 
     async def scene() -> None:
         actor = await up.Actor.start("desk", "serve")

@@ -37,6 +37,7 @@ from tercet.shell.text import shown
 BEAT = 1.0  # seconds, here; half an hour in earnest
 COMMAND = (sys.executable, "-m", "tercet")
 PATIENCE = 240.0  # seconds that any one step may take, on a busy machine too
+LINE_MOST = 2**24  # bytes of one line of an actor
 ENDING = 20.0  # seconds that a process has to end by itself
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 
@@ -73,7 +74,11 @@ class Actor:
             command += ["--answers", str(take)]
             passed = (take,)
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, pass_fds=passed
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=passed,
+            limit=LINE_MOST,
         )
         if take is not None:
             os.close(take)
@@ -98,13 +103,13 @@ class Actor:
             self._lines.append({"what": "ended"})
             self._more.notify_all()
 
-    async def hears(self, what: str, **facts: str) -> Line:
-        """Wait for a line that says `what`, with these facts.
+    async def hears(self, what: str, patience: float = 0.0, **facts: str) -> Line:
+        """Wait for a line that says `what`, with these facts, `patience` seconds (0 for `PATIENCE`).
 
         Raises:
             ShellError: `scene_failed`, the process failed, ended, or said nothing of it in time.
         """
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        deadline = asyncio.get_running_loop().time() + (patience or PATIENCE)
         seen = 0
         while True:
             for line in self._lines[seen:]:

@@ -41,9 +41,9 @@ class Troupe:
         self.address = ""
         self._words: dict[str, tuple[tuple[str, ...], Line | None]] = {}
 
-    async def open_relay(self) -> None:
+    async def open_relay(self, proxied: bool = True) -> None:
         self.proxy.target = free_port()
-        outside = await self.proxy.start()
+        outside = await self.proxy.start() if proxied else self.proxy.target
         listen = ("--listen", f"127.0.0.1:{self.proxy.target}", "--public", f"127.0.0.1:{outside}")
         relay = await self.start("relay", "relay", "--dir", self.at("relay"), *listen)
         self.address = str((await relay.hears("relay"))["address"])
@@ -54,7 +54,9 @@ class Troupe:
         await self.awake("desk", *words)
 
     async def open_member(self, name: str, every: str = "") -> None:
-        await self.once("member", "init", "--vault", self.at(name), end="vault_made", **new(), **new("notebook_", OTHER))
+        await self.once(
+            "member", "init", "--vault", self.at(name), end="vault_made", **new(), **new("notebook_", OTHER)
+        )
         await self.awake(name, "member", "run", "--vault", self.at(name), "--every", every or self.every)
 
     async def awake(self, name: str, *words: str) -> None:

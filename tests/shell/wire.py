@@ -50,13 +50,12 @@ class CountingProxy:
         except OSError:
             writer.close()
             return
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(self._pass(reader, back, True), self._pass(there, writer, False))
-        finally:
-            writer.close()
-            back.close()
-            if task is not None:
-                self._tasks.discard(task)
+        writer.close()
+        back.close()
+        if task is not None:
+            self._tasks.discard(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool) -> None:
         with contextlib.suppress(OSError):

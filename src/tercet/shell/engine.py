@@ -87,7 +87,10 @@ class Engine:
     async def close(self) -> None:
         """Wait for a save under way, then close the vault; nothing can be done afterwards."""
         async with self._lock:
-            self._vault.close()
+            try:
+                await asyncio.to_thread(self._save, self.device, ())
+            finally:
+                self._vault.close()
 
     async def do(self, *events: ev.Event) -> None:
         """Work through events: step, file, save, act, and the same for what the acts bring.
@@ -128,7 +131,7 @@ class Engine:
             for effect in effects:
                 if isinstance(effect, fx.FileReport | fx.FileWord | fx.FileBlock):
                     await asyncio.to_thread(self._owner.file, effect)
-            if keep or any(isinstance(effect, fx.KeepBlock) for effect in effects):
+            if not (_may_wait(events, effects) if keep else _orders_nothing_new(effects)):
                 await asyncio.to_thread(self._save, device, effects)
             self._forget |= {e.ref for e in effects if isinstance(e, fx.ForgetBlock)}
             self.device = device
@@ -258,6 +261,19 @@ async def _finished(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait((task,))
         raise
+
+
+def _may_wait(events: Sequence[ev.Event], effects: Sequence[fx.Effect]) -> bool:
+    """Whether a turn may be saved together with the next: all it brought is that relays have stored something.
+
+    If that is lost, the same bytes are put once more, and the relay holds them once.
+    """
+    return bool(events) and all(isinstance(event, ev.Stored) for event in events) and _orders_nothing_new(effects)
+
+
+def _orders_nothing_new(effects: Sequence[fx.Effect]) -> bool:
+    """Whether effects could all be carried out from the state before, too."""
+    return all(isinstance(effect, fx.Tell | fx.ForgetBlock | fx.ReadChunk | fx.PutBlock) for effect in effects)
 
 
 def _what(effect: fx.PutBlock | fx.ReadChunk) -> object:
