@@ -29,7 +29,7 @@ BENCHMARKS = DOCS / "benchmarks.md"
 RESULTS = HOUSE / "bench" / "results"
 GUIDES = {"member": "member.md", "desk": "desk.md", "relay": "relay.md", "carry": "carry.md", "up": "../README.md"}
 PAGES = [README, HOUSE / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")), HOUSE / "spec" / "90-limits.md"]
-NOT_OURS = {"--full"}  # options of `./tercet test`, which is no command of the app
+NOT_OURS = {"--full", "--record"}  # of `./tercet test` and of the benches, which are no commands of the app
 MARKDOWN = sorted(
     {
         *HOUSE.glob("*.md"),
