@@ -12,6 +12,7 @@ check are worth nothing. What raises is saved beneath scratch/finds/ and printed
 from __future__ import annotations
 
 import argparse
+import copy
 import hashlib
 import json
 import os
@@ -38,8 +39,6 @@ MEMORY = 2_048  # MiB
 RAW = 0.2  # share of changes that are made to bytes where the corpus is MessagePack
 ODD = (None, True, False, 0, -1, 2**63, 1.5, float("nan"), b"", "", [], {}, [[]], {"a": 1})
 SHOWN = 200  # characters of a find's bytes that are printed
-
-sys.path[0] = str(HOUSE)
 
 
 def child(module: str, name: str, flags: list[str]) -> None:
@@ -108,20 +107,10 @@ def _change_one(tree: Any, chance: random.Random) -> None:
 
 def _other(value: Any, chance: random.Random) -> Any:
     if isinstance(value, bool) or value is None or chance.random() < 0.05:
-        return chance.choice(ODD)
+        return copy.deepcopy(chance.choice(ODD))
     if isinstance(value, int):
-        steps = (
-            value + 1,
-            value - 1,
-            -value,
-            chance.getrandbits(chance.randrange(1, 64)),
-            0,
-            1,
-            2**53,
-            2**62,
-            2**64 - 1,
-        )
-        return chance.choice(steps)
+        drawn = chance.getrandbits(chance.randrange(1, 64))
+        return chance.choice((value + 1, value - 1, -value, drawn, 0, 1, 2**53, 2**62, 2**64 - 1))
     if isinstance(value, bytes):
         cut = chance.randrange(len(value) + 1)
         return chance.choice((value[:cut], value + b"\0", value + value, chance.randbytes(len(value)), value[::-1]))
@@ -129,7 +118,7 @@ def _other(value: Any, chance: random.Random) -> Any:
         cut = chance.randrange(len(value) + 1)
         extra = chance.choice(("\n", "\0", "\u202e", "\u0660", "\U0001f600", "/", "..", "a", "9"))
         return chance.choice((value[:cut] + extra + value[cut:], value + extra, value[:cut], value * 2, extra * 50))
-    return chance.choice(ODD)
+    return copy.deepcopy(chance.choice(ODD))
 
 
 def fuzz(module: str, name: str, options: argparse.Namespace, room: Path) -> dict[str, Any]:
@@ -252,6 +241,7 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> int:
+    sys.path[0] = str(HOUSE)  # the tests are a package there
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], sys.argv[3], sys.argv[4:])
         return 0

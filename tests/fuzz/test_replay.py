@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tercet.core.fields import encode
 from tests.fuzz import CORPUS, LEAST_COVERED, Target, all_targets, corpus, planted
 from tests.fuzz.lines import Line, Reach, function_of, lines_of
 from tests.fuzz.parsers import NOT_FROM_OUTSIDE, PARSERS, decoding, parsers_of, targets_of
@@ -119,6 +122,22 @@ def test_a_corpus_that_dies_at_the_first_check_is_seen(tmp_path: Path) -> None:
 def test_a_function_that_is_not_there_is_no_parser() -> None:
     with pytest.raises(LookupError):
         function_of("tercet.drop.wire.no_such_parser")
+
+
+def test_the_runner_changes_values_within_packed_messages() -> None:
+    spec = importlib.util.spec_from_file_location("fuzz_runner", HOUSE / "bench" / "fuzz.py")
+    assert spec and spec.loader
+    runner = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(runner)
+    assert runner.packed([encode((1, "no")), b"no"]) is False
+    assert runner.packed([encode((1, "no")), encode({"a": 1}), b"no"]) is True
+    made = set()
+    for seed in range(3_000):
+        tree = [1, "no", [b"12"]]
+        runner._change_one(tree, random.Random(seed))
+        made.add(encode(tree))
+    for wanted in ([1, "no\n", [b"12"]], [1, "no"], [2, "no", [b"12"]], [1, "no", [b"1"]], [1, "no", []]):
+        assert encode(wanted) in made, wanted
 
 
 @pytest.mark.full
