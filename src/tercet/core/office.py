@@ -52,7 +52,7 @@ from tercet.sealing import (
 
 POSTS_KEPT = 120 * DAY  # seconds; what a relay keeps on the board too
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
-WINDOW = 8  # blocks of a file that are looked for at once, and asked for in one letter
+BLOCKS_AHEAD = 8  # blocks of a file that are looked for at once, and asked for in one letter
 FILES_A_BEAT = 64  # files whose blocks are looked for in one beat; the others have their turn at the next
 INTAKE_FRAMES = 32  # asked for at once
 EARLY_WORDS = 4_096  # bytes of letters kept that came ahead of a missing one; a stranger wrote them
@@ -318,7 +318,7 @@ def _read_media(turn: Turn, case_id: bytes, place: int, media: MediaDue) -> None
     if media.state != "coming":
         return
     key = media.key
-    for index in range(media.low, min(media.low + WINDOW, media.blocks)):
+    for index in range(media.low, min(media.low + BLOCKS_AHEAD, media.blocks)):
         if index not in media.have:
             _read_block(turn, case_id, place, index, key)
         key = next_block_key(key)
@@ -336,7 +336,7 @@ def _media_arrived(turn: Turn, event: Arrived) -> None:
         return
     media = case.media[event.query.index]
     index = event.query.block
-    if media.state != "coming" or not media.low <= index < media.low + WINDOW or index in media.have:
+    if media.state != "coming" or not media.low <= index < media.low + BLOCKS_AHEAD or index in media.have:
         return
     key = media.key
     for _ in range(index - media.low):
@@ -368,8 +368,8 @@ def _note_block(turn: Turn, case: Case, place: int, index: int) -> None:
         turn.order(CheckMedia(case.id, place))
         return
     key = after.key
-    for ahead in range(low, min(low + WINDOW, media.blocks)):
-        if ahead not in have and (ahead >= media.low + WINDOW or ahead == index + 1):
+    for ahead in range(low, min(low + BLOCKS_AHEAD, media.blocks)):
+        if ahead not in have and (ahead >= media.low + BLOCKS_AHEAD or ahead == index + 1):
             _read_block(turn, case.id, place, ahead, key)
         key = next_block_key(key)
 
@@ -388,7 +388,7 @@ def _ask_for_lost(turn: Turn, case: Case) -> None:
         if not turn.roomy(ARRIVING_MOST):
             return
         wanted, key = [], media.key
-        for index in range(media.low, min(media.low + WINDOW, media.blocks)):
+        for index in range(media.low, min(media.low + BLOCKS_AHEAD, media.blocks)):
             if index not in media.have:
                 wanted.append((index, key))
             key = next_block_key(key)

@@ -1,0 +1,165 @@
+"""Fuzz targets of letters and reports: each parser of outside bytes, beneath any seal.
+
+Does        hands bytes to one parser, or as a letter to a whole device, and swallows the documented failure only.
+Does not    run anything: the runner and the replay test do.
+Spec        spec/40-letters.md, spec/50-report.md, spec/00-overview.md
+Always      1. Anything but the documented failure is a find.
+Read first  TARGETS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tercet.core import channel as letters
+from tercet.core import events as ev
+from tercet.core.card import Card
+from tercet.core.chain import DayChain, lane
+from tercet.core.channel import Channel
+from tercet.core.conversation import open_word, seal_word
+from tercet.core.device import step
+from tercet.core.fields import Malformed, decode
+from tercet.core.relation import PLAIN, RATCHET, Relation, Role, open_letter, parse_plain
+from tercet.core.report import (
+    REPORT_PLAIN,
+    LetterKind,
+    MediaKind,
+    MediaRef,
+    MediaSend,
+    Place,
+    Report,
+    ReportState,
+    ResendRequest,
+    conversation,
+    parse_content,
+)
+from tercet.core.state import Case, Device, MediaDue, Office, save
+from tercet.sealing import (
+    FRAME,
+    FRAME_CONTENT,
+    NONCE,
+    CannotOpen,
+    olm_account,
+    olm_decrypt,
+    olm_encrypt,
+    olm_inbound,
+    olm_outbound,
+    seal,
+)
+
+_NOW = 1_790_000_000
+_TODAY = _NOW // 86_400
+_WEEK = (_TODAY + 3) // 7
+_REPLY = bytes(range(32))
+_RELAY = "tercet://relay.example:443/aaaa"
+_CARD = Card(1, DayChain(_TODAY - 1, _REPLY), _REPLY, _REPLY, (_RELAY,), 2)
+
+
+def _member() -> Device:
+    """A member with one report, whose file the desk may ask for again."""
+    film = MediaSend(MediaKind.VIDEO, "film", 600_000, bytes(32), b"", 3)
+    copy = MediaSend(MediaKind.TRAVEL, "", 600, b"", b"", 1)
+    talk = conversation(_REPLY, _TODAY, 1)
+    report = Report(1, _NOW, ReportState.LEFT, bytes(FRAME_CONTENT), _NOW, talk, (film, copy))
+    return Device(card=_CARD, reports=(report,), reported=1, confirmed=_TODAY)
+
+
+def _desk() -> Device:
+    """A desk with one case, a file of which is on its way."""
+    talk = letters.write(conversation(_REPLY, _TODAY, 0), LetterKind.RECEIPT, b"")
+    talk, _, _ = seal_word(talk, talk.waiting[0], _NOW, _TODAY, bytes(NONCE))
+    case = Case(bytes(16), 1, talk, (MediaDue(bytes(32), 0, (), 9, _NOW),), _NOW)
+    seeds = {week: _REPLY for week in range(_WEEK, _WEEK + 9)}
+    office = Office(_REPLY, _REPLY, _REPLY, seeds, cases=(case,), opened=1)
+    return Device(card=_CARD, confirmed=_TODAY, office=office)
+
+
+def _pair() -> tuple[Relation, bytes]:
+    """A neighbour, and the other side's session."""
+    ours, theirs = olm_account(), olm_account()
+    session = olm_outbound(theirs.pickle, ours.identity, ours.one_time)
+    session, first = olm_encrypt(session, b"")
+    inbound, _ = olm_inbound(ours.pickle, theirs.identity, first)
+    inbound, answer = olm_encrypt(inbound, b"")
+    session, _ = olm_decrypt(session, answer)
+    return Relation(bytes(16), "a", Role.PARTNER, Channel(DayChain(_TODAY, _REPLY), 0), inbound), session
+
+
+_MEMBER, _DESK = _member(), _desk()
+_NEIGHBOUR, _SESSION = _pair()
+
+
+def _malformed(parser: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    def target(data: bytes) -> None:
+        try:
+            parser(data)
+        except Malformed:
+            return
+
+    return target
+
+
+def _chance(count: int) -> bytes:
+    return bytes(count)
+
+
+def _arrives(device: Device, query: ev.Query, side: int) -> Callable[[bytes], None]:
+    """The bytes as a letter's, under the right seals: no step may fail, nothing may grow without bound."""
+    where = lane(conversation(_REPLY, _TODAY, 0).chain, _TODAY, "conversation", side)
+
+    def target(data: bytes) -> None:
+        frame = seal(where.key, (bytes([PLAIN]) + data)[:FRAME_CONTENT], FRAME, bytes(NONCE))
+        after, _ = step(device, ev.Arrived(query, (frame,), False, _RELAY), _NOW, _chance)
+        again, _ = step(after, ev.Beat(), _NOW + 60, _chance)
+        if len(save(again)) > len(save(device)) + 4 * FRAME:
+            raise AssertionError("one letter made the state grow by more than a few frames")
+
+    return target
+
+
+def word(data: bytes) -> None:
+    """A conversation's frame, beneath the outer key."""
+    talk = conversation(_REPLY, _TODAY, 1)
+    where = lane(talk.chain, _TODAY, "conversation", 0)
+    open_word(talk, _TODAY, seal(where.key, data[:FRAME_CONTENT], FRAME, bytes(NONCE)))
+
+
+def neighbour(data: bytes) -> None:
+    """What a neighbour seals: the first byte chooses between the outer key alone and the ratchet."""
+    kind, rest = data[:1], data[1:3_990]
+    content = data[:FRAME_CONTENT]
+    if kind == bytes([RATCHET]):
+        content = kind + olm_encrypt(_SESSION, rest)[1]
+    where = lane(_NEIGHBOUR.channel.chain, _TODAY, "relation", 1)
+    try:
+        open_letter(_NEIGHBOUR, _TODAY, seal(where.key, content, FRAME, bytes(NONCE)))
+    except CannotOpen:
+        return
+
+
+def report(data: bytes) -> None:
+    """A report beneath its seal; padded here, so that the message is reached."""
+    content = parse_content((data[: REPORT_PLAIN - 1] + b"\x80").ljust(REPORT_PLAIN, b"\0"), _WEEK)
+    if msgspec.msgpack.decode(msgspec.msgpack.encode(content), type=type(content)) != content:
+        raise AssertionError("a report does not read back")
+
+
+def _of(kind: Any) -> Callable[[bytes], None]:
+    return _malformed(lambda data: decode(data, kind))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "core-letter": _malformed(parse_plain),
+    "core-word": _malformed(word),
+    "core-neighbour": _malformed(neighbour),
+    "core-report": _malformed(report),
+    "core-padding": _malformed(lambda data: parse_content(data, _WEEK)),
+    "core-place": _of(Place),
+    "core-media-ref": _of(MediaRef),
+    "core-request": _of(ResendRequest),
+    "core-word-of-desk": _arrives(_MEMBER, ev.Query("report", day=_TODAY, index=1), 0),
+    "core-word-to-desk": _arrives(_DESK, ev.Query("case", bytes(16), day=_TODAY), 1),
+}
