@@ -49,7 +49,6 @@ SENTENCES = {
     "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
     "relay_refused": "A relay refused something ({code}); it will be tried again.",
-    "exported": "Written to {folder}: {files} files, every hash checked.",
 }
 
 
