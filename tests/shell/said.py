@@ -8,7 +8,9 @@ from pathlib import Path
 
 SRC = Path(__file__).resolve().parents[2] / "src" / "tercet"
 FILES = sorted(
-    file for place in ("core", "shell", "member", "desk", "cli.py") for file in [SRC / place, *(SRC / place).rglob("*.py")]
+    file
+    for place in ("core", "shell", "member", "desk", "cli.py")
+    for file in [SRC / place, *(SRC / place).rglob("*.py")]
 )
 
 

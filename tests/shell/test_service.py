@@ -1,0 +1,332 @@
+"""What members' and desks' services share: requests, meetings, the door, the beat."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tercet.core.errors import Refusal
+from tercet.drop import DropFailure, Read
+from tercet.sealing import spoken_words
+from tercet.shell.dialogue import RemoteFailure, ask_door
+from tercet.shell.failures import ShellError
+from tercet.shell.service import Service
+from tercet.vault import DoorError, door_path, knock
+
+from .founded import founded
+from .world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, World, beat, do, found, meet, run
+
+
+def test_two_who_met_write_to_each_other_and_what_was_read_is_not_new_again(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.member("badr")) as (amal, badr):
+            await do(amal, Person(name="badr", text="Meet me at the mill."), do="letter")
+            await beat(badr, amal)
+            (letter,) = (await do(badr, do="inbox"))["letters"]
+            assert (letter["from"], letter["text"], letter["new"]) == ("amal", "Meet me at the mill.", True)
+            (letter,) = (await do(badr, do="inbox"))["letters"]
+            assert letter["new"] is False
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [({}, "bad_request"), ({"do": "sing"}, "bad_request"), ({"do": "meet", "role": "king"}, "bad_request"),
+     ({"do": "answer"}, "bad_request"), ({"do": "answer", "number": "1"}, "bad_request")],
+)  # fmt: skip
+def test_a_request_that_makes_no_sense_is_refused(tmp_path: Path, request_: dict[str, Any], code: str) -> None:
+    world = World(tmp_path)
+    world.make("amal")
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            with pytest.raises(ShellError) as failed:
+                await amal.request(request_, Person(text="x", name="x"))
+            assert failed.value.code == code
+
+    run(scene())
+
+
+async def invited(desk: Service) -> tuple[asyncio.Task[Any], Person]:
+    person = Person(name="amal", same_words="yes")
+    task = asyncio.create_task(do(desk, person, do="meet"))
+    await person.heard("meeting_code")
+    return task, person
+
+
+def new_pair(tmp_path: Path) -> World:
+    """A desk with a network and nobody in it yet, and one newcomer."""
+    world = World(tmp_path)
+    world.make("desk", 8 * 1_048_576)
+    world.make("amal")
+    return world
+
+
+def test_a_wrong_code_is_refused_at_both_sides_and_works_no_second_time(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviting, person = await invited(desk)
+            code = (await person.heard("meeting_code"))["code"]
+            wrong = f"{code[:3]} {' '.join(spoken_words(bytes, 4))}"
+            for given, seen in ((wrong, "code_wrong"), (code, "code_wrong")):
+                with pytest.raises(Refusal) as refused:
+                    await do(amal, Person(name="desk", code=given), do="meet", relay=RELAY)
+                assert refused.value.code == seen
+            with pytest.raises(Refusal) as refused:
+                await inviting
+            assert refused.value.code == "code_wrong"
+            assert desk.engine.device.relations == amal.engine.device.relations == ()
+
+    run(scene())
+
+
+def test_a_code_works_once(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    world.make("badr")
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviting, person = await invited(desk)
+            code = (await person.heard("meeting_code"))["code"]
+            await do(amal, Person(name="desk", code=code, same_words="yes"), do="meet", relay=RELAY)
+            await inviting
+            await beat(desk)
+            with pytest.raises(Refusal) as refused:
+                await do(badr, Person(name="desk", code=code), do="meet", relay=RELAY)
+            assert refused.value.code == "code_used"
+
+    run(scene())
+
+
+def test_a_code_lives_ten_minutes(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviting, person = await invited(desk)
+            code = (await person.heard("meeting_code"))["code"]
+            world.now += 601
+            with pytest.raises(Refusal) as refused:
+                await inviting
+            assert refused.value.code == "code_expired"
+            with pytest.raises(Refusal) as refused:
+                await do(amal, Person(name="desk", code=code), do="meet", relay=RELAY)
+            assert refused.value.code == "code_expired"
+
+    run(scene())
+
+
+def test_who_sees_other_words_stops_the_meeting_for_both(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviting, person = await invited(desk)
+            code = (await person.heard("meeting_code"))["code"]
+            with pytest.raises(Refusal):
+                await do(amal, Person(name="desk", code=code, same_words="no"), do="meet", relay=RELAY)
+            with pytest.raises(Refusal):
+                await inviting
+            assert desk.engine.device.relations == amal.engine.device.relations == ()
+            assert desk.engine.device.meeting is None
+
+    run(scene())
+
+
+def test_an_owner_who_leaves_stops_the_meeting(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviting, _ = await invited(desk)
+            inviting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await inviting
+            assert desk.engine.device.meeting is None
+
+    run(scene())
+
+
+def test_a_meeting_over_a_relay_with_another_key_ends_at_once(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    world.trouble[RELAY] = WRONG_KEY
+    code = "123 " + " ".join(spoken_words(bytes, 4))
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            with pytest.raises(DropFailure) as failed:
+                await do(amal, Person(name="desk", code=code), do="meet", relay=RELAY)
+            assert failed.value.code == "relay_wrong_key"
+            assert amal.engine.device.meeting is None
+
+    run(scene())
+
+
+def test_trouble_with_a_relay_is_told_after_a_request_and_once_by_the_beat(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
+            person = Person(text="I was there.")
+            made = await do(amal, person, do="report")
+            assert made["state"] == "waiting"
+            assert person.words() == ["report_made", "relay_trouble"]
+            watcher = Person()
+            beats = asyncio.create_task(amal._beats(0.001, watcher))
+            await watcher.heard("relay_trouble")
+            world.trouble, world.now = {}, world.now + 60
+            await watcher.heard("relay_well")
+            beats.cancel()
+            assert watcher.words().count("relay_trouble") == 1
+
+    run(scene())
+
+
+def test_a_command_goes_through_the_door_of_whoever_holds_the_vault(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            holder = Person()
+            running = asyncio.create_task(amal.run(3600, place, holder))
+            await holder.heard("running")
+
+            async def through(person: Person, **request: Any) -> dict[str, Any]:
+                door = await knock(door_path(place))
+                try:
+                    return await ask_door(door, request, person)
+                finally:
+                    await door.close()
+
+            person = Person(text="I was there.")
+            made = await through(person, do="report")
+            assert (made["number"], person.words(), person.asked) == (1, ["report_made"], ["text"])
+            with pytest.raises(RemoteFailure) as far:
+                await through(Person(name="nobody", text="x"), do="letter")
+            assert (far.value.code, far.value.status) == ("unknown_neighbour", 3)
+            with pytest.raises(ShellError) as here:
+                await through(Person(), do="letter")
+            assert here.value.code == "no_answer"
+            amal.handlers = lambda: {"break": broken}
+            with pytest.raises(RemoteFailure) as far:
+                await through(Person(), do="break")
+            assert (far.value.code, far.value.status) == ("unforeseen", 1)
+            assert "secret" not in far.value.hint
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            with pytest.raises(DoorError):
+                await knock(door_path(place))
+
+    async def broken(request: Any, person: Any) -> dict[str, Any]:
+        raise ValueError("a secret word")
+
+    run(scene())
+
+
+def test_one_who_leaves_the_door_in_the_middle_of_a_question_leaves_no_trace(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            holder = Person()
+            running = asyncio.create_task(amal.run(3600, place, holder))
+            await holder.heard("running")
+            door = await knock(door_path(place))
+            await door.send({"do": "report"})
+            assert (await door.receive() or {})["ask"] == "text"
+            await door.close()
+            door = await knock(door_path(place))
+            assert (await ask_door(door, {"do": "status"}, Person()))["reports"] == []
+            await door.close()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    run(scene())
+
+
+def test_a_failure_of_the_vault_ends_the_run(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        amal = world.member("amal")
+        await amal.open()
+
+        def broken(*_: object) -> None:
+            raise OSError("planted")
+
+        amal.engine._vault.commit = broken
+        with pytest.raises(OSError, match="planted"):
+            await amal.run(0.001, tmp_path / "amal" / "vault", Person())
+        await amal.close()
+
+    run(scene())
+
+
+def test_every_operation_is_a_request_of_its_own(tmp_path: Path) -> None:
+    """Batches of different boxes would link them for the relay."""
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            asked: list[int] = []
+            open_drop = amal.relays._open_drop
+
+            def watched(address: str) -> Any:
+                drop = open_drop(address)
+                perform = drop.perform
+
+                async def counted(ops: Any) -> Any:
+                    asked.append(len(ops))
+                    return await perform(ops)
+
+                drop.perform = counted
+                return drop
+
+            amal.relays._open_drop = watched
+            await beat(amal, rounds=3)
+            assert set(asked) == {1}
+            assert any(isinstance(op, Read) for op in world.asked)
+
+    run(scene())
+
+
+def test_meetings_of_one_desk_with_two_newcomers_at_two_beats_a_look_all_come_true(tmp_path: Path) -> None:
+    """The beat and the meeting look for the same frames at the same time, in every order."""
+    world = World(tmp_path)
+    run(found_beating(world))
+
+
+async def found_beating(world: World) -> None:
+    for name in ("desk", "amal", "badr"):
+        world.make(name, 8 * 1_048_576 if name == "desk" else 4 * 1_048_576)
+    async with Awake(world.desk(), world.member("amal"), world.member("badr")) as services:
+        desk, amal, badr = services
+        await do(desk, do="found", relays=[RELAY], shards=1)
+        beats = [asyncio.create_task(service._beats(0.0005, Person())) for service in services]
+        await meet(desk, amal, "desk", "amal")
+        await meet(desk, badr, "desk", "badr")
+        await meet(amal, badr, "amal", "badr", "partner")
+        for task in beats:
+            task.cancel()
+        await asyncio.gather(*beats, return_exceptions=True)
+        assert [r.name for r in desk.engine.device.relations] == ["amal", "badr"]
+
+
+def test_the_founding_scene_needs_no_beats_in_between(tmp_path: Path) -> None:
+    run(found(World(tmp_path)))
