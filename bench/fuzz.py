@@ -240,6 +240,20 @@ def machine() -> dict[str, Any]:
     }
 
 
+def write(out: Path, rows: list[dict[str, Any]], seed: int) -> None:
+    """Write results; those of other targets that are in the file already stay."""
+    new = {
+        "command": " ".join(["bench/fuzz.py", *sys.argv[1:]]),
+        "seed": seed,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": machine(),
+    }
+    held = json.loads(out.read_text())["targets"] if out.exists() else []
+    held = {row["target"]: row for row in held} | {row["target"]: row | new for row in rows}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"targets": [held[name] for name in sorted(held)]}, indent=1) + "\n")
+
+
 def main() -> int:
     sys.path[0] = str(HOUSE)  # the tests are a package there
     if sys.argv[1:2] == ["--child"]:
@@ -252,7 +266,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=30, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="take new interesting inputs into the corpus")
-    parser.add_argument("--out", type=Path, help="write the results here too, as JSON")
+    parser.add_argument("--out", type=Path, help="put the results into this file too, as JSON")
     options = parser.parse_args()
     from tests.fuzz import all_targets, targets
 
@@ -272,15 +286,7 @@ def main() -> int:
         if "trouble" in row:
             print(row["trouble"])
     if options.out:
-        told = {
-            "command": " ".join(["bench/fuzz.py", *sys.argv[1:]]),
-            "seed": options.seed,
-            "machine": machine(),
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "targets": rows,
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(told, indent=1) + "\n")
+        write(options.out, rows, options.seed)
     return 0 if all(row["ended_well"] and not row["finds"] for row in rows) else 1
 
 
