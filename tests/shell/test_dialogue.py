@@ -1,0 +1,143 @@
+"""The dialogue: where answers come from, and what of outside text reaches a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+
+import pytest
+
+from tercet.shell.dialogue import Answers, DoorSide, Person, RemoteFailure, ask_door, parse_answers
+from tercet.shell.failures import ShellError
+from tercet.vault import DoorError
+
+from . import world
+
+
+def code_of(error: pytest.ExceptionInfo[ShellError]) -> str:
+    return error.value.code
+
+
+def test_answers_serve_once_and_in_any_order_within_a_line() -> None:
+    given = Answers(world.answers({"b": "2", "a": "1"}, {"a": "3"}))
+    assert [given.get(field, "") for field in ("a", "b", "a")] == ["1", "2", "3"]
+    with pytest.raises(ShellError) as failed:
+        given.get("a", "")
+    assert code_of(failed) == "no_answer"
+
+
+@pytest.mark.parametrize("line", ["", "x", "[]", "1", '{"a": 1}', '{"a": null}', '{"a": ["b"]}', "[" * 100_000])
+def test_a_line_that_is_no_object_of_texts_is_refused(line: str) -> None:
+    with pytest.raises(ShellError) as failed:
+        parse_answers(line)
+    assert code_of(failed) == "bad_answers"
+
+
+def test_without_a_terminal_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    take, give = os.pipe()
+    with os.fdopen(take) as stdin, os.fdopen(give, "w"):
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(ShellError) as failed:
+            Answers().get("passphrase", "Passphrase", hidden=True)
+    assert code_of(failed) == "no_answer"
+
+
+def test_a_hidden_answer_is_asked_for_as_hidden() -> None:
+    asked: list[tuple[str, bool, bool]] = []
+
+    def terminal(prompt: str, hidden: bool, lines: bool) -> str:
+        asked.append((prompt, hidden, lines))
+        return "x"
+
+    given = Answers(terminal=terminal)
+    given.get("passphrase", "Passphrase", hidden=True)
+    given.get("text", "What happened")
+    assert asked == [("Passphrase", True, False), ("What happened", False, True)]
+
+
+def test_json_lines_parse_and_an_answer_never_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    person = Person(Answers(world.answers({"passphrase": "a secret"})), True, {})
+
+    async def scene() -> None:
+        await person.tell("letter_came", name="\u202eolleh\nx")
+        assert await person.ask("passphrase", "Passphrase", hidden=True) == "a secret"
+
+    asyncio.run(scene())
+    out = capsys.readouterr().out
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines == [{"what": "letter_came", "name": "\u202eolleh\nx"}, {"what": "asks", "field": "passphrase"}]
+    assert "a secret" not in out
+
+
+def test_text_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    person = Person(Answers(), False, {"letter_came": "A letter from {name}."})
+    asyncio.run(person.tell("letter_came", name="\x1b[2J[bold]evil[/bold]\r\n"))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\r" not in out
+    assert "[bold]evil[/bold]" in out
+
+
+def test_a_word_without_a_sentence_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(Person(Answers(), False, {}).tell("seen", frames=1))
+    assert capsys.readouterr().out == ""
+
+
+class Scripted:
+    """A door with a script on the other side."""
+
+    def __init__(self, *messages: dict[str, object] | None) -> None:
+        self.messages = list(messages)
+        self.sent: list[object] = []
+
+    async def send(self, message: object) -> None:
+        self.sent.append(message)
+
+    async def receive(self) -> dict[str, object] | None:
+        return self.messages.pop(0) if self.messages else None
+
+
+def through(*messages: dict[str, object] | None) -> tuple[dict[str, object], Scripted, world.Person]:
+    door, person = Scripted(*messages), world.Person(text="x")
+    found = asyncio.run(ask_door(door, {"do": "report"}, person))  # type: ignore[arg-type]
+    return found, door, person
+
+
+def test_the_asker_speaks_for_the_holder_until_the_result() -> None:
+    found, door, person = through(
+        {"tell": "report_made", "facts": {"number": 1}},
+        {"ask": "text", "prompt": "What", "hidden": False},
+        {"result": {"number": 1}},
+    )
+    assert found == {"number": 1}
+    assert person.told == [("report_made", {"number": 1})]
+    assert door.sent == [{"do": "report"}, {"answer": "x"}]
+
+
+def test_a_holder_that_leaves_is_a_closed_door() -> None:
+    with pytest.raises(DoorError) as failed:
+        through({"tell": "report_made", "facts": {}})
+    assert failed.value.code == "door_closed"
+
+
+def test_a_failure_keeps_its_words_through_the_door() -> None:
+    with pytest.raises(RemoteFailure) as far:
+        through({"failed": "cell_full", "hint": "A cell is full.", "status": 3})
+    assert (far.value.code, far.value.hint, far.value.status) == ("cell_full", "A cell is full.", 3)
+
+
+@pytest.mark.parametrize(
+    "message", [{"tell": 1}, {"ask": "x", "hidden": "yes"}, {"failed": "x", "status": 0}, {"sing": ""}, {"result": 1}]
+)
+def test_a_message_of_another_kind_is_malformed(message: dict[str, object]) -> None:
+    with pytest.raises(DoorError) as failed:
+        through(message)
+    assert failed.value.code == "door_malformed"
+
+
+@pytest.mark.parametrize("reply", [None, {}, {"answer": 1}])
+def test_an_asker_who_leaves_or_answers_no_text_gave_no_answer(reply: dict[str, object] | None) -> None:
+    with pytest.raises(ShellError) as failed:
+        asyncio.run(DoorSide(Scripted(reply)).ask("text", "What"))  # type: ignore[arg-type]
+    assert code_of(failed) == "no_answer"
