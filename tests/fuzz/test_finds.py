@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tercet.cli import _listen
@@ -11,6 +13,7 @@ from tercet.core.knock import parse_knock
 from tercet.core.report import MediaRef, Place
 from tercet.drop import DropFailure
 from tercet.drop.carry import open_drop
+from tercet.evidence import EvidenceError, place
 from tercet.shell.dialogue import parse_answers, parse_said
 from tercet.shell.failures import ShellError
 from tercet.vault import DoorError
@@ -52,6 +55,21 @@ def test_a_folder_name_that_no_disk_takes_is_no_folder() -> None:
     with pytest.raises(DropFailure) as failure:
         open_drop("a" * 5_000)
     assert failure.value.code == "no_store"
+
+
+def test_long_gaps_in_a_place_cost_next_to_nothing() -> None:
+    def over(_: int, __: object) -> None:
+        raise AssertionError("more than five seconds of work")
+
+    before = signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 5.0)  # of this process's own work
+    try:
+        with pytest.raises(EvidenceError, match="bad_place"):
+            place("1" + " " * 140 + "1" + " " * 140 + "\x01", "exact")
+        assert place("33.51" + " " * 140 + "," + " " * 140 + "36.29", "exact").latitude == 3_351_000
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def test_an_answer_is_text_that_can_be_stored() -> None:

@@ -139,7 +139,8 @@ def _pair(text: str) -> tuple[int, int] | None:
     Raises:
         EvidenceError: `bad_place`, off the globe, or a sign as well as a letter.
     """
-    found = _PAIR.fullmatch(unicodedata.normalize("NFKC", text.translate(_AS_TYPED)).translate(_AS_TYPED).strip())
+    typed = unicodedata.normalize("NFKC", text.translate(_AS_TYPED)).translate(_AS_TYPED)
+    found = _PAIR.fullmatch(" ".join(typed.split()))  # with long gaps the pattern would try every way to share them
     if found is None:
         return None
     latitude = _units(found[1], found[2].upper() == "S", bool(found[2]))
