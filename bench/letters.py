@@ -23,6 +23,7 @@ from tests.shell.world import Awake, World, beat
 from tercet.core import events as ev
 from tercet.core.relation import Role
 
+HOUR = 3_600  # seconds between letters on the actors' clock; what was read vanishes after a day
 TEXT = "Meet me at the mill; bring what you wrote down about the north road. " * 8
 
 
@@ -35,7 +36,7 @@ def cores(letters: int) -> Row:
     began = time.perf_counter()
     for _ in range(letters):
         amal.do(ev.WriteLetter("desk", TEXT))
-        stage.beat(desk, amal)
+        stage.beat(desk, amal, every=HOUR)
         desk.do(ev.NotesSeen())
     took = time.perf_counter() - began
     arrived = len(desk.heard("letter_came")) - came
@@ -53,7 +54,7 @@ async def services(world: World, letters: int) -> Row:
         badr.engine.listeners.append(told)
         began = time.perf_counter()
         for _ in range(letters):
-            world.now += 10
+            world.now += HOUR
             await amal.engine.do(ev.WriteLetter("badr", TEXT))
             await beat(badr, amal)
             await badr.engine.do(ev.NotesSeen())

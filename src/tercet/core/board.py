@@ -23,6 +23,11 @@ SIGNATURE: Final = 64  # bytes
 WEEKS_AHEAD: Final = 8  # week keys are published this far ahead
 KEYS_KEPT: Final = 24  # week keys that a reader holds; a desk cannot fill a device with more
 KEYS_AN_ENTRY: Final = 3  # week keys that fit in one entry
+DAYS_AN_ENTRY: Final = 7  # intake days in one entry; fewer when a day has many boxes
+INTAKE_ROOM: Final = 3_800  # bytes of sealed intake days that fit in one entry
+DAYS_AHEAD: Final = 7 * WEEKS_AHEAD  # intake boxes are published this far ahead
+DAYS_KEPT: Final = 72  # intake days that a reader holds
+SHARDS_MOST: Final = 64  # intake boxes a day
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
 MISSING_KEPT: Final = 64  # numbers of missing entries remembered
 SIGNED: Final = b"tercet/1 board entry"  # what every signed message begins with; not sent
@@ -34,6 +39,7 @@ class EntryKind(IntEnum):
 
     WEEK_KEYS = 1
     RELAYS = 2
+    INTAKE = 3
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -83,7 +89,43 @@ class RelayList(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     """
 
     relays: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1, max_length=8)]
-    shards: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MOST)]
+
+
+class IntakeDay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The ids of a day's intake boxes, for those alone who hold the network's root of that day.
+
+    Attributes:
+        day: day number.
+        sealed: the ids, 32 bytes each, one a shard, under the day's key; 41 bytes more than they.
+    """
+
+    day: Day
+    sealed: Annotated[bytes, msgspec.Meta(min_length=73, max_length=SHARDS_MOST * 32 + 41)]
+
+    def ids(self, root: bytes) -> tuple[bytes, ...]:
+        """The ids, one a shard.
+
+        Args:
+            root: the network's root of the day, 32 bytes.
+
+        Raises:
+            CannotOpen: it is the root of another day or network.
+        """
+        whole = open_sealed(derive(root, "intake ids"), self.sealed)
+        return tuple(whole[i : i + 32] for i in range(0, len(whole) - 31, 32))
+
+
+class IntakeDays(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Body of an intake entry: up to seven days."""
+
+    days: Annotated[tuple[IntakeDay, ...], msgspec.Meta(max_length=DAYS_AN_ENTRY)]
+
+
+def seal_intake(day: int, ids: tuple[bytes, ...], root: bytes, nonce: bytes) -> IntakeDay:
+    """The entry of one day; `root` is the network's of that day, `nonce` 24 fresh random bytes."""
+    whole = b"".join(ids)
+    return IntakeDay(day, seal(derive(root, "intake ids"), whole, len(whole) + 41, nonce))
 
 
 class BoardView(msgspec.Struct, frozen=True, array_like=True):
@@ -99,6 +141,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         missing: numbers of entries that were passed over, at most 64; one that turns up later is taken in.
         forked: whether two signed entries ever claimed the same place.
         places: how many items of the board were seen at each relay.
+        intake: days whose intake boxes are known and that are not past; at most 72.
     """
 
     number: Number = 0
@@ -110,6 +153,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     missing: tuple[int, ...] = ()
     forked: bool = False
     places: dict[str, int] = {}
+    intake: tuple[IntakeDay, ...] = ()
 
     @property
     def head(self) -> bytes:
@@ -124,6 +168,10 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     def key_for(self, day: Day) -> WeekKey | None:
         """The desk's key for the week of a day, if it is known."""
         return next((k for k in self.keys if k.week == week_of(day)), None)
+
+    def intake_on(self, day: Day) -> IntakeDay | None:
+        """The intake boxes of a day, if they are known."""
+        return next((d for d in self.intake if d.day == day), None)
 
     def mark_of(self, number: int) -> bytes | None:
         """The digest of an entry, if it is among those remembered."""
@@ -170,7 +218,7 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-def body_of(entry: Entry) -> WeekKeys | RelayList | None:
+def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | None:
     """The message in an entry; none for a kind that this version does not know.
 
     Raises:
@@ -180,6 +228,8 @@ def body_of(entry: Entry) -> WeekKeys | RelayList | None:
         return decode(entry.body, WeekKeys)
     if entry.kind == EntryKind.RELAYS:
         return decode(entry.body, RelayList)
+    if entry.kind == EntryKind.INTAKE:
+        return decode(entry.body, IntakeDays)
     return None
 
 
@@ -226,6 +276,8 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     body = body_of(entry)
     if isinstance(body, RelayList) and entry.number > view.listed:
         return msgspec.structs.replace(view, relays=body, listed=entry.number)
+    if isinstance(body, IntakeDays):
+        return msgspec.structs.replace(view, intake=_intake(view, entry, body, now))
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
@@ -234,3 +286,12 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
     kept = sorted((k for k in keys.values() if k.week >= first), key=lambda k: k.week)[-KEYS_KEPT:]
     return msgspec.structs.replace(view, keys=tuple(kept))
+
+
+def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[IntakeDay, ...]:
+    """The days known after an intake entry: a day keeps what was first said of it."""
+    issued = day_of(entry.issued)
+    fresh = {d.day: d for d in body.days if issued - 1 <= d.day <= issued + DAYS_AHEAD + DAYS_AN_ENTRY}
+    days = fresh | {d.day: d for d in view.intake}
+    first = min(day_of(now), day_of(view.issued)) - 1
+    return tuple(sorted((d for d in days.values() if d.day >= first), key=lambda d: d.day)[-DAYS_KEPT:])

@@ -39,6 +39,7 @@ from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, 
 from tercet.core.turn import Turn
 from tercet.sealing import (
     NONCE,
+    Box,
     CannotOpen,
     block_box,
     derive,
@@ -75,18 +76,21 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
     except (Malformed, UnicodeEncodeError, OverflowError):
         raise Refusal("set_up_wrong") from None
     post, signer = turn.chance(32), turn.chance(32)
-    card = Card(
-        1, DayChain(turn.today - 1, turn.chance(32)), posted_box(post).read, sign_public(signer), relays, shards
-    )
-    turn.device = Device(card=card, confirmed=turn.today, office=Office(post, signer, turn.chance(32), {}))
+    yesterday = turn.today - 1
+    card = Card(1, DayChain(yesterday, turn.chance(32)), posted_box(post).read, sign_public(signer), relays, shards)
+    intake = DayChain(yesterday, turn.chance(32))
+    ours = Office(post, signer, turn.chance(32), intake, {}, announced=yesterday - 1)
+    turn.device = Device(card=card, confirmed=turn.today, office=ours)
     _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(relays, shards)))
     _publish_keys(turn)
+    _publish_intake(turn)
 
 
 def beat(turn: Turn) -> None:
     """Everything a beat does for a desk."""
     _forget_keys(turn)
     _publish_keys(turn)
+    _publish_intake(turn)
     for number, post in enumerate(office(turn).posts):
         for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
@@ -187,6 +191,29 @@ def _publish_keys(turn: Turn) -> None:
         _publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
 
 
+def _publish_intake(turn: Turn) -> None:
+    """Keep the ids of eight weeks of intake boxes ahead on the board: who puts must know no more of them."""
+    card = turn.device.card
+    a_day = 32 * turn.device.shards + 64
+    days = max(1, min(boards.DAYS_AN_ENTRY, boards.INTAKE_ROOM // a_day))
+    while card is not None and office(turn).announced + days <= turn.today + boards.DAYS_AHEAD:
+        first = max(office(turn).announced + 1, turn.today - 1)
+        body = tuple(_sealed_day(turn, card, day) for day in range(first, first + days))
+        change(turn, announced=first + days - 1)
+        _publish(turn, boards.EntryKind.INTAKE, encode(boards.IntakeDays(body)))
+
+
+def _sealed_day(turn: Turn, card: Card, day: int) -> boards.IntakeDay:
+    intake = office(turn).intake.since(day)
+    ids = tuple(_intake_box(intake, day, shard).id for shard in range(turn.device.shards))
+    return boards.seal_intake(day, ids, card.chain.root_on(day), turn.chance(NONCE))
+
+
+def _intake_box(intake: DayChain, day: int, shard: int) -> Box:
+    """An intake box with its secrets, which come from the desk's own chain: nobody else can read or empty it."""
+    return lane(intake, day, "intake", shard).box
+
+
 def _forget_keys(turn: Turn) -> None:
     """Erase private keys 45 days after their week, with the list of reports they opened, and old posts."""
     confirmed = turn.device.confirmed
@@ -226,14 +253,15 @@ def _read_intake(turn: Turn) -> None:
     if oldest > card.chain.day:
         card = msgspec.structs.replace(card, chain=card.chain.since(oldest))
         turn.change(card=card)
-        change(turn, drained=())
+        change(turn, drained=(), intake=office(turn).intake.since(oldest))
     first = max(card.chain.day, turn.today - (letters.KEPT_DAYS if turn.late else 1))
-    chain = card.chain
+    chain, intake = card.chain, office(turn).intake
     for day in range(first, turn.today + 2):
-        chain = chain.since(day)
+        chain, intake = chain.since(day), intake.since(day)
         for shard in range(turn.device.shards):
             where = lane(chain, day, "intake", shard)
-            turn.read(Query("intake", day=day, index=shard), where.box, where.turn, limit=INTAKE_FRAMES)
+            box = _intake_box(intake, day, shard)
+            turn.read(Query("intake", day=day, index=shard), box, where.turn, limit=INTAKE_FRAMES)
 
 
 def _intake_drained(turn: Turn, card: Card) -> bool:
@@ -261,13 +289,13 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
     day, shard = event.query.day, event.query.index
     if card is None or day < card.chain.day:
         return
-    where = lane(card.chain, day, "intake", shard)
+    where, box = lane(card.chain, day, "intake", shard), _intake_box(office(turn).intake, day, shard)
     for item in event.items:
         if not _take_report(turn, where, item):
             turn.tell("desk_full")
             return
-        acknowledge(turn, where.box, item, event.relay)
-    turn.read_on(event, where.box, INTAKE_FRAMES)
+        acknowledge(turn, box, item, event.relay)
+    turn.read_on(event, box, INTAKE_FRAMES)
     empty = not event.items and not event.more
     if empty and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
         change(turn, drained=tuple(sorted({*office(turn).drained, (shard, event.relay)})))

@@ -168,14 +168,21 @@ def _finished(turn: Turn, report: Report) -> bool:
 
 
 def _put_report(turn: Turn, report: Report) -> None:
-    """Send the sealed report to today's intake, in a shard drawn by chance."""
+    """Send the sealed report to today's intake, in a box drawn by chance; wait if the board has not named any."""
     card = turn.device.card
     if card is None:
         return
-    shard = int.from_bytes(turn.chance(4), "big") % turn.device.shards
     day = turn.day_to_write(card.chain)
+    named = turn.device.board.intake_on(day)
+    try:
+        ids = named.ids(card.chain.root_on(day)) if named else ()
+    except CannotOpen:
+        ids = ()
+    if not ids:
+        return
+    shard = int.from_bytes(turn.chance(4), "big") % len(ids)
     where = lane(card.chain, day, "intake", shard)
-    turn.order(PutItem(_report_ref(report), where.box.id, wrap(where, report.sealed), turn.device.order(where.turn)))
+    turn.order(PutItem(_report_ref(report), ids[shard], wrap(where, report.sealed), turn.device.order(where.turn)))
 
 
 def _report_ref(report: Report) -> bytes:

@@ -15,7 +15,7 @@ import msgspec
 
 from tercet.core.board import BoardView
 from tercet.core.card import Card
-from tercet.core.chain import relay_order
+from tercet.core.chain import DayChain, relay_order
 from tercet.core.channel import Channel
 from tercet.core.fields import Version1, decode, encode
 from tercet.core.meeting import Meeting
@@ -114,22 +114,26 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         post: 32 bytes; who shows it may post on the board.
         signer: 32 bytes, Ed25519 seed of the board key.
         archive: 32 bytes, the key of the desk's archive on disk.
+        intake: the desk's own day chain; the intake boxes' secrets come from it and are nobody else's.
         seeds: week number to X-Wing seed (32 bytes), kept 45 days after the week.
         posts: board frames of the last 120 days.
         cases: open conversations.
         opened: how many reports were ever filed.
         seen: week number to ids of reports filed from it; kept as long as the week's key.
+        announced: the last day whose intake boxes are on the board.
         drained: shards of the oldest kept day, and where they were found empty since its late days passed.
     """
 
     post: bytes
     signer: bytes
     archive: bytes
+    intake: DayChain
     seeds: dict[int, bytes]
     posts: tuple[BoardPost, ...] = ()
     cases: tuple[Case, ...] = ()
     opened: int = 0
     seen: dict[int, tuple[bytes, ...]] = {}
+    announced: int = 0
     drained: tuple[tuple[int, str], ...] = ()
 
 
