@@ -162,7 +162,7 @@ def _save(name: str, path: Path, said: str) -> dict[str, str]:
     place = FINDS / name / path.name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
-    why = re.search(r"=== Uncaught Python exception: ===\n(.*?)\n==", said, re.DOTALL)
+    why = re.search(r"=== Uncaught Python exception: ===\n(.*?)(?:\n\n|\n==|\Z)", said, re.DOTALL)
     lines = why[1].strip().splitlines() if why else [path.name.partition("-")[0]]
     return {
         "input": data[: SHOWN // 2].hex(),

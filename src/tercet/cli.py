@@ -65,9 +65,10 @@ def root(version: Annotated[bool, typer.Option("--version", callback=_version, i
 
 def _listen(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
+    host = host.strip("[]")
     if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
         raise ShellError("bad_listen")
-    return host.strip("[]"), int(port)
+    return host, int(port)
 
 
 def _identity(folder: Path) -> tuple[Path, Path, bytes]:

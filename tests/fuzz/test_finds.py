@@ -51,6 +51,12 @@ def test_a_port_is_at_most_five_plain_digits(port: str) -> None:
         _listen(f"host:{port}")
 
 
+@pytest.mark.parametrize("text", ["]:2", "[]:443", ":443"])
+def test_brackets_alone_are_no_host(text: str) -> None:
+    with pytest.raises(ShellError, match="bad_listen"):
+        _listen(text)
+
+
 def test_a_folder_name_that_no_disk_takes_is_no_folder() -> None:
     with pytest.raises(DropFailure) as failure:
         open_drop("a" * 5_000)
