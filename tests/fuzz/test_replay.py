@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tercet.core.fields import encode
+from tercet.core.state import load
 from tests.fuzz import CORPUS, LEAST_COVERED, Target, all_targets, corpus, planted
 from tests.fuzz.lines import Line, Reach, function_of, lines_of
 from tests.fuzz.parsers import NOT_FROM_OUTSIDE, PARSERS, decoding, parsers_of, targets_of
@@ -149,3 +150,10 @@ def test_the_runner_finds_a_planted_crash(tmp_path: Path) -> None:
     (row,) = json.loads(out.read_text())["targets"]
     assert row["executions"] < 200_000
     assert "IndexError" in row["finds"][0]["why"]
+
+
+def test_the_corpus_of_states_is_of_today() -> None:
+    held = [
+        load(path.read_bytes()) for name in ("desk", "meeting", "joiner") for path in [CORPUS / "core-state" / name]
+    ]
+    assert [device.is_desk for device in held] == [True, True, False]
