@@ -1,0 +1,123 @@
+"""A desk's service: intake, replies, exports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tercet.core.errors import Refusal
+from tercet.desk.export import ExportError
+from tercet.desk.records import ArchiveError
+from tercet.sample import photo
+from tercet.shell.failures import ShellError
+
+from ..shell.founded import founded
+from ..shell.world import RELAY, Awake, Person, World, beat, do, run
+
+
+def test_a_network_is_founded_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.make("desk", 8 * 1_048_576)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            with pytest.raises(ShellError) as failed:
+                await do(desk, do="inbox")
+            assert failed.value.code == "no_desk"
+            assert await do(desk, do="found", relays=[RELAY], shards=1) == {"relays": [RELAY]}
+            with pytest.raises(ShellError) as failed:
+                await do(desk, do="found", relays=[RELAY], shards=1)
+            assert failed.value.code == "already_founded"
+
+    run(scene())
+
+
+def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            where = {"where": "33.51, 36.29", "precision": "10km"}
+            await do(amal, Person(text="I was there."), do="report", photo=[str(photo())], **where)
+            for _ in range(4):
+                world.now += 10
+                await beat(desk, amal)
+            (case,) = (await do(desk, do="inbox"))["cases"]
+            json.dumps(case)
+            assert case["place"]["precision"] == "10km"
+            await do(desk, Person(text="Who saw it?"), do="reply", number=1)
+            await beat(amal)
+            world.now += 10
+            await do(amal, Person(text="Two neighbours."), do="answer", number=1)
+            await beat(desk)
+            found = await do(desk, do="show", number=1)
+            assert [(w["ours"], w["text"]) for w in found["words"]] == [
+                (True, "Who saw it?"),
+                (False, "Two neighbours."),
+            ]
+            out = tmp_path / "out"
+            done = await do(desk, do="export", number=1, to=str(out))
+            json.dumps(done)
+            assert photo().read_bytes() in [file.read_bytes() for file in out.rglob("*") if file.is_file()]
+            with pytest.raises(ExportError):
+                await do(desk, do="export", number=1, to=str(out))
+
+    run(scene())
+
+
+def test_what_there_is_not_is_said(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            with pytest.raises(ShellError) as failed:
+                await do(desk, do="show", number=3)
+            assert failed.value.code == "no_such_report"
+            with pytest.raises(Refusal) as refused:
+                await do(desk, Person(text="x"), do="reply", number=3)
+            assert refused.value.code == "unknown_report"
+            with pytest.raises(ArchiveError) as unknown:
+                await do(desk, do="export", number=3, to=str(tmp_path / "out"))
+            assert unknown.value.code == "archive_unknown_report"
+
+    run(scene())
+
+
+def test_a_report_that_cannot_be_filed_stays_at_the_relay_and_comes_later(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(amal, Person(text="I was there."), do="report")
+            file = desk.file
+
+            def full(effect: object) -> None:
+                raise ArchiveError("archive_disk_full")
+
+            desk.file = full
+            with pytest.raises(ArchiveError):
+                await beat(desk)
+            assert desk.engine.device.office.opened == 0
+            desk.file = file
+            await beat(desk, amal)
+            assert [c["text"] for c in (await do(desk, do="inbox"))["cases"]] == ["I was there."]
+            (report,) = (await do(amal, do="status"))["reports"]
+            assert report["state"] == "received by the desk"
+
+    run(scene())
+
+
+def test_a_report_put_twice_is_filed_once(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(amal, Person(text="I was there."), do="report")
+            await beat(desk)
+            world.now += 7 * 3_600
+            await beat(amal, desk, amal, desk)
+            assert len((await do(desk, do="inbox"))["cases"]) == 1
+
+    run(scene())

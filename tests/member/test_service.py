@@ -1,0 +1,155 @@
+"""A member's service: reports, their files, and what it shows of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core.errors import Refusal
+from tercet.evidence import EvidenceError
+from tercet.sample import photo
+
+from ..shell.founded import founded
+from ..shell.world import UNREACHABLE, Awake, Person, World, beat, do, run
+
+
+def film(folder: Path, size: int = 1_000_000) -> Path:
+    path = folder / "film.mp4"
+    path.write_bytes(bytes(3) + b"\x18ftypisom" + os.urandom(size - 12))
+    return path
+
+
+def test_a_report_is_saved_before_anybody_is_told_that_it_was_made(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    class Crash(Person):
+        async def tell(self, what: str, **facts: object) -> None:
+            if what == "report_made":
+                raise KeyError(what)
+
+    async def scene() -> None:
+        amal = world.member("amal")
+        await amal.open()
+        with pytest.raises(KeyError):
+            await do(amal, Crash(text="I was there."), do="report")
+        amal.engine._vault.close()
+        await amal.relays.close()
+        async with Awake(world.member("amal")) as (again,):
+            (report,) = (await do(again, do="status"))["reports"]
+            assert report["number"] == 1
+
+    run(scene())
+
+
+def test_a_sealed_report_can_not_be_opened_by_its_own_device(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            await do(amal, Person(text="The bridge road is closed."), do="report", where="old town")
+            state = amal.engine._vault.state
+            assert b"bridge road" not in state
+            assert b"old town" not in state
+
+    run(scene())
+
+
+def test_a_photo_goes_with_a_travel_copy_and_its_volume_is_said(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            person = Person(text="I was there.")
+            made = await do(amal, person, do="report", photo=[str(photo())])
+            assert [f["kind"] for f in made["files"]] == ["travel", "photo"]
+            assert (await person.heard("volume"))["bytes"] == photo().stat().st_size
+            assert person.words().index("volume") < person.words().index("report_made")
+
+    run(scene())
+
+
+def test_a_file_that_is_none_of_its_kind_makes_no_report(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            for kind in ("photo", "video", "audio"):
+                with pytest.raises(EvidenceError):
+                    await do(amal, Person(text="x"), do="report", **{kind: [str(__file__)]})
+            assert amal.engine.device.reported == 0
+
+    run(scene())
+
+
+@pytest.mark.parametrize(("change", "state"), [("change", "the file changed"), ("remove", "the file is gone")])
+def test_a_file_that_changes_while_it_is_sent_is_stopped_and_the_desk_told(
+    tmp_path: Path, change: str, state: str
+) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            path = film(tmp_path)
+            world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
+            await do(amal, Person(text="A film."), do="report", video=[str(path)])
+            amal._close_source()
+            if change == "remove":
+                path.unlink()
+            else:
+                path.write_bytes(path.read_bytes()[:-1] + b"!")
+            world.trouble = {}
+            for _ in range(6):
+                world.now += 60
+                await beat(amal, desk)
+            (report,) = (await do(amal, do="status"))["reports"]
+            assert [f["state"] for f in report["files"]] == [f"stopped: {state}"]
+            assert desk.engine.device.office.cases[0].media[0].state == "withdrawn"
+
+    run(scene())
+
+
+def test_a_device_that_slept_reads_the_board_before_it_seals(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            world.now += 70 * 86_400
+            await beat(desk)
+        async with Awake(world.member("amal")) as (amal,):
+            assert (await do(amal, Person(text="Late."), do="report"))["number"] == 1
+
+    run(scene())
+
+
+def test_without_a_key_of_this_week_nothing_is_sealed(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    world.now += 100 * 86_400
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            with pytest.raises(Refusal) as refused:
+                await do(amal, Person(text="Late."), do="report")
+            assert refused.value.code == "no_week_key"
+
+    run(scene())
+
+
+def test_a_chunk_is_read_through_one_open_file_and_again_after_a_failure(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.make("amal")
+    amal = world.member("amal")
+    path = film(tmp_path)
+    wrong = fx.ReadChunk(1, 0, 0, str(path), 1_000_000, bytes(32), False)
+    first = amal.read_chunk(wrong)
+    assert isinstance(first, ev.ChunkRead)
+    assert len(first.data) == 262_103
+    last = amal.read_chunk(fx.ReadChunk(1, 0, 3, str(path), 1_000_000, bytes(32), False))
+    assert last == ev.FileStopped(1, 0, True)
+    assert amal._source is None
+    gone = amal.read_chunk(fx.ReadChunk(1, 0, 0, str(tmp_path / "gone"), 5, bytes(32), False))
+    assert gone == ev.FileStopped(1, 0, False)
+    amal.engine._vault.close()

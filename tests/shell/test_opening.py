@@ -1,0 +1,95 @@
+"""Opening: whose passphrase is asked for, and how a process that is stopped ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tercet import up
+from tercet.drop import RelayClient
+from tercet.sealing import LOW_COST
+from tercet.shell.failures import STATUS_STOPPED, ShellError
+from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
+from tercet.up import Actor
+from tercet.vault import VaultError, door_path
+
+from ..cheap import COMMAND
+from .founded import founded
+from .world import NOTEBOOK, PASSPHRASE, RELAY, Awake, Person, World, run
+
+
+def test_a_passphrase_is_asked_for_only_where_the_vault_is_opened(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            holder = Person()
+            running = asyncio.create_task(amal.run(3600, place, holder))
+            await holder.heard("running")
+            asker = Person()
+            found = await carry_out(place, asker, {"do": "status"}, lambda _: amal, LOW_COST)
+            assert found["reports"] == []
+            assert asker.asked == []
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    run(scene())
+
+
+def test_a_vault_in_use_without_a_door_is_said(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")):
+            with pytest.raises(VaultError) as failed:
+                await unlock(tmp_path / "amal" / "vault", Person(passphrase=PASSPHRASE), LOW_COST)
+            assert failed.value.code == "vault_in_use"
+
+    run(scene())
+
+
+@pytest.mark.parametrize(("secret", "code"), [(NOTEBOOK, "nothing_here"), (PASSPHRASE, "")])
+def test_only_the_real_side_is_opened(tmp_path: Path, secret: str, code: str) -> None:
+    place = World(tmp_path).make("amal")
+
+    async def scene() -> str:
+        try:
+            (await unlock(place, Person(passphrase=secret), LOW_COST)).close()
+        except ShellError as failed:
+            return failed.code
+        return ""
+
+    assert run(scene()) == code
+
+
+def test_a_new_passphrase_is_typed_twice() -> None:
+    typed = Person(passphrase="twelve chars", passphrase_again="twelve chars")
+    assert run(ask_new_passphrase(typed, "passphrase", "")) == "twelve chars"
+    assert typed.asked == ["passphrase", "passphrase_again"]
+
+
+def test_a_relay_is_reached_by_its_address() -> None:
+    assert isinstance(relay_drop(RELAY), RelayClient)
+
+
+def test_a_process_that_is_asked_to_end_closes_its_door_and_ends_with_its_own_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "COMMAND", COMMAND)
+    place = World(tmp_path).make("amal")
+
+    async def scene() -> None:
+        words = ("member", "run", "--vault", str(place))
+        actor = await Actor.start("amal", *words, answers={"passphrase": PASSPHRASE})
+        await actor.hears("running")
+        assert door_path(place).exists()
+        actor._process.send_signal(signal.SIGTERM)
+        await actor.end()
+        assert actor._process.returncode == STATUS_STOPPED
+        assert not door_path(place).exists()
+
+    run(scene())
