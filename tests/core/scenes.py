@@ -54,6 +54,14 @@ def words_of_desk(actor: Actor, number: int = 1) -> list[str]:
     return [n.text for r in actor.device.reports if r.number == number for n in r.notes]
 
 
+def intake_ids(actor: Actor, day: int) -> tuple[bytes, ...]:
+    """The ids of a day's intake boxes, as a member learns them."""
+    card, named = actor.device.card, actor.device.board.intake_on(day)
+    assert card is not None
+    assert named is not None
+    return named.ids(card.chain.root_on(day))
+
+
 def report(actor: Actor, text: str = "what I saw", *media: ev.MediaGiven) -> int:
     actor.do(ev.WriteReport(text, None, None, media))
     return actor.device.reported

@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tercet.core import board as boards
 from tercet.core import events as ev
 from tercet.core.board import BoardView, EntryKind, TwoFaces, apply_entry, open_entry, parse_entry, seal_entry
+from tercet.core.chain import lane
 from tercet.core.days import DAY, day_of, last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.office import KEYS_KEPT
 from tercet.core.relation import Role
+from tercet.core.state import save
 from tercet.drop import Post, Read
 from tercet.sealing import FRAME, CannotOpen, kem_public, sign_public
 from tests.sealing.cases import VECTORS, bad_cases, cases
 
+from .scenes import intake_ids
 from .stage import RELAY, Actor, Seeded, Stage
 from .test_knock import FAILURES, bytes_of
 
@@ -105,8 +109,12 @@ def test_every_vector_says_why_what_and_how_it_ends_and_is_read_by_a_test(folder
         assert f'{"bad_cases" if bad else "cases"}("{topic}", "{folder}")' in tests
 
 
+NUMBERS = """WEEKS_AHEAD KEYS_AN_ENTRY KEYS_KEPT DAYS_AN_ENTRY INTAKE_ROOM DAYS_AHEAD DAYS_KEPT SHARDS_MOST
+    MARKS_KEPT MISSING_KEPT SIGNATURE"""
+
+
 def test_the_numbers_of_the_spec_are_those_of_the_code() -> None:
-    for name in ("WEEKS_AHEAD", "KEYS_AN_ENTRY", "KEYS_KEPT", "MARKS_KEPT", "MISSING_KEPT", "SIGNATURE"):
+    for name in NUMBERS.split():
         assert f"| `{name}` | {getattr(boards, name)} |" in SPEC
     for kind in EntryKind:
         assert re.search(rf"^\| {kind.value} \| `{kind.name.lower()}` \|", SPEC, re.M)
@@ -331,7 +339,7 @@ def test_a_desk_reads_no_board_and_posts_each_entry_at_each_relay_once() -> None
     desk.do(ev.Beat())
     assert not [op for op in stage.asked if isinstance(op, Post)]
     assert not [op for op in stage.asked if isinstance(op, Read) and op.posted]
-    assert len(board_frames(stage, RELAY)) == len(board_frames(stage, OTHER)) == 4
+    assert len(board_frames(stage, RELAY)) == len(board_frames(stage, OTHER)) == 12
 
 
 def test_a_board_that_shrank_at_a_relay_is_read_from_its_beginning() -> None:
@@ -364,3 +372,84 @@ def test_the_board_opens_for_nobody_without_its_read_secret() -> None:
     desk, _ = members(stage)
     with pytest.raises(CannotOpen):
         open_entry(board_frames(stage)[0], bytes(32), desk.device.card.board_key)
+
+
+# ---- intake boxes
+
+
+def test_intake_boxes_of_fifty_days_ahead_are_named_and_each_is_the_desks_own() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    today = day_of(stage.now)
+    days = range(today, today + boards.DAYS_AHEAD - boards.DAYS_AN_ENTRY)
+    named = {day: intake_ids(member, day) for day in days}
+    ours = desk.device.office.intake
+    for day, ids in named.items():
+        assert ids == tuple(lane(ours, day, "intake", shard).box.id for shard in range(desk.device.shards))
+    assert len({i for ids in named.values() for i in ids}) == len(named) * desk.device.shards
+
+
+def test_who_holds_a_card_can_put_into_intake_and_neither_read_nor_empty_it() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    stage.beat(member)
+    member.do(ev.WriteReport("mine", None, None, ()))
+    boxes = {box for box, _, _ in stage.relays[RELAY].entries()}
+    today = day_of(stage.now)
+    assert boxes & set(intake_ids(member, today))
+    chain = member.device.card.chain
+    guesses = [lane(chain, today, p, s).box for p in ("intake", "relation", "conversation", "alarm") for s in range(64)]
+    assert not boxes & {guess.id for guess in guesses}
+    known = save(member.device)
+    for shard in range(desk.device.shards):
+        box = lane(desk.device.office.intake, today, "intake", shard).box
+        assert box.ack not in known
+        assert box.read not in known
+    stage.beat(desk)
+    assert [r.content.text for r in desk.reports.values()] == ["mine"]
+
+
+def test_a_past_days_intake_boxes_cannot_be_named_from_a_later_card_and_the_whole_board() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    stage.beat(member)
+    past = member.device.board.intake_on(day_of(stage.now))
+    assert past is not None
+    for _ in range(4):
+        stage.beat(desk, member, every=DAY)
+    chain = member.device.card.chain
+    assert chain.day > past.day
+    for day in range(chain.day, chain.day + 60):
+        with pytest.raises(CannotOpen):
+            past.ids(chain.root_on(day))
+
+
+def test_a_report_waits_while_no_intake_box_is_known_and_goes_when_the_board_names_one() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    stage.beat(member)
+    board = member.device.board
+    member.device = structs.replace(member.device, board=structs.replace(board, intake=()))
+    member.do(ev.WriteReport("patient", None, None, ()))
+    assert member.device.reports[0].state == "waiting"
+    member.device = structs.replace(member.device, board=board)
+    stage.beat(member, desk)
+    assert [r.content.text for r in desk.reports.values()] == ["patient"]
+
+
+def test_an_entry_of_the_most_intake_boxes_fits_a_frame() -> None:
+    for shards in (1, 8, 16, 17, 64):
+        stage = Stage()
+        desk = stage.desk(shards=shards)
+        assert len(desk.device.board.intake) >= boards.DAYS_AHEAD - boards.DAYS_AN_ENTRY
+        assert all(len(day.ids(desk.device.card.chain.root_on(day.day))) == shards for day in desk.device.board.intake)
+
+
+def test_what_was_first_said_of_a_day_stays() -> None:
+    day = boards.seal_intake(20_000, (bytes(32),), bytes(32), bytes(24))
+    other = boards.seal_intake(20_000, (b"x" * 32,), bytes(32), b"n" * 24)
+    view, now = BoardView(), 20_000 * DAY
+    for number, said in enumerate((day, other), start=1):
+        body = encode(boards.IntakeDays((said,)))
+        view = apply_entry(view, boards.Entry(1, number, view.head, now, EntryKind.INTAKE, body), bytes([number]), now)
+    assert view.intake == (day,)

@@ -285,9 +285,8 @@ def _board_arrived(turn: Turn, event: Arrived) -> None:
     if view.forked and not before.forked:
         turn.tell("board_two_faces")
     seen = start + len(event.items)
-    advanced = view.number > before.number
     turn.change(board=view.placed(event.relay, seen, turn.device.relays))
-    if event.more and advanced:
+    if event.more and (view.number > before.number or seen <= view.number):  # no board has more items than entries
         _read_board_at(turn, event.relay, seen)
 
 
