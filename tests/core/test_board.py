@@ -453,3 +453,19 @@ def test_what_was_first_said_of_a_day_stays() -> None:
         body = encode(boards.IntakeDays((said,)))
         view = apply_entry(view, boards.Entry(1, number, view.head, now, EntryKind.INTAKE, body), bytes([number]), now)
     assert view.intake == (day,)
+
+
+@pytest.mark.parametrize("case", cases("intake", "board"))
+def test_a_days_boxes_are_sealed_as_the_vectors_say(case: Any) -> None:
+    given, expected = case["input"], case["expected"]
+    ids, root = tuple(bytes.fromhex(i) for i in given["ids"]), bytes.fromhex(given["root"])
+    day = boards.seal_intake(given["day"], ids, root, bytes.fromhex(given["nonce"]))
+    assert (day.sealed.hex(), encode(boards.IntakeDays((day,))).hex()) == (expected["sealed"], expected["body"])
+    assert day.ids(root) == ids
+
+
+@pytest.mark.parametrize("case", bad_cases("intake", "board"))
+def test_a_days_boxes_open_for_its_root_alone_and_whole(case: Any) -> None:
+    given = case["input"]
+    with pytest.raises(FAILS[case["fails"]]):
+        boards.IntakeDay(20_717, bytes.fromhex(given["sealed"])).ids(bytes.fromhex(given["root"]))
