@@ -110,7 +110,8 @@ def _arrives(device: Device, query: ev.Query, side: int) -> Callable[[bytes], No
     """The bytes as a letter's, under the right seals: no step may fail, nothing may grow without bound."""
     where = lane(conversation(_REPLY, _TODAY, 0).chain, _TODAY, "conversation", side)
 
-    device, _ = step(device, ev.Beat(), _NOW, _chance)  # a desk's first beat posts much, once
+    if device.is_desk:
+        device, _ = step(device, ev.Beat(), _NOW, _chance)  # its first beat posts much, once
     most = len(save(device)) + 4 * FRAME
 
     def target(data: bytes) -> None:
