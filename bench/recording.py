@@ -32,7 +32,7 @@ def machine() -> Row:
     return {
         "processor": model or platform.machine(),
         "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 1),
     }
