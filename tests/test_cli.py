@@ -125,7 +125,7 @@ def test_a_report_goes_from_a_member_to_an_export_and_the_answer_back(terminal: 
     asyncio.run(beat_all(terminal.world))
     assert "Two neighbours." in terminal.desk("show", "1").stdout
     out = tmp_path / "out"
-    assert "every hash checked" in terminal.desk("export", "1", "--to", str(out)).stdout
+    assert "every hash was checked" in terminal.desk("export", "1", "--to", str(out)).stdout
     assert photo().read_bytes() in [file.read_bytes() for file in out.rglob("*") if file.is_file()]
     assert "received by the desk" in terminal.member("status").stdout
     assert "badr" in terminal.desk("status").stdout

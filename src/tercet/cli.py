@@ -44,6 +44,7 @@ SENTENCES = {
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     help="Tercet: a capture-resistant reporting network. Start with `tercet up`.",
 )

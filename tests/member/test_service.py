@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.errors import Refusal
 from tercet.evidence import EvidenceError
+from tercet.member.service import _place, local_zone
 from tercet.sample import photo
 
 from ..shell.founded import founded
@@ -153,3 +155,27 @@ def test_a_chunk_is_read_through_one_open_file_and_again_after_a_failure(tmp_pat
     gone = amal.read_chunk(fx.ReadChunk(1, 0, 0, str(tmp_path / "gone"), 5, bytes(32), False))
     assert gone == ev.FileStopped(1, 0, False)
     amal.engine._vault.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "precision", "expected"),
+    [
+        ("33.51, 36.29", "", "1km"),
+        ("33.51, 36.29", "exact", "exact"),
+        ("old town", "", "district"),
+    ],
+)
+def test_a_place_without_a_precision_travels_coarse(where: str, precision: str, expected: str) -> None:
+    found = _place(where, precision)
+    assert found is not None
+    assert found.precision == expected
+    assert (found.latitude is None) == (expected == "district")
+
+
+def test_a_zone_knows_its_summer_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    zone = local_zone(1_790_000_000)
+    winter, summer = (datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
+    assert winter != summer
+    monkeypatch.setenv("TZ", "Nowhere/AtAll")
+    assert local_zone(1_790_000_000) is not None

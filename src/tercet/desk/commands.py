@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.drop import DropFailure, Read
@@ -25,7 +26,7 @@ from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
 from tercet.shell.show import moment, show_status
-from tercet.shell.text import shown
+from tercet.shell.text import shown, shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
 DEFAULT_DESK = Path("~/desk")
@@ -144,7 +145,10 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
         return
     table = Table("Report", "came", "begins", "files", title="Reports")
     for case in found["cases"]:
-        begins = shown((case["text"] or "").split("\n")[0][:60])
+        if case["damaged"]:
+            table.add_row("damaged", "", "a record that does not open: look at the disk", "")
+            continue
+        begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
         table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
     Console(highlight=False).print(table)
 
@@ -163,14 +167,26 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
     console = Console(highlight=False, soft_wrap=True)
     report = found["report"]
     console.print(f"Report {report['number']}, came {moment(report['came'])}", markup=False)
-    for line in (report["text"] or "").splitlines():
-        console.print("  " + shown(line), markup=False)
+    if report["happened"] is not None:
+        console.print(f"  when: {moment(report['happened'])}", markup=False)
+    if report["place"]:
+        console.print(f"  where: {place_line(report['place'])}", markup=False)
+    for line in shown_lines(report["text"] or ""):
+        console.print("  " + line, markup=False)
     for place, media in enumerate(report["media"]):
         size, sha256 = media["size"], media["sha256"]
         console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, sha256 {sha256}", markup=False)
     for word in found["words"]:
         who = "desk" if word["ours"] else "reporter"
-        console.print(f"{moment(word['came'])}  {who}: {shown(word['text'])}", markup=False)
+        console.print(f"{moment(word['came'])}  {who}:", markup=False)
+        for line in shown_lines(word["text"]):
+            console.print("  " + line, markup=False)
+
+
+def place_line(place: dict[str, Any]) -> str:
+    """A place in one line, with how exact it is."""
+    point = "" if place["latitude"] is None else f"{place['latitude']}, {place['longitude']} "
+    return f"{point}{shown(place['name']) if place['name'] else ''} ({place['precision']})"
 
 
 @app.command()
@@ -199,9 +215,22 @@ def export(
     target = str(to.expanduser().absolute())
     found = _do(folder, answers, as_json, {"do": "export", "number": number, "to": target})
     if not as_json:
-        Console(highlight=False, soft_wrap=True).print(f"Written to {target}, every hash checked.", markup=False)
-        for line in found.get("exported", {}).get("files", ()):
-            Console(highlight=False).print(f"  {line}", markup=False)
+        console, done = Console(highlight=False, soft_wrap=True), found["exported"]
+        checked = "every file is there and every hash was checked" if done["whole"] else "NOT WHOLE: see report.txt"
+        console.print(f"Written to {target}: {checked}.", markup=False)
+        for line in done["files"]:
+            console.print(f"  {line}", markup=False)
+
+
+@app.command()
+def relays(
+    relay: Annotated[list[str], typer.Option(help="A relay's address; all that are to be used, one to eight.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the network's relays: the new list goes onto the board, at the old relays too."""
+    _do(folder, answers, as_json, {"do": "relays", "relays": relay})
 
 
 @app.command()

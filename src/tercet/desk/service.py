@@ -22,7 +22,8 @@ from tercet.core import events as ev
 from tercet.core.relation import Role
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
-from tercet.drop import Drop
+from tercet.desk.records import ArchiveError
+from tercet.drop import Drop, RelayAddress
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.failures import ShellError
 from tercet.shell.service import Handler, Request, Service, number_in, status_of
@@ -86,9 +87,12 @@ class DeskService(Service):
         else:
             self.archive.file_block(effect)
 
-    def check_media(self, effect: fx.CheckMedia) -> bool:
-        """See `Owner.check_media`."""
-        return self.archive.check(effect.case, effect.media)
+    def check_media(self, effect: fx.CheckMedia) -> bool | None:
+        """See `Owner.check_media`; none when the archive cannot say, which must not be told as a broken file."""
+        try:
+            return self.archive.check(effect.case, effect.media)
+        except ArchiveError:
+            return None
 
     def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
         """A desk sends no files."""
@@ -104,12 +108,19 @@ class DeskService(Service):
             "reply": self._reply,
             "export": self._export,
             "letter": self._letter,
+            "relays": self._relays,
         }
 
     async def _found(self, request: Request, person: Dialogue) -> dict[str, Any]:
         if self.engine.device.is_desk:
             raise ShellError("already_founded")
         await self.engine.do(ev.SetUpDesk(tuple(request["relays"]), int(request["shards"])))
+        await self.engine.do(ev.Beat())
+        return {"relays": list(self.engine.device.relays)}
+
+    async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))
+        await self.engine.do(ev.ChangeRelays(addresses))
         await self.engine.do(ev.Beat())
         return {"relays": list(self.engine.device.relays)}
 

@@ -99,9 +99,14 @@ def report(
     photo: Annotated[list[Path] | None, typer.Option(help="A photo; may be given again.")] = None,
     video: Annotated[list[Path] | None, typer.Option(help="A video of any size.")] = None,
     audio: Annotated[list[Path] | None, typer.Option(help="A recording of any size.")] = None,
-    where: Annotated[str, typer.Option(help='Where: "33.51, 36.29", or the name of a district.')] = "",
-    precision: Annotated[str, typer.Option(help="exact, 1km, 10km or district.")] = "",
-    when: Annotated[str, typer.Option(help='When: "2026-11-20 14:30", "14:30", "yesterday 14:30".')] = "",
+    where: Annotated[
+        str,
+        typer.Option(help='Where: "33.51, 36.29", or a district; - to be asked.'),
+    ] = "",
+    precision: Annotated[
+        str, typer.Option(help="exact, 1km, 10km or district; else 1km for numbers, district for names.")
+    ] = "",
+    when: Annotated[str, typer.Option(help='When: "2026-11-20 14:30", "14:30"; - to be asked.')] = "",
     wait: Annotated[bool, typer.Option(help="Stay until the desk has it.")] = False,
     vault: VaultPath = DEFAULT_VAULT,
     answers: AnswersFrom = None,

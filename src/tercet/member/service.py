@@ -10,17 +10,25 @@ Read first  MemberService.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
+from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, number_in, status_of
+from tercet.vault import Vault
 
 SENTENCES = {
     "running": "This device is awake; it beats every {every} seconds on average.",
@@ -47,32 +55,43 @@ SENTENCES = {
     "relay_well": "A relay answers again: {relay}",
     "relay_refused": "A relay refused something ({code}); it will be tried again.",
 }
+ASK = "-"  # in place of a value: the person is asked, so that it stands in no command line
 MEDIA_KINDS = ("photo", "video", "audio")
 
 
 class MemberService(Service):
     """A member's open vault at work."""
 
-    _source: tuple[tuple[str, int, bytes], SourceFile] | None = None
+    def __init__(
+        self,
+        vault: Vault,
+        open_drop: Callable[[str], Drop],
+        clock: Callable[[], int],
+        chance: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        super().__init__(vault, open_drop, clock, chance)
+        self._source: tuple[tuple[str, int, bytes], SourceFile] | None = None
+        self._reading = threading.Lock()  # a piece is read in a thread; the file is not closed under it
 
     def file(self, effect: fx.Filed) -> None:
         """A member files nothing."""
 
-    def check_media(self, effect: fx.CheckMedia) -> bool:
+    def check_media(self, effect: fx.CheckMedia) -> bool | None:
         """A member checks nothing."""
         return False
 
     def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
         """Read the next piece of a file, holding it to the hash of the first pass."""
         wanted = (effect.path, effect.size, effect.sha256)
-        try:
-            if self._source is None or self._source[0] != wanted:
+        with self._reading:
+            try:
+                if self._source is None or self._source[0] != wanted:
+                    self._close_source()
+                    self._source = (wanted, SourceFile(*wanted))
+                data = self._source[1].chunk(effect.index)
+            except EvidenceError as error:
                 self._close_source()
-                self._source = (wanted, SourceFile(*wanted))
-            data = self._source[1].chunk(effect.index)
-        except EvidenceError as error:
-            self._close_source()
-            return ev.FileStopped(effect.number, effect.media, error.code == "file_changed")
+                return ev.FileStopped(effect.number, effect.media, error.code == "file_changed")
         return ev.ChunkRead(effect.number, effect.media, effect.index, data, effect.again)
 
     def _close_source(self) -> None:
@@ -92,8 +111,9 @@ class MemberService(Service):
 
     async def close(self) -> None:
         """See `Service.close`."""
-        self._close_source()
         await super().close()
+        with self._reading:
+            self._close_source()
 
     async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
         reports = [_report_facts(r) for r in self.engine.device.reports]
@@ -101,12 +121,14 @@ class MemberService(Service):
 
     async def _report(self, request: Request, person: Dialogue) -> dict[str, Any]:
         text = await person.ask("text", "What happened")
-        where = _place(request)
-        happened = None
-        if request.get("when"):
-            now = self.engine.clock()
-            zone = datetime.fromtimestamp(now, tz=UTC).astimezone().tzinfo or UTC
-            happened = when(str(request["when"]), now, zone)
+        place_given, written = str(request.get("where") or ""), str(request.get("when") or "")
+        if place_given == ASK:
+            place_given = await person.ask("where", "Where")
+        if written == ASK:
+            written = await person.ask("when", "When")
+        where = _place(place_given, str(request.get("precision") or ""))
+        now = self.engine.clock()
+        happened = when(written, now, local_zone(now)) if written else None
         media: list[ev.MediaGiven] = []
         for kind in MEDIA_KINDS:
             for path in request.get(kind, ()):
@@ -185,11 +207,27 @@ class MemberService(Service):
         return {"letters": letters, "desk": desk}
 
 
-def _place(request: Request) -> Place | None:
-    if not request.get("where"):
+def _place(where: str, precision: str) -> Place | None:
+    """The place of a report; without a precision, a name is a district and coordinates are a square of 1 km."""
+    if not where:
         return None
-    found = place(str(request["where"]), str(request.get("precision") or "district"))
+    try:
+        found = place(where, precision or "district")
+    except EvidenceError as error:
+        if precision or error.code != "place_precision":
+            raise
+        found = place(where, "1km")
     return Place(found.precision.value, found.latitude, found.longitude, found.name)
+
+
+def local_zone(now: int) -> tzinfo:
+    """This system's time zone, with its summer times; else the offset of `now`."""
+    with contextlib.suppress(OSError, ValueError, ZoneInfoNotFoundError):
+        if name := os.environ.get("TZ"):
+            return ZoneInfo(name)
+        with Path("/etc/localtime").open("rb") as file:
+            return ZoneInfo.from_file(file)
+    return datetime.fromtimestamp(now, tz=UTC).astimezone().tzinfo or UTC
 
 
 def _report_facts(report: Report) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Owner(Protocol):
     def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
         """Read a piece of a file; called in a thread."""
 
-    def check_media(self, effect: fx.CheckMedia) -> bool:
+    def check_media(self, effect: fx.CheckMedia) -> bool | None:
         """Hash a whole file; called in a thread."""
 
 
@@ -196,7 +196,7 @@ class Engine:
             self._move(effect)
         elif isinstance(effect, fx.CheckMedia):
             good = await asyncio.to_thread(self._owner.check_media, effect)
-            return [ev.MediaChecked(effect.case, effect.media, good)]
+            return [] if good is None else [ev.MediaChecked(effect.case, effect.media, good)]
         return []
 
     def _move(self, effect: fx.PutBlock | fx.ReadChunk) -> None:

@@ -95,7 +95,7 @@ class Service:
         """See `Owner.read_chunk`."""
         raise NotImplementedError
 
-    def check_media(self, effect: fx.CheckMedia) -> bool:
+    def check_media(self, effect: fx.CheckMedia) -> bool | None:
         """See `Owner.check_media`."""
         raise NotImplementedError
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tercet.shell.text import shown
 
@@ -28,15 +29,15 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     people = Table("Neighbour", "is your", "last heard", "letters waiting", "unread", title="Neighbours")
     for one in found["neighbours"]:
         heard = moment(one["heard"]) if one["heard"] else "never"
-        people.add_row(shown(one["name"]), one["role"], heard, str(one["waiting"]), str(one["unread"]))
+        people.add_row(Text(shown(one["name"])), one["role"], heard, str(one["waiting"]), str(one["unread"]))
     console.print(people)
     if "reports" in found:
         reports = Table("Report", "made", "state", "files", title="Reports")
         for one in found["reports"]:
             files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
-            reports.add_row(str(one["number"]), moment(one["made"]), one["state"], files)
+            reports.add_row(str(one["number"]), moment(one["made"]), one["state"], Text(files))
         console.print(reports)
     relays = Table("Relay", "trouble", title="Relays")
     for one in found["relays"]:
-        relays.add_row(one["relay"], one["trouble"] or "none")
+        relays.add_row(Text(one["relay"]), one["trouble"] or "none")
     console.print(relays)
