@@ -293,6 +293,24 @@ def test_a_package_s_licence_is_what_the_package_says(name: str) -> None:
         assert pinned()[name][1], f"{name} is not installed"
 
 
+# ---- hard cases
+
+
+def held() -> list[tuple[str, str]]:
+    page = (HOUSE / "docs" / "hard-cases.md").read_text()
+    return re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)`", page)
+
+
+def test_the_page_of_hard_cases_names_tests() -> None:
+    rows = [line for line in (HOUSE / "docs" / "hard-cases.md").read_text().splitlines() if line.startswith("| ")]
+    assert len(held()) == len(rows) - 1
+
+
+@pytest.mark.parametrize(("file", "name"), held())
+def test_a_test_that_the_page_names_is_there(file: str, name: str) -> None:
+    assert re.search(rf"^def {name}\(", (HOUSE / file).read_text(), re.M)
+
+
 # ---- figures
 
 
