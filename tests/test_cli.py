@@ -104,8 +104,8 @@ def test_a_report_goes_from_a_member_to_an_export_and_the_answer_back(terminal: 
     words_said = [line["what"] for line in said if line["what"] != "hashing"]
     assert words_said == [
         "asks",
-        "asks",
         "volume",
+        "asks",
         "report_made",
         "done",
     ]
@@ -467,3 +467,12 @@ def test_secrets_stand_in_no_file_name_no_argument_and_no_environment(tmp_path: 
     contents = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for secret in SECRETS:
         assert secret.encode() not in seen + said + names + contents
+
+
+def test_a_process_keeps_its_memory_to_itself() -> None:
+    code = (
+        "import resource, ctypes; from tercet.cli import keep_memory_closed; keep_memory_closed();"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "(0, 0) 0"

@@ -10,8 +10,11 @@ Read first  app.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import os
 import re
+import resource
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +38,7 @@ from tercet.shell.opening import make_folder, run, wall_clock
 from tercet.up import up as play
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+PR_SET_DUMPABLE = 4  # linux/prctl.h
 SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters
 SENTENCES = {
     "relay": "Relay open. Its address, for desks and members:\n{address}",
@@ -62,6 +66,14 @@ def _version(wanted: bool) -> None:
 def root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
     """Tercet: a capture-resistant reporting network."""
     os.umask(0o077)
+    keep_memory_closed()
+
+
+def keep_memory_closed() -> None:
+    """No core dumps, and no other process of this user may read this one's memory (Linux: PR_SET_DUMPABLE)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _listen(text: str) -> tuple[str, int]:
@@ -180,4 +192,4 @@ app.command(name="up")(play)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="./tercet")

@@ -16,7 +16,7 @@ from tercet.core.relation import Role
 from tercet.core.report import MediaKind
 from tercet.core.state import Device, load, save
 from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read, Refused, Stored
-from tercet.sealing import BLOCK, BLOCK_DATA, FRAME, next_block_key, open_block
+from tercet.sealing import BLOCK, BLOCK_DATA, FRAME, cover, next_block_key, open_block
 
 START = 1_790_000_000  # seconds; a Monday in September 2026
 RELAY = "tercet://relay.example:443/aaaa"
@@ -80,7 +80,7 @@ class Actor:
         if isinstance(effect, fx.Tell):
             self.told.append(effect)
         elif isinstance(effect, fx.PutItem | fx.PutBlock):
-            item = self.blocks[effect.ref] if isinstance(effect, fx.PutBlock) else effect.item
+            item = cover(effect.cover, self.blocks[effect.ref]) if isinstance(effect, fx.PutBlock) else effect.item
             for relay in effect.relays:
                 answer = stage.ask(relay, Put(effect.box, item))
                 if answer is None:

@@ -26,7 +26,7 @@ from tercet.core.relation import (
     skip_keys,
 )
 from tercet.core.state import save
-from tercet.drop import BOX_FRAMES, MemoryStore, Put, Stored
+from tercet.drop import BOX_FRAMES, MemoryStore, Put, Read, Stored
 from tercet.sealing import FRAME, NONCE, CannotOpen, olm_decrypt, olm_encrypt, open_sealed, seal
 
 from .scenes import (
@@ -546,3 +546,17 @@ def test_a_crash_after_saving_puts_the_same_frame_again() -> None:
     assert waiting.item in [item for _, _, item in items_at(stage)]
     stage.beat(second)
     assert letters(second, "first") == ["x"]
+
+
+def test_letters_that_find_no_room_are_looked_at_once_a_beat() -> None:
+    stage, _, first, second = founders()
+    for number in range(UNREAD_KEPT + 20):
+        first.do(ev.WriteLetter("second", str(number)))
+        stage.beat(first, second)
+    assert len(letters(second, "first")) == UNREAD_KEPT
+    stage.beat(first, rounds=3, every=2 * DAY)
+    stage.beat(second)
+    stage.asked.clear()
+    stage.beat(second)
+    reads = [op for op in stage.asked if isinstance(op, Read)]
+    assert 0 < len(reads) < 30

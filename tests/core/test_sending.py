@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from tercet.core import channel as letters_of
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.device import step
-from tercet.core.report import MediaKind, MediaState, ReportState
+from tercet.core.fields import encode
+from tercet.core.report import LetterKind, MediaKind, MediaState, ReportState, ResendRequest
 from tercet.core.state import kept_blocks, load, save
 from tercet.drop import Put, name_of
 from tercet.sealing import BLOCK, BLOCK_DATA
@@ -373,3 +376,34 @@ def test_the_desks_words_are_bounded_and_those_that_do_not_fit_come_once_the_oth
     days(stage, 1.1)
     stage.beat(first, desk, rounds=3)
     assert words_of_desk(first)[0].startswith(f"{count} ")
+
+
+def test_what_waits_in_the_vault_is_not_what_lies_at_the_relay_and_its_cover_is_forgotten() -> None:
+    stage, desk, first, _ = founders()
+    kept: list[bytes] = []
+    drop_effects(first, lambda effect: isinstance(effect, fx.KeepBlock) and kept.append(effect.block) is not None)
+    report(first, "x", first.give("f", FILM))
+    stage.beat(desk, first, rounds=3)
+    assert media(first) == [MediaState.RECEIVED]
+    at_the_desk = [block for blocks in desk.received.values() for block in blocks.values()]
+    assert len(kept) == len(at_the_desk) > 2
+    assert not set(kept) & set(at_the_desk)
+    assert all(way is None for r in first.device.reports for way in [m.under_way for m in r.media])
+
+
+def test_a_desk_that_asks_again_and_again_gets_no_more_than_the_file() -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(desk, lambda effect: isinstance(effect, fx.CheckMedia))
+    report(first, "x", first.give("f", FILM))
+    stage.beat(desk, first, rounds=3)
+    blocks = first.device.reports[0].media[0].blocks
+    for number in range(10):
+        body = encode(ResendRequest(0, ((0, number.to_bytes(32, "big")),)))
+        case = desk.device.office.cases[0]
+        asked = letters_of.write(case.channel, LetterKind.RESEND, body)
+        office = msgspec.structs.replace(desk.device.office, cases=(msgspec.structs.replace(case, channel=asked),))
+        desk.device = msgspec.structs.replace(desk.device, office=office)
+        stage.beat(desk, first, rounds=3)
+    sent = first.device.reports[0].media[0].resent
+    assert 0 < sent <= max(blocks, 3) < 10
+    assert first.heard("desk_asks_much")

@@ -121,3 +121,26 @@ def test_a_report_put_twice_is_filed_once(tmp_path: Path) -> None:
             assert len((await do(desk, do="inbox"))["cases"]) == 1
 
     run(scene())
+
+
+def test_a_full_archive_stops_no_desk_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            await do(amal, Person(text="x"), do="report")
+            told: list[str] = []
+            desk.engine.listeners.append(lambda tell: told.append(tell.what))
+
+            def full(effect: object) -> None:
+                raise ArchiveError("archive_disk_full")
+
+            with monkeypatch.context() as patched:
+                patched.setattr(desk.archive, "file_report", full)
+                await beat(desk)
+            assert "not_filed" in told
+            assert (await do(desk, do="inbox"))["cases"] == []
+            await beat(desk, amal)
+            assert [case["text"] for case in (await do(desk, do="inbox"))["cases"]] == ["x"]
+
+    run(scene())

@@ -45,3 +45,13 @@ def test_the_key_that_walks_the_chain_is_not_the_key_that_seals() -> None:
     block = sealing.seal_block(KEY, 0, False, b"piece", NONCE)
     with pytest.raises(sealing.CannotOpen):
         sealing.open_sealed(KEY, block, bytes(9))
+
+
+def test_a_cover_is_the_chacha20_stream_of_rfc_8439_and_comes_off_as_it_went_on() -> None:
+    block = sealing.seal_block(KEY, 0, True, b"piece", NONCE)
+    covered = sealing.cover(KEY, block)
+    assert len(covered) == sealing.BLOCK
+    assert covered != block
+    assert sealing.cover(KEY, covered) == block
+    # RFC 8439, A.1, test vector 1: key, nonce and counter of zeros
+    assert sealing.cover(bytes(32), bytes(16)).hex() == "76b8e0ada0f13d90405d6ae55386bd28"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -141,3 +144,32 @@ def test_an_asker_who_leaves_or_answers_no_text_gave_no_answer(reply: dict[str, 
     with pytest.raises(ShellError) as failed:
         asyncio.run(DoorSide(Scripted(reply)).ask("text", "What"))  # type: ignore[arg-type]
     assert code_of(failed) == "no_answer"
+
+
+def test_a_text_of_several_paragraphs_ends_with_a_dot_alone_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["First.", "", "Second.", ".", "not for us"])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda prompt="": next(typed))
+    assert Answers().get("text", "What happened") == "First.\n\nSecond."
+    assert next(typed) == "not for us"
+
+
+def test_a_plain_fact_can_be_copied_and_one_from_outside_is_fenced(capsys: pytest.CaptureFixture[str]) -> None:
+    person = Person(Answers(), False, {"x": "at {address} from {name}"})
+    asyncio.run(person.tell("x", address="tercet://relay.example:7443/aa", name="\u0623\u0645\u0644\x1b[2J"))
+    said = capsys.readouterr().out
+    assert "at tercet://relay.example:7443/aa from" in said
+    assert "\u2068" in said
+    assert "\x1b" not in said
+
+
+def test_who_stops_waiting_for_an_answer_does_not_wait_for_the_person() -> None:
+    never = threading.Event()
+
+    async def scene() -> None:
+        person = Person(Answers(terminal=lambda prompt, hidden, lines: str(never.wait())), False, {})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(person.ask("name", "Who"), 0.05)
+
+    asyncio.run(scene())
+    never.set()

@@ -276,7 +276,7 @@ def test_an_order_for_a_block_that_was_sent_meanwhile_is_let_go(tmp_path: Path) 
 
     async def scene() -> None:
         async with Awake(world.member("amal")) as (amal,):
-            await amal.engine._put_block(fx.PutBlock(bytes(16), bytes(32), tuple(world.relays)))
+            await amal.engine._put_block(fx.PutBlock(bytes(16), bytes(32), tuple(world.relays), bytes(32)))
             await beat(amal)
             assert not amal._media.done()
 

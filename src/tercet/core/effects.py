@@ -25,11 +25,12 @@ class PutItem(msgspec.Struct, frozen=True):
 
 
 class PutBlock(msgspec.Struct, frozen=True):
-    """Put the block that the vault keeps under `ref`."""
+    """Put the block that the vault keeps under `ref`, uncovered with the key `cover` (32 bytes)."""
 
     ref: bytes
     box: bytes
     relays: tuple[str, ...]
+    cover: bytes
 
 
 class PostItem(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ class AckItem(msgspec.Struct, frozen=True):
 
 
 class KeepBlock(msgspec.Struct, frozen=True):
-    """Keep a sealed block in the vault under `ref`, in the same commit as the state or before it."""
+    """Keep a sealed and covered block in the vault under `ref`, in the same commit as the state or before it."""
 
     ref: bytes
     block: bytes

@@ -29,6 +29,7 @@ HINTS: Final = MappingProxyType(
         "meeting_under_way": "A meeting is under way already: finish or stop it first.",
         "media_many": "A report carries at most four files: send the others with a second report.",
         "network_exists": "This device belongs to a network already: found a new one with a vault of its own.",
+        "name_taken": "You call somebody else by that word already: choose another one for this person.",
         "network_differs": "The other device belongs to another network: nothing was kept; meet within one network.",
         "newcomer_above": "A newcomer cannot be anybody's link: invite them as partner or into your pair below.",
         "no_card": "This device belongs to no network yet: meet someone who does first.",

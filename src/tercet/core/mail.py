@@ -54,6 +54,7 @@ NOTES_KEPT = DAY  # seconds; a letter that was read vanishes after this long
 BOX_FRAMES = 128  # frames that a box holds; spec/10-drop.md, 3
 SPENT_KEPT = 600  # seconds; how long a refusal lies in a spent plate's box
 NAME_LENGTH = 40  # characters of the owner's word for a neighbour
+BOARD_ROUNDS = 64  # reads that one beat follows a board with: 1,024 items, so that junk does not outrun a reader
 KEYS_SKIPPED = 4  # message keys passed over when the vault went back one step
 
 
@@ -260,9 +261,9 @@ def _read_board(turn: Turn) -> None:
         _read_board_at(turn, relay, max(turn.device.board.places.get(relay, 0) - 1, 0))
 
 
-def _read_board_at(turn: Turn, relay: str, start: int) -> None:
+def _read_board_at(turn: Turn, relay: str, start: int, rounds: int = 0) -> None:
     if turn.device.card is not None:
-        query = Query("board", start=start)
+        query = Query("board", start=start, round=rounds)
         turn.order(ReadBox(query, turn.device.card.board_read, (relay,), posted=True, limit=FRAMES_A_READ))
 
 
@@ -286,8 +287,8 @@ def _board_arrived(turn: Turn, event: Arrived) -> None:
         turn.tell("board_two_faces")
     seen = start + len(event.items)
     turn.change(board=view.placed(event.relay, seen, turn.device.relays))
-    if event.more and (view.number > before.number or seen <= view.number):  # no board has more items than entries
-        _read_board_at(turn, event.relay, seen)
+    if event.more and event.items and event.query.round < BOARD_ROUNDS:
+        _read_board_at(turn, event.relay, seen, event.query.round + 1)
 
 
 def _open_entries(card: Card, items: tuple[bytes, ...]) -> list[tuple[boards.Entry, bytes]]:
@@ -536,6 +537,7 @@ def _plate_arrived(turn: Turn, event: Arrived) -> None:
 def _free_to_meet(turn: Turn, name: str) -> None:
     if turn.device.meeting is not None:
         raise Refusal("meeting_under_way")
-    taken = any(r.name == name for r in turn.device.relations)
-    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable() or taken:
+    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
         raise Refusal("bad_name")
+    if any(r.name == name for r in turn.device.relations):
+        raise Refusal("name_taken")

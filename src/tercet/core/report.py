@@ -168,14 +168,16 @@ class UnderWay(msgspec.Struct, frozen=True, array_like=True):
     """The one block that is sealed, saved and not yet stored at a relay.
 
     Attributes:
-        ref: 16 bytes, its name in the vault.
+        ref: 16 random bytes, its name in the vault.
         box: id of its box, 32 bytes.
         turn: picks the first relay.
+        cover: 32 bytes; the vault keeps the block covered with it, so that what stays on the disk fits nothing.
     """
 
     ref: bytes
     box: bytes
     turn: int
+    cover: bytes
 
 
 class MediaSend(msgspec.Struct, frozen=True, array_like=True):
@@ -191,6 +193,7 @@ class MediaSend(msgspec.Struct, frozen=True, array_like=True):
         state: what the owner sees.
         under_way: the block being sent, if any.
         again: (index, key) of blocks that the desk asked for once more.
+        resent: how many were sent again so far; no more than the file has, and at least three.
     """
 
     kind: MediaKind
@@ -202,6 +205,7 @@ class MediaSend(msgspec.Struct, frozen=True, array_like=True):
     state: MediaState = MediaState.WAITING
     under_way: UnderWay | None = None
     again: tuple[tuple[int, bytes], ...] = ()
+    resent: int = 0
 
     @property
     def blocks(self) -> int:

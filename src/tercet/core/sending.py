@@ -42,11 +42,12 @@ from tercet.core.report import (
 )
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, kept_blocks
 from tercet.core.turn import Turn
-from tercet.sealing import NONCE, CannotOpen, block_box, derive, digest, next_block_key, seal_block
+from tercet.sealing import NONCE, CannotOpen, block_box, cover, derive, digest, next_block_key, seal_block
 
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
 ANSWER_KEPT = 60 * DAY  # seconds; a desk that was silent this long has closed the case with its files
 BLOCKS_MOST = 24  # sealed blocks in the vault at a time
+RESENT_LEAST = 3  # blocks that a desk may ask for again, however small the file; else as many as it has
 OPEN_MEDIA = (MediaState.WAITING, MediaState.LEFT)
 
 
@@ -103,8 +104,8 @@ def _first_state(turn: Turn, ref: MediaRef, given: MediaGiven) -> MediaSend:
 
 def _seal(turn: Turn, key: bytes, index: int, last: bool, data: bytes) -> UnderWay:
     block = seal_block(key, index, last, data, turn.chance(NONCE))
-    way = UnderWay(digest(block)[:16], block_box(key).id, _block_turn(key))
-    turn.order(KeepBlock(way.ref, block))
+    way = UnderWay(turn.chance(16), block_box(key).id, _block_turn(key), turn.chance(32))
+    turn.order(KeepBlock(way.ref, cover(way.cover, block)))
     return way
 
 
@@ -283,7 +284,8 @@ def _move_media(turn: Turn, report: Report) -> bool:
         if media.state not in OPEN_MEDIA:
             continue
         if media.under_way is not None:
-            turn.order(PutBlock(media.under_way.ref, media.under_way.box, turn.device.order(media.under_way.turn)))
+            way = media.under_way
+            turn.order(PutBlock(way.ref, way.box, turn.device.order(way.turn), way.cover))
             return True
         if media.again or media.key:
             index = media.again[0][0] if media.again else media.index
@@ -418,10 +420,13 @@ def _send_again(turn: Turn, report: Report, body: bytes) -> Report:
         return report
     media = report.media[request.media]
     wanted = tuple(pair for pair in request.blocks if pair[0] < media.index)
+    if media.resent + len(wanted) > max(media.blocks, RESENT_LEAST):
+        turn.tell("desk_asks_much", number=str(report.number))
+        return report
     if media.state not in OPEN_MEDIA or media.under_way is not None and not media.path:
         return report
     if not media.path:
         return _withdraw(turn, report, request.media, MediaState.MISSING)
-    media = msgspec.structs.replace(media, again=wanted)
+    media = msgspec.structs.replace(media, again=wanted, resent=media.resent + len(wanted))
     files = tuple(media if i == request.media else m for i, m in enumerate(report.media))
     return msgspec.structs.replace(report, media=files)

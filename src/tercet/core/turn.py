@@ -16,7 +16,7 @@ import msgspec
 from tercet.core.chain import DayChain
 from tercet.core.channel import Channel, Waiting, days_to_read, due, wants_empty
 from tercet.core.days import DAY, day_of
-from tercet.core.effects import Effect, PutItem, ReadBox, Tell
+from tercet.core.effects import AckItem, Effect, PutItem, ReadBox, Tell
 from tercet.core.events import Arrived, Query
 from tercet.core.state import OUTBOX_MOST, Device, Outgoing, save
 from tercet.sealing import Box, digest
@@ -118,8 +118,12 @@ class Turn:
         self.order(ReadBox(query, where.read, self.device.order(turn), limit=limit))
 
     def read_on(self, event: Arrived, where: Box, limit: int = FRAMES_A_READ) -> None:
-        """Read a box once more if the relay said that it holds more."""
-        if event.more and event.items and event.query.round < ROUNDS_A_BEAT:
+        """Read a box once more if the relay said that it holds more, and all of what came was let go.
+
+        What was left there for want of room would only come again.
+        """
+        let_go = sum(isinstance(e, AckItem) and e.ack == where.ack and e.relay == event.relay for e in self.effects)
+        if event.more and 0 < len(event.items) <= let_go and event.query.round < ROUNDS_A_BEAT:
             query = msgspec.structs.replace(event.query, round=event.query.round + 1)
             self.order(ReadBox(query, where.read, (event.relay,), limit=limit))
 

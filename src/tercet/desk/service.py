@@ -25,6 +25,7 @@ from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
 from tercet.drop import Drop, RelayAddress
 from tercet.shell.dialogue import Dialogue
+from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
 from tercet.shell.service import Handler, Request, Service, number_in, status_of
 from tercet.vault import Vault
@@ -44,6 +45,8 @@ SENTENCES = {
     "letter_came": "A letter from {name}.",
     "strange_frame": "Something that is no report lay in an intake box; it was let go.",
     "clock_off": "This machine's clock is about {days} days away from others': set it right.",
+    "not_filed": "The archive's disk did not take what came ({code}): it waits at the relay. Make room.",
+    "sealed": "Sealed. It goes with the next beat.",
     "clock_far": "This machine's clock is far from its founders': set it right.",
     "desk_full": "The desk's state is full: what comes waits at the relay. Read and answer what is here.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
@@ -80,12 +83,15 @@ class DeskService(Service):
 
     def file(self, effect: fx.Filed) -> None:
         """See `Owner.file`."""
-        if isinstance(effect, fx.FileReport):
-            self.archive.file_report(effect)
-        elif isinstance(effect, fx.FileWord):
-            self.archive.file_word(effect)
-        else:
-            self.archive.file_block(effect)
+        try:
+            if isinstance(effect, fx.FileReport):
+                self.archive.file_report(effect)
+            elif isinstance(effect, fx.FileWord):
+                self.archive.file_word(effect)
+            else:
+                self.archive.file_block(effect)
+        except ArchiveError as error:
+            raise NotFiled(error.code, error) from None
 
     def check_media(self, effect: fx.CheckMedia) -> bool | None:
         """See `Owner.check_media`; none when the archive cannot say, which must not be told as a broken file."""
@@ -146,12 +152,14 @@ class DeskService(Service):
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
         text = await person.ask("text", "What to say to the reporter")
         await self.engine.do(ev.Reply(number_in(request), text))
+        await person.tell("sealed")
         return {}
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
         text = await person.ask("text", "What to say")
         await self.engine.do(ev.WriteLetter(name, text))
+        await person.tell("sealed")
         return {}
 
     async def _export(self, request: Request, person: Dialogue) -> dict[str, Any]:

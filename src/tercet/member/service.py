@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.errors import Refusal
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
@@ -50,6 +51,8 @@ SENTENCES = {
     "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
     "report_lapsed": "Report {number} was not received in time and the desk can no longer open it: write it again.",
+    "desk_asks_much": "The desk asks again and again for parts of a file of report {number}; they are not sent.",
+    "sealed": "Sealed. It goes with the next beat.",
     "clock_far": "This device's clock is far from the network's: set it right.",
     "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
@@ -120,7 +123,8 @@ class MemberService(Service):
         return {**status_of(self.engine, self.relays), "reports": reports}
 
     async def _report(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        text = await person.ask("text", "What happened")
+        if self.engine.device.card is None:
+            raise Refusal("no_card")
         place_given, written = str(request.get("where") or ""), str(request.get("when") or "")
         if place_given == ASK:
             place_given = await person.ask("where", "Where")
@@ -135,6 +139,7 @@ class MemberService(Service):
                 media.append(await self._first_pass(str(path), kind, len(media) + 1, person))
         if media:
             await person.tell("volume", bytes=sum(m.size for m in media))
+        text = await person.ask("text", "What happened")
         await self._have_week_key()
         with Told(self.engine) as told:
             await self.engine.do(ev.WriteReport(text, where, happened, tuple(media)))
@@ -181,14 +186,20 @@ class MemberService(Service):
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
+        if name not in [r.name for r in self.engine.device.relations]:
+            raise Refusal("unknown_neighbour")
         text = await person.ask("text", "What to say")
         await self.engine.do(ev.WriteLetter(name, text))
+        await person.tell("sealed")
         return {}
 
     async def _answer_desk(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
+        if number not in [r.number for r in self.engine.device.reports]:
+            raise Refusal("unknown_report")
         text = await person.ask("text", "Your answer to the desk")
         await self.engine.do(ev.WriteWord(number, text))
+        await person.tell("sealed")
         return {}
 
     async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Read first  frames.py, then keys.py.
 
 from __future__ import annotations
 
-from .blocks import BLOCK_DATA, block_box, next_block_key, open_block, seal_block
+from .blocks import BLOCK_DATA, block_box, cover, next_block_key, open_block, seal_block
 from .boxes import Box, box, posted_box
 from .certificate import RelayIdentity, relay_identity
 from .failure import CannotOpen, UnknownWord
@@ -54,6 +54,7 @@ __all__ = [
     "UnknownWord",
     "block_box",
     "box",
+    "cover",
     "derive",
     "digest",
     "kem_public",

@@ -9,6 +9,9 @@ Read first  seal_block().
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+
 from .boxes import Box, box
 from .frames import BLOCK, BLOCK_CONTENT, open_sealed, seal
 from .keys import derive
@@ -77,3 +80,21 @@ def open_block(key: bytes, index: int, last: bool, block: bytes) -> bytes:
     Source: spec/20-sealing.md, 6.
     """
     return open_sealed(derive(key, "block seal"), block, _place(index, last))
+
+
+def cover(key: bytes, block: bytes) -> bytes:
+    """Cover a sealed block for as long as it waits in a vault, or uncover it: the same both ways, and the same size.
+
+    A block that waits must not lie in the vault as it will lie at the relay, else whoever seizes both can match
+    them. Without the key, which is forgotten when the block has left, the covered block is noise for good.
+
+    Args:
+        key: 32 fresh random bytes, used for one block.
+        block: any bytes; as many come back.
+
+    Raises:
+        ValueError: the key has another length.
+
+    Source: spec/20-sealing.md, 6; RFC 8439, 2.4.
+    """
+    return Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor().update(block)

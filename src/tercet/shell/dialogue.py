@@ -11,10 +11,12 @@ Read first  Dialogue, Answers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Protocol, TextIO
 
@@ -25,6 +27,7 @@ from tercet.shell.failures import ShellError
 from tercet.shell.text import shown
 from tercet.vault import Door, DoorError
 
+END_OF_TEXT = "."
 LONG = "text"  # the one field that may have several lines
 Fact = str | int | bool | list[Any] | dict[str, Any] | None
 
@@ -90,12 +93,26 @@ def _from_terminal(prompt: str, hidden: bool, lines: bool) -> str:
             return getpass.getpass(f"{prompt}: ")
         if not lines:
             return input(f"{prompt}: ")
-        written = [input(f"{prompt}; an empty line ends it:\n")]
-        while written[-1]:
-            written.append(input())
-        return "\n".join(written)
+        return _read_lines(prompt)
     except EOFError:
         raise ShellError("no_answer") from None
+
+
+def _read_lines(prompt: str) -> str:
+    """A text of several lines, empty ones too; what a paste may hold must not end it and fall to the shell."""
+    written: list[str] = []
+    with contextlib.suppress(EOFError):
+        line = input(f"{prompt}; a line with a dot alone, or Ctrl-D, ends it:\n")
+        while line != END_OF_TEXT:
+            written.append(line)
+            line = input()
+    return "\n".join(written)
+
+
+def _plainly(fact: Fact) -> str:
+    """A fact for a sentence: plain ASCII as it is, so that it can be copied; all else made harmless and fenced."""
+    text = str(fact)
+    return text if text.isascii() and text.isprintable() else shown(text)
 
 
 class _Facts(dict[str, str]):
@@ -127,14 +144,36 @@ class Person:
             return
         sentence = self._sentences.get(what)
         if sentence:
-            safe = _Facts((name, shown(str(fact))) for name, fact in facts.items())
+            safe = _Facts((name, _plainly(fact)) for name, fact in facts.items())
             self._console.print(sentence.format_map(safe), markup=False)
 
     async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
         """See `Dialogue.ask`."""
         if self._as_json:
             await self.tell("asks", field=field)
-        return await asyncio.to_thread(self._answers.get, field, prompt, hidden)
+        return await _in_daemon(lambda: self._answers.get(field, prompt, hidden))
+
+
+async def _in_daemon(work: Callable[[], str]) -> str:
+    """Wait for a thread that may wait for a person, and whom the end of the process does not wait for."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[str] = loop.create_future()
+
+    def settle(answer: str, error: BaseException | None) -> None:
+        if not answered.done():
+            answered.set_exception(error) if error else answered.set_result(answer)
+
+    def wait() -> None:
+        answer, error = "", None
+        try:
+            answer = work()
+        except BaseException as raised:  # whatever it is, it belongs to whoever asked
+            error = raised
+        with contextlib.suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return await answered
 
 
 class DoorSide:

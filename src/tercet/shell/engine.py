@@ -20,6 +20,7 @@ from tercet.core import events as ev
 from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
+from tercet.sealing import cover
 from tercet.shell.relays import Relays
 from tercet.vault import Vault
 
@@ -30,11 +31,20 @@ MEDIA_PAUSE = 30.0  # seconds after which a block that no relay took is tried ag
 EMPTY_TURNS = 64  # commits without a new block, at most, until the vault has room for one
 
 
+class NotFiled(Exception):
+    """The owner's disk did not take what was to be filed; `cause` has a code and a hint."""
+
+    def __init__(self, code: str, cause: Exception) -> None:
+        super().__init__(code)
+        self.code = code
+        self.cause = cause
+
+
 class Owner(Protocol):
     """What an engine needs from the shell around it."""
 
     def file(self, effect: fx.Filed) -> None:
-        """File what arrived, durably; called in a thread, before the state is saved."""
+        """File what arrived, durably; called in a thread, before the state is saved. Raises NotFiled."""
 
     def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
         """Read a piece of a file; called in a thread."""
@@ -128,14 +138,23 @@ class Engine:
             for event in events:
                 device, new = step(device, event, self.clock(), self._chance)
                 effects += new
-            for effect in effects:
-                if isinstance(effect, fx.FileReport | fx.FileWord | fx.FileBlock):
-                    await asyncio.to_thread(self._owner.file, effect)
+            try:
+                for effect in effects:
+                    if isinstance(effect, fx.FileReport | fx.FileWord | fx.FileBlock):
+                        await asyncio.to_thread(self._owner.file, effect)
+            except NotFiled as failure:
+                return [self._not_filed(events, failure)]
             if not (_may_wait(events, effects) if keep else _orders_nothing_new(effects)):
                 await asyncio.to_thread(self._save, device, effects)
             self._forget |= {e.ref for e in effects if isinstance(e, fx.ForgetBlock)}
             self.device = device
         return effects
+
+    def _not_filed(self, events: Sequence[ev.Event], failure: NotFiled) -> fx.Effect:
+        """What arrived stays at its relay, since nothing is acknowledged; what the owner asked for fails."""
+        if not any(isinstance(event, ev.Arrived) for event in events):
+            raise failure.cause
+        return fx.Tell("not_filed", {"code": failure.code})
 
     def _save(self, device: Device, effects: Sequence[fx.Effect]) -> None:
         """Commit the state with its new blocks: one block a commit, the state with the last."""
@@ -235,11 +254,13 @@ class Engine:
             if kept is None:
                 return True
             block = kept
-        events = await self._put(effect.ref, effect.box, block, effect.relays)
+        events = await self._put(effect.ref, effect.box, cover(effect.cover, block), effect.relays)
         if not events:
             return False
         self._newest = (b"", b"")
         effects = await self._turn(events, keep=False)
+        if any(report.sealed and not report.put for report in self.device.reports):
+            await self.do(ev.Beat())  # a relay takes things again: the report itself goes before its files
         if not any(isinstance(e, fx.ReadChunk) for e in effects):
             await self._turn(())
         await self.do(*await self._act(effects))

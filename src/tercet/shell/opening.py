@@ -13,6 +13,7 @@ import asyncio
 import json
 import signal
 import sys
+import termios
 import threading
 import time
 import traceback
@@ -146,9 +147,23 @@ def run(work: Coroutine[Any, Any, dict[str, Any] | None], as_json: bool) -> dict
 
 async def _stoppable(work: Coroutine[Any, Any, dict[str, Any] | None]) -> dict[str, Any] | None:
     task = asyncio.current_task()
-    if task is not None and threading.current_thread() is threading.main_thread():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await work
+    if task is None or threading.current_thread() is not threading.main_thread():
+        return await work
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    terminal = _terminal_as_it_is()
+    try:
+        return await work
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        if terminal is not None:  # a question broken off may have left the echo switched off
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, terminal)
+
+
+def _terminal_as_it_is() -> list[Any] | None:
+    try:
+        return termios.tcgetattr(sys.stdin)
+    except (termios.error, OSError, ValueError):
+        return None
 
 
 def _show_where(error: BaseException) -> None:

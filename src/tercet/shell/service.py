@@ -253,9 +253,7 @@ class Service:
             if tell.what in ("meeting_code", "meeting_compare", "meeting_kept"):
                 await person.tell(tell.what, **tell.facts)
             if tell.what == "meeting_compare":
-                same = await person.ask("same_words", "Does the other screen show the same four words? (yes/no)")
-                event = ev.SameWords() if same.strip().lower() in ("yes", "y") else ev.OtherWords()
-                await self.engine.do(event)
+                await self.engine.do(ev.SameWords() if await _same_words(person) else ev.OtherWords())
             if tell.what == "meeting_kept":
                 await self.engine.do(ev.Beat())
                 return dict(tell.facts)
@@ -266,6 +264,14 @@ class Service:
         trouble = self.relays.troubles.get(meeting.relay) if meeting else None
         if trouble is not None and trouble.code in ("relay_wrong_key", "relay_lied", "bad_address"):
             raise trouble
+
+
+async def _same_words(person: Dialogue) -> bool:
+    """Whether both screens show the same words; anything but a yes or a no is asked again."""
+    while True:
+        same = await person.ask("same_words", "Does the other screen show the same four words? (yes/no)")
+        if same.strip().lower() in ("yes", "y", "no", "n"):
+            return same.strip().lower() in ("yes", "y")
 
 
 def _role(request: Request) -> Role | None:

@@ -20,8 +20,11 @@ from tercet.shell.text import shown
 
 
 def moment(seconds: int) -> str:
-    """A time as people here write it."""
-    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    """A time as people here write it; seconds where this system's calendar ends."""
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):
+        return str(seconds)
 
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
@@ -39,5 +42,5 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         console.print(reports)
     relays = Table("Relay", "trouble", title="Relays")
     for one in found["relays"]:
-        relays.add_row(Text(one["relay"]), one["trouble"] or "none")
+        relays.add_row(Text(shown(one["relay"])), one["trouble"] or "none")
     console.print(relays)
