@@ -21,6 +21,7 @@ from tercet.core import meeting as meetings
 from tercet.core.card import Card
 from tercet.core.chain import Purpose, lane
 from tercet.core.channel import Channel, Letter
+from tercet.core.conversation import seal_word
 from tercet.core.days import DAY
 from tercet.core.effects import AckItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
@@ -107,6 +108,29 @@ def write_due(turn: Turn, relation: Relation) -> None:
         turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
     else:
         turn.send(relation.id, where.box.id, frame, where.turn, day=day)
+
+
+def say_due(turn: Turn, owner: bytes, channel: Channel) -> Channel:
+    """Seal what is due in a conversation, on either side of it: a letter, or an empty one that acknowledges.
+
+    Args:
+        turn: the step at work.
+        owner: what the outbox knows the conversation by.
+        channel: the state before.
+
+    Returns:
+        The channel after; the same one if nothing is due.
+    """
+    something, letter = turn.letter_due(owner, channel)
+    if not something or (letter is None and not channel.owes):
+        return channel
+    day = turn.day_to_write(channel.chain)
+    channel, where, frame = seal_word(channel, letter, turn.now, day, turn.chance(NONCE))
+    if letter is None:
+        turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
+    else:
+        turn.send(owner, where.box.id, frame, where.turn, day=day)
+    return channel
 
 
 def write_letter(turn: Turn, to: str, text: str) -> None:

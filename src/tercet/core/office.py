@@ -16,13 +16,13 @@ from tercet.core import channel as letters
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Letter
-from tercet.core.conversation import open_word, seal_word
+from tercet.core.conversation import open_word
 from tercet.core.days import DAY, LATE_DAYS, last_day_of, week_of
-from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
+from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, MediaChecked, Query
 from tercet.core.fields import Malformed, decode, encode
-from tercet.core.mail import acknowledge, body_for, drained, read_boxes
+from tercet.core.mail import acknowledge, body_for, drained, read_boxes, say_due
 from tercet.core.relation import words
 from tercet.core.report import (
     KEYS_KEPT,
@@ -455,16 +455,7 @@ def write_due(turn: Turn, case: Case | None) -> None:
     """Seal what is due to a reporter: the next letter, or an empty one that acknowledges."""
     if case is None:
         return
-    something, letter = turn.letter_due(case.id, case.channel)
-    if not something or (letter is None and not case.channel.owes):
-        return
-    day = turn.day_to_write(case.channel.chain)
-    channel, where, frame = seal_word(case.channel, letter, turn.now, day, turn.chance(NONCE))
-    replace_case(turn, msgspec.structs.replace(case, channel=channel))
-    if letter is None:
-        turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
-    else:
-        turn.send(case.id, where.box.id, frame, where.turn, day=day)
+    replace_case(turn, msgspec.structs.replace(case, channel=say_due(turn, case.id, case.channel)))
 
 
 def reply(turn: Turn, number: int, text: str) -> None:

@@ -14,13 +14,13 @@ import msgspec
 from tercet.core import channel as letters
 from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Letter
-from tercet.core.conversation import open_word, seal_word
+from tercet.core.conversation import open_word
 from tercet.core.days import DAY
 from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
 from tercet.core.fields import Malformed, decode
-from tercet.core.mail import NOTES_KEPT, acknowledge, body_for, drained, read_boxes, warn_of_clock
+from tercet.core.mail import NOTES_KEPT, acknowledge, body_for, drained, read_boxes, say_due, warn_of_clock
 from tercet.core.relation import Note, fits, vanish, words
 from tercet.core.report import (
     MEDIA_MOST,
@@ -191,17 +191,7 @@ def _report_ref(report: Report) -> bytes:
 
 
 def _answer_due(turn: Turn, report: Report) -> None:
-    owner = _owner(report)
-    something, letter = turn.letter_due(owner, report.channel)
-    if not something or (letter is None and not report.channel.owes):
-        return
-    day = turn.day_to_write(report.channel.chain)
-    channel, where, frame = seal_word(report.channel, letter, turn.now, day, turn.chance(NONCE))
-    replace_report(turn, msgspec.structs.replace(report, channel=channel))
-    if letter is None:
-        turn.order(PutItem(b"", where.box.id, frame, turn.device.order(where.turn)))
-    else:
-        turn.send(owner, where.box.id, frame, where.turn, day=day)
+    replace_report(turn, msgspec.structs.replace(report, channel=say_due(turn, _owner(report), report.channel)))
 
 
 def _owner(report: Report) -> bytes:
