@@ -81,8 +81,8 @@ class Actor:
             self.told.append(effect)
         elif isinstance(effect, fx.PutItem | fx.PutBlock):
             item = cover(effect.cover, self.blocks[effect.ref]) if isinstance(effect, fx.PutBlock) else effect.item
-            for relay in effect.relays:
-                answer = stage.ask(relay, Put(effect.box, item))
+            for relay, box in effect.places:
+                answer = stage.ask(relay, Put(box, item))
                 if answer is None:
                     continue
                 if not effect.ref:
@@ -107,13 +107,11 @@ class Actor:
 
     def read(self, effect: fx.ReadBox) -> list[ev.Event]:
         size = BLOCK if effect.block else FRAME
-        out: list[ev.Event] = []
-        for relay in effect.relays:
-            op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
-            answer = self.stage.ask(relay, op)
-            if isinstance(answer, Items):
-                out.append(ev.Arrived(effect.query, answer.items, answer.more, relay))
-        return out
+        op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
+        answer = self.stage.ask(effect.relay, op)
+        if not isinstance(answer, Items):
+            return []
+        return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay)]
 
     def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
         data = self.files.get(effect.path)
@@ -163,7 +161,7 @@ class Stage:
     def desk(self, name: str = "desk", shards: int = 2) -> Actor:
         actor = Actor(self, name)
         actor.do(ev.SetUpDesk(tuple(self.relays), shards))
-        actor.do(ev.Beat())
+        actor.do(ev.SendNow())
         return actor
 
     def actor(self, name: str) -> Actor:
@@ -189,4 +187,4 @@ class Stage:
         for _ in range(rounds):
             self.now += every
             for actor in actors:
-                actor.do(ev.Beat())
+                actor.do(ev.SendNow())

@@ -187,7 +187,7 @@ def test_a_steady_board_costs_one_frame_a_look() -> None:
     desk, member = members(stage)
     stage.beat(desk, member)
     stage.asked.clear()
-    member.do(ev.Beat())
+    member.do(ev.SendNow())
     (read,) = [op for op in stage.asked if isinstance(op, Read) and op.posted]
     (answer,) = stage.relays[RELAY].apply([read], stage.now)
     assert len(answer.items) == 1
@@ -263,7 +263,7 @@ def test_a_new_list_of_relays_reaches_members_at_the_old_ones() -> None:
     stage = Stage((RELAY, OTHER))
     desk, member = stage.actor("desk"), stage.actor("member")
     desk.do(ev.SetUpDesk((RELAY,), 2))
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     stage.meet(desk, member, Role.DESK)
     stage.beat(desk, member)
     desk.do(ev.ChangeRelays((OTHER,)))
@@ -293,7 +293,7 @@ def test_week_keys_stay_eight_weeks_ahead_for_a_year_and_old_private_halves_are_
     for _ in range(steps):
         stage.now += 5 * DAY
         for person in (desk, member, desk, desk):
-            person.do(ev.Beat())
+            person.do(ev.SendNow())
         today = day_of(stage.now)
         week = week_of(today)
         published = {k.week for k in member.device.board.keys}
@@ -306,7 +306,7 @@ def test_week_keys_stay_eight_weeks_ahead_for_a_year_and_old_private_halves_are_
     member.do(ev.WriteReport("after a year", None, None, ()))
     stage.beat(desk, member, rounds=2)
     assert [r.content.text for r in desk.reports.values()] == ["after a year"]
-    sleeper.do(ev.Beat())
+    sleeper.do(ev.SendNow())
     assert sleeper.device.board.number == desk.device.board.number
     assert sleeper.device.board.gap
     assert sleeper.device.board.key_for(day_of(stage.now)) is not None
@@ -324,11 +324,11 @@ def test_a_private_key_lives_until_day_45_after_its_week_by_a_confirmed_day() ->
     seed = desk.device.office.seeds[week]
     end = last_day_of(week)
     stage.now += (end + KEYS_KEPT + 1 - day_of(stage.now)) * DAY
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     assert seed in desk.device.office.seeds.values(), "the desk's clock alone erases nothing"
-    member.do(ev.Beat())
-    desk.do(ev.Beat())
-    desk.do(ev.Beat())
+    member.do(ev.SendNow())
+    desk.do(ev.SendNow())
+    desk.do(ev.SendNow())
     assert seed not in desk.device.office.seeds.values()
 
 
@@ -336,7 +336,7 @@ def test_a_desk_reads_no_board_and_posts_each_entry_at_each_relay_once() -> None
     stage = Stage((RELAY, OTHER))
     desk, _ = members(stage)
     stage.asked.clear()
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     assert not [op for op in stage.asked if isinstance(op, Post)]
     assert not [op for op in stage.asked if isinstance(op, Read) and op.posted]
     assert len(board_frames(stage, RELAY)) == len(board_frames(stage, OTHER)) == 12

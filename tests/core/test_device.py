@@ -93,7 +93,7 @@ def test_a_failed_step_changes_nothing() -> None:
 def test_the_same_state_event_time_and_chance_give_the_same_decisions() -> None:
     stage, _, first, _ = staged()
     event = ev.WriteReport("x", None, None, (first.give("f", b"film"),))
-    beats = [step(first.device, ev.Beat(), stage.now, Seeded("same")) for _ in range(2)]
+    beats = [step(first.device, ev.SendNow(), stage.now, Seeded("same")) for _ in range(2)]
     assert beats[0] == beats[1]
     kinds = [[type(e) for e in step(first.device, event, stage.now, Seeded("same"))[1]] for _ in range(2)]
     assert kinds[0] == kinds[1]
@@ -106,10 +106,10 @@ def test_a_clock_years_off_is_refused_and_changes_nothing(years: int) -> None:
         before = save(actor.device)
         actor.skew = max(years * 365 * 86_400, -stage.now)
         with pytest.raises(Refusal, match="clock_far"):
-            actor.do(ev.Beat())
+            actor.do(ev.SendNow())
         assert save(actor.device) == before
         actor.skew = 0
-        actor.do(ev.Beat())
+        actor.do(ev.SendNow())
 
 
 def test_one_neighbour_whose_days_are_out_of_reach_does_not_hold_up_the_others() -> None:
@@ -147,7 +147,7 @@ def test_no_frame_of_a_hostile_neighbour_or_desk_makes_a_step_fail_or_the_state_
     stage.beat(desk, first, rounds=2)
     for _ in range(beats):
         stage.now += chance.choice((600, 90_000))
-        device, effects = step(first.device, ev.Beat(), stage.now, first.chance)
+        device, effects = step(first.device, ev.SendNow(), stage.now, first.chance)
         for effect in effects:
             if not isinstance(effect, fx.ReadBox) or effect.query.kind not in ("relation", "report"):
                 continue

@@ -313,10 +313,10 @@ def test_a_plate_is_free_again_when_its_refusal_was_cleared_and_only_our_own_fra
     theirs = knocks.seal_offer(plate, b"B" * 33, Seeded("theirs")).item
     put(stage, plate_box(plate).id, theirs)
     stage.now += 599
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     assert items_in(stage, plate_box(plate).id) == [refusal, theirs]
     stage.now += 1
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     assert items_in(stage, plate_box(plate).id) == [theirs]
     assert not desk.device.spent
 

@@ -129,7 +129,7 @@ def test_a_crash_between_filing_and_saving_files_the_same_case_again_under_the_s
     report(first)
     queue: list[ev.Event] = []
     desk.before_act = lambda effect: queue.append(effect) or False  # type: ignore[func-returns-value]
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     act_on_everything(desk)
     reads = [e for e in queue if isinstance(e, fx.ReadBox) and e.query.kind == "intake"]
     for effect in reads:
@@ -160,9 +160,9 @@ def test_nothing_is_acknowledged_before_it_is_filed() -> None:
     report(first)
     drop_effects(desk, lambda effect: True)
     seen: list[fx.Effect] = []
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     act_on_everything(desk)
-    device, effects = step(desk.device, ev.Beat(), stage.now, desk.chance)
+    device, effects = step(desk.device, ev.SendNow(), stage.now, desk.chance)
     for effect in effects:
         if isinstance(effect, fx.ReadBox) and effect.query.kind == "intake":
             for event in desk.read(effect):
@@ -392,7 +392,7 @@ def test_a_desk_that_dies_at_any_effect_loses_no_block() -> None:
 
         desk.before_act = until
         try:
-            desk.do(ev.Beat())
+            desk.do(ev.SendNow())
         except Crash:
             desk.device = load(save(desk.device))
     act_on_everything(desk)

@@ -304,10 +304,10 @@ def test_nothing_is_put_where_it_is_not_read() -> None:
     stage, _, first, second = founders((RELAY, SECOND_RELAY, "tercet://third.example:443/cccc"))
     first.before_act = lambda effect: not isinstance(effect, fx.PutItem)
     first.do(ev.WriteLetter("second", "x"))
-    _, effects = step(first.device, ev.Beat(), stage.now, first.chance)
+    _, effects = step(first.device, ev.SendNow(), stage.now, first.chance)
     reads = {
         e.query.day: e.relays
-        for e in step(second.device, ev.Beat(), stage.now, second.chance)[1]
+        for e in step(second.device, ev.SendNow(), stage.now, second.chance)[1]
         if isinstance(e, fx.ReadBox) and e.query.id == relation(second, "first").id
     }
     for effect in effects:

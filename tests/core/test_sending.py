@@ -197,9 +197,9 @@ def test_after_a_crash_at_any_effect_only_the_block_under_way_is_sent_again(sync
 
         first.before_act = until
         if sync == "before saving":
-            crash_before_saving(first, ev.Beat())
+            crash_before_saving(first, ev.SendNow())
         try:
-            first.do(ev.Beat())
+            first.do(ev.SendNow())
         except Crash:
             first.device = load(save(first.device))
         first.blocks = {r: b for r, b in first.blocks.items() if r in kept_blocks(first.device)}

@@ -24,7 +24,7 @@ def test_a_device_comes_back_from_its_bytes_as_it_was() -> None:
     stage.down = {RELAY}
     report(first, "x", first.give("f", b"film"))
     first.do(ev.WriteLetter("second", "x"))
-    desk.do(ev.Beat())
+    desk.do(ev.SendNow())
     for actor in (desk, first, second):
         assert load(save(actor.device)) == actor.device
 

@@ -111,13 +111,13 @@ def _arrives(device: Device, query: ev.Query, side: int) -> Callable[[bytes], No
     where = lane(conversation(_REPLY, _TODAY, 0).chain, _TODAY, "conversation", side)
 
     if device.is_desk:
-        device, _ = step(device, ev.Beat(), _NOW, _chance)  # its first beat posts much, once
+        device, _ = step(device, ev.SendNow(), _NOW, _chance)  # its first beat posts much, once
     most = len(save(device)) + 4 * FRAME
 
     def target(data: bytes) -> None:
         frame = seal(where.key, (bytes([PLAIN]) + data)[:FRAME_CONTENT], FRAME, bytes(NONCE))
         after, _ = step(device, ev.Arrived(query, (frame,), False, _RELAY), _NOW, _chance)
-        again, _ = step(after, ev.Beat(), _NOW + 60, _chance)
+        again, _ = step(after, ev.SendNow(), _NOW + 60, _chance)
         if len(save(again)) > most:
             raise AssertionError("one letter made the state grow by more than a few frames")
 

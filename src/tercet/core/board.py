@@ -15,8 +15,9 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.card import SHARDS_MOST, RelayTable, Shards
 from tercet.core.days import day_of, week_of
-from tercet.core.fields import Address, Day, Key, Number, Seconds, Version1, decode, encode
+from tercet.core.fields import Day, Key, Number, Seconds, Version1, decode, encode
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, seal, sign, verify
 
 SIGNATURE: Final = 64  # bytes
@@ -27,7 +28,6 @@ DAYS_AN_ENTRY: Final = 7  # intake days in one entry; fewer when a day has many 
 INTAKE_ROOM: Final = 3_800  # bytes of sealed intake days that fit in one entry
 DAYS_AHEAD: Final = 7 * WEEKS_AHEAD  # intake boxes are published this far ahead
 DAYS_KEPT: Final = 72  # intake days that a reader holds
-SHARDS_MOST: Final = 64  # intake boxes a day
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
 MISSING_KEPT: Final = 64  # numbers of missing entries remembered
 SIGNED: Final = b"tercet/1 board entry"  # what every signed message begins with; not sent
@@ -84,12 +84,12 @@ class RelayList(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     """Body of a relay-list entry; it replaces the list on every card.
 
     Attributes:
-        relays: addresses, 1 to 8.
-        shards: intake boxes a day.
+        relays: 1 to 8.
+        shards: intake boxes a day, at each of their two relays.
     """
 
-    relays: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1, max_length=8)]
-    shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MOST)]
+    relays: RelayTable
+    shards: Shards
 
 
 class IntakeDay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -97,14 +97,14 @@ class IntakeDay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 
     Attributes:
         day: day number.
-        sealed: the ids, 32 bytes each, one a shard, under the day's key; 41 bytes more than they.
+        sealed: the ids, 32 bytes each, two a shard, under the day's key; 41 bytes more than they.
     """
 
     day: Day
-    sealed: Annotated[bytes, msgspec.Meta(min_length=73, max_length=SHARDS_MOST * 32 + 41)]
+    sealed: Annotated[bytes, msgspec.Meta(min_length=105, max_length=SHARDS_MOST * 64 + 41)]
 
-    def ids(self, root: bytes) -> tuple[bytes, ...]:
-        """The ids, one a shard.
+    def ids(self, root: bytes) -> tuple[tuple[bytes, ...], ...]:
+        """For each shard the ids of its boxes at its two relays.
 
         Args:
             root: the network's root of the day, 32 bytes.
@@ -113,7 +113,7 @@ class IntakeDay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
             CannotOpen: it is the root of another day or network.
         """
         whole = open_sealed(derive(root, "intake ids"), self.sealed)
-        return tuple(whole[i : i + 32] for i in range(0, len(whole) - 31, 32))
+        return tuple((whole[i : i + 32], whole[i + 32 : i + 64]) for i in range(0, len(whole) - 63, 64))
 
 
 class IntakeDays(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -122,9 +122,16 @@ class IntakeDays(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     days: Annotated[tuple[IntakeDay, ...], msgspec.Meta(max_length=DAYS_AN_ENTRY)]
 
 
-def seal_intake(day: int, ids: tuple[bytes, ...], root: bytes, nonce: bytes) -> IntakeDay:
-    """The entry of one day; `root` is the network's of that day, `nonce` 24 fresh random bytes."""
-    whole = b"".join(ids)
+def seal_intake(day: int, shards: tuple[tuple[bytes, ...], ...], root: bytes, nonce: bytes) -> IntakeDay:
+    """The entry of one day.
+
+    Args:
+        day: day number.
+        shards: for each the ids of its boxes at its two relays.
+        root: the network's of that day, 32 bytes.
+        nonce: 24 fresh random bytes.
+    """
+    whole = b"".join(id for ids in shards for id in ids)
     return IntakeDay(day, seal(derive(root, "intake ids"), whole, len(whole) + 41, nonce))
 
 
@@ -188,21 +195,21 @@ class TwoFaces(Exception):
     """Two signed entries claim the same place: the desk or a relay shows different boards."""
 
 
-def seal_entry(entry: Entry, seed: bytes, board_read: bytes) -> tuple[bytes, bytes]:
+def seal_entry(entry: Entry, seed: bytes, secret: bytes) -> tuple[bytes, bytes]:
     """Sign and seal an entry; returns the frame (4,096 bytes) and the digest the next entry names."""
     payload = encode(entry)
     signed = sign(seed, SIGNED + payload) + payload
-    return seal(derive(board_read, "board frame"), signed, FRAME, digest(signed)[:NONCE]), digest(signed)
+    return seal(derive(secret, "board frame"), signed, FRAME, digest(signed)[:NONCE]), digest(signed)
 
 
-def open_entry(frame: bytes, board_read: bytes, board_key: bytes) -> tuple[Entry, bytes]:
+def open_entry(frame: bytes, secret: bytes, board_key: bytes) -> tuple[Entry, bytes]:
     """Open a board frame, check its signature; returns the entry and its digest.
 
     Raises:
         CannotOpen: noise, or not signed by the board key.
         Malformed: signed and yet no entry.
     """
-    signed = open_sealed(derive(board_read, "board frame"), frame)
+    signed = open_sealed(derive(secret, "board frame"), frame)
     verify(board_key, SIGNED + signed[SIGNATURE:], signed[:SIGNATURE])
     return parse_entry(signed[SIGNATURE:]), digest(signed)
 

@@ -9,13 +9,31 @@ Read first  Card.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from tercet.core.chain import DayChain
 from tercet.core.fields import Address, Key, Version1
 from tercet.sealing import digest
+
+SHARDS_MOST: Final = 48  # intake boxes a day
+
+
+class Relay(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A relay of the network.
+
+    Attributes:
+        address: with the fingerprint of its TLS key, 1 to 160 characters.
+        board: 32 bytes, the read secret of the board's box there; it is another one at each relay.
+    """
+
+    address: Address
+    board: Key
+
+
+RelayTable = Annotated[tuple[Relay, ...], msgspec.Meta(min_length=1, max_length=8)]
+Shards = Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MOST)]
 
 
 class Card(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -24,18 +42,18 @@ class Card(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     Attributes:
         version: 1.
         chain: the network's day chain; intake boxes come from it.
-        board_read: 32 bytes, opens the board for reading.
+        board_secret: 32 bytes, opens what lies on the board.
         board_key: 32 bytes, the Ed25519 key under which the board is signed.
-        relays: addresses, at most 8, each with the fingerprint of its TLS key.
-        shards: how many intake boxes a day has, 1 to 64.
+        relays: 1 to 8.
+        shards: how many intake boxes a day has at each of their relays, 1 to 48.
     """
 
     version: Version1
     chain: DayChain
-    board_read: Key
+    board_secret: Key
     board_key: Key
-    relays: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1, max_length=8)]
-    shards: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    relays: RelayTable
+    shards: Shards
 
     @property
     def network(self) -> bytes:

@@ -17,7 +17,8 @@ from tercet.core.errors import Refusal
 from tercet.core.fields import Day, Key
 from tercet.sealing import Box, box, derive, next_day
 
-Purpose = Literal["relation", "conversation", "intake", "alarm"]
+Purpose = Literal["relation", "return", "intake", "alarm"]
+LANE_RELAYS: Final = 2  # a box lies on the relay of its day, or on the next one when that is down
 FARTHEST: Final = 400  # days ahead of the kept root; a clock that is farther off is refused
 
 
@@ -57,12 +58,12 @@ class Lane(msgspec.Struct, frozen=True):
     """One direction of a chain on one day: where its frames lie and under what.
 
     Attributes:
-        box: the box and its secrets, 32 bytes each.
+        boxes: one for each of its relays, with their secrets, 32 bytes each; a relay learns nothing of the other's.
         key: the outer key, 32 bytes.
         turn: a number that picks the first relay of the day.
     """
 
-    box: Box
+    boxes: tuple[Box, ...]
     key: bytes
     turn: int
 
@@ -78,16 +79,20 @@ def lane(chain: DayChain, day: int, purpose: Purpose, direction: int) -> Lane:
 
     Source: spec/40-letters.md, 2.
     """
-    root = chain.root_on(day)
+    return lane_of(chain.root_on(day), purpose, direction)
+
+
+def lane_of(root: bytes, purpose: Purpose, direction: int) -> Lane:
+    """The lane that a root (32 bytes) gives; arguments and source as for `lane`."""
     where = direction.to_bytes(2, "big")
     return Lane(
-        box(derive(root, f"{purpose} box", where)),
+        tuple(box(derive(root, f"{purpose} box", where, bytes([place]))) for place in range(LANE_RELAYS)),
         derive(root, f"{purpose} key", where),
         int.from_bytes(derive(root, f"{purpose} relay", where, length=4), "big"),
     )
 
 
 def relay_order(relays: tuple[str, ...], turn: int) -> tuple[str, ...]:
-    """The relays in the order in which a lane uses them: the next one serves when one is down."""
+    """The relays of a lane: the first, and the next one, which serves when the first is down."""
     first = turn % len(relays) if relays else 0
-    return relays[first:] + relays[:first]
+    return (relays[first:] + relays[:first])[:LANE_RELAYS]

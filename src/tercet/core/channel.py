@@ -1,7 +1,7 @@
 """A channel: numbered letters one way, cumulative acknowledgement the other.
 
 Does        numbers what we say, delivers what they say once and in order, keeps what is not acknowledged.
-Does not    seal: a relation adds the ratchet, a conversation only the outer key.
+Does not    seal, or know where frames lie.
 Spec        spec/40-letters.md, 3
 Always      1. A letter stays until it is acknowledged.  2. No number is delivered twice or out of order.
 Read first  Channel, accept().
@@ -13,8 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core.chain import DayChain
-from tercet.core.days import DAY, LATE_DAYS, day_of
+from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.fields import Number, Seconds, Version1
 
@@ -24,7 +23,7 @@ WAITING_LETTERS: Final = 100  # of ours without acknowledgement; the owner then 
 WAITING_BYTES: Final = 49_152  # of their text
 RESEAL_AFTER: Final = DAY  # seconds; content without acknowledgement is sealed afresh after this long,
 RESEAL_DOUBLINGS: Final = 4  # then after two, four, eight, sixteen days: Olm bridges a gap of 2,000 messages
-KEPT_DAYS: Final = 40  # days; a box is not read any more after this, and its root is erased
+AWAY_AFTER: Final = 2 * DAY  # seconds; who was not heard for so long and is back gets everything sealed afresh
 SIGN_OF_LIFE: Final = DAY // 2  # seconds; an empty letter goes out when nothing else did for this long
 
 
@@ -73,8 +72,6 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     """Both directions of one relation or conversation.
 
     Attributes:
-        chain: the day chain that boxes and outer keys come from.
-        side: 0 or 1, the direction in which we write.
         sent: number of the last letter we wrote.
         received: number of the last letter delivered.
         waiting: ours, not acknowledged, in order.
@@ -83,11 +80,8 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
         spoke: when we last sealed anything, seconds; 0 for never.
         heard: when the newest authentic frame was written, by their clock and not after ours; 0 for never.
             A replayed frame does not make a silent neighbour look alive.
-        drained: relays that showed the oldest kept day's box empty since its late days passed.
     """
 
-    chain: DayChain
-    side: int
     sent: int = 0
     received: int = 0
     waiting: tuple[Waiting, ...] = ()
@@ -95,7 +89,6 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     owes: bool = False
     spoke: int = 0
     heard: int = 0
-    drained: tuple[str, ...] = ()
 
 
 def write(channel: Channel, kind: int, body: bytes) -> Channel:
@@ -130,6 +123,16 @@ def due(channel: Channel, now: int) -> Waiting | None:
         if letter.times == 0 or abs(now - letter.sealed) >= patience:
             return letter
     return None
+
+
+def unsaid(channel: Channel) -> bool:
+    """Whether a letter under way was never sealed yet."""
+    return any(w.times == 0 for w in channel.waiting[:WINDOW])
+
+
+def rarest(channel: Channel) -> Waiting | None:
+    """Of our letters under way the one sealed least often, the oldest first: what the next answer carries."""
+    return min(channel.waiting[:WINDOW], key=lambda w: (w.times, w.number), default=None)
 
 
 def wants_empty(channel: Channel, now: int) -> bool:
@@ -169,6 +172,8 @@ def accept(
     """
     waiting = tuple(w for w in channel.waiting if w.number > letter.ack or w.times == 0)
     heard = max(channel.heard, min(now, letter.written))
+    if heard - channel.heard >= AWAY_AFTER:
+        waiting = tuple(msgspec.structs.replace(w, sealed=0) for w in waiting)
     passed = max(channel.received, letter.first - 1)
     known = {e.number for e in channel.early}
     early = list(channel.early)
@@ -201,40 +206,3 @@ def hear(channel: Channel, letter: Letter, now: int) -> Channel:
 def skip_numbers(channel: Channel, count: int) -> Channel:
     """The channel after a vault went back one step: numbers that the lost step may have used stay unused."""
     return msgspec.structs.replace(channel, sent=channel.sent + count)
-
-
-def forget_drained(channel: Channel, day: int, relay: str, relays: tuple[str, ...], confirmed: int) -> Channel:
-    """Take in that a relay showed a day's box empty; erase the day's root once all its relays have.
-
-    Args:
-        channel: the state before.
-        day: the day whose box was read to its end.
-        relay: where.
-        relays: the relays that the box may lie on.
-        confirmed: the day that both our clock and an authentic message say has begun.
-    """
-    if day != channel.chain.day or confirmed <= day + LATE_DAYS:
-        return channel
-    drained = {*channel.drained, relay}.intersection(relays)
-    if drained.issuperset(relays):
-        return msgspec.structs.replace(channel, chain=channel.chain.since(day + 1), drained=())
-    return msgspec.structs.replace(channel, drained=tuple(sorted(drained)))
-
-
-def forget_old(channel: Channel, confirmed: int) -> Channel:
-    """Erase roots of days so long past that no relay keeps anything of them."""
-    if confirmed - KEPT_DAYS <= channel.chain.day:
-        return channel
-    return msgspec.structs.replace(channel, chain=channel.chain.since(confirmed - KEPT_DAYS), drained=())
-
-
-def days_to_read(channel: Channel, now: int, late: bool) -> tuple[int, ...]:
-    """The days whose boxes are to be read, oldest first, as a ratchet wants them.
-
-    They are yesterday, today and tomorrow; and all since the oldest kept one with `late`, or when the device
-    was away for longer than the late days.
-    """
-    today, kept = day_of(now), channel.chain.day
-    away = kept < today - LATE_DAYS - 2
-    first = max(kept, today - KEPT_DAYS if late or away else today - 1)
-    return tuple(range(first, max(today + 2, kept + 1)))

@@ -1,40 +1,63 @@
-"""Conversation frames: letters between the desk and a reporter it does not know.
+"""Conversation frames: what a reporter sends to intake, and the desk's one answer to each.
 
-Does        seals and opens letters under the outer key of the day alone.
-Does not    use a ratchet: the day chain forgets, once a day.
+Does        seals and opens answers; writes words and dummies.
+Does not    use a ratchet: each answer has a key of its own, kept until it came.
 Spec        spec/50-report.md, 5
 Always      1. A frame that does not open changes nothing.
-Read first  seal_word(), open_word().
+Read first  seal_answer(), open_answer().
 """
 
 from __future__ import annotations
 
 from tercet.core import channel as letters
-from tercet.core.chain import Lane, lane
-from tercet.core.channel import Channel, Letter, Waiting
+from tercet.core.chain import Lane
+from tercet.core.channel import Channel, Letter
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import PLAIN, parse_plain
+from tercet.core.report import NOBODY, ReportKind, WordContent
 from tercet.sealing import FRAME, open_sealed, seal
 
 
-def seal_word(
-    channel: Channel, letter: Waiting | None, now: int, day: int, nonce: bytes
-) -> tuple[Channel, Lane, bytes]:
-    """Seal one letter, or an empty one; returns the channel after, the lane, and the frame (4,096 bytes)."""
-    channel, plain = letters.stamp(channel, letter, now)
-    where = lane(channel.chain, day, "conversation", channel.side)
-    return channel, where, seal(where.key, bytes([PLAIN]) + encode(plain), FRAME, nonce)
+def word(channel: Channel, conversation: bytes, back: bytes, now: int, day: int) -> tuple[Channel, WordContent]:
+    """Write what a reporter says next in a conversation.
+
+    Args:
+        channel: the conversation's state before.
+        conversation: its id, 16 bytes.
+        back: 32 fresh random bytes.
+        now: seconds.
+        day: our day.
+
+    Returns:
+        The channel after, and the content to seal to the desk.
+    """
+    channel, letter = letters.stamp(channel, letters.rarest(channel), now)
+    return channel, WordContent(1, ReportKind.WORD, day, back, conversation, letter)
 
 
-def open_word(channel: Channel, day: int, frame: bytes) -> Letter:
-    """Open a frame of the other side's box of a day.
+def dummy(back: bytes, now: int, day: int) -> WordContent:
+    """What is sent to the desk when there is nothing to say; arguments as for `word`."""
+    return WordContent(1, ReportKind.DUMMY, day, back, NOBODY, Letter(1, 0, 0, 0, now, 0, b""))
+
+
+def seal_answer(where: Lane, letter: Letter, nonce: bytes) -> bytes:
+    """The desk's answer to an intake frame, 4,096 bytes; `nonce` is 24 fresh random bytes."""
+    return seal(where.key, bytes([PLAIN]) + encode(letter), FRAME, nonce)
+
+
+def open_answer(where: Lane, frame: bytes) -> Letter:
+    """Open an answer.
 
     Raises:
-        CannotOpen: it is not of this conversation.
+        CannotOpen: it is not the desk's answer in this box.
         Malformed: it is, and is not a letter.
     """
-    where = lane(channel.chain, day, "conversation", 1 - channel.side)
     content = open_sealed(where.key, frame)
     if content[:1] != bytes([PLAIN]):
         raise Malformed
     return parse_plain(content[1:])
+
+
+def next_letter(channel: Channel, now: int) -> tuple[Channel, Letter]:
+    """What the desk says next in a conversation: the letter it said least often, or an empty one."""
+    return letters.stamp(channel, letters.rarest(channel), now)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 DAY: Final = 86_400  # seconds
+KEPT_DAYS: Final = 40  # days; a box is not read any more after this, and its root is erased
 LATE_DAYS: Final = 7  # days; how long a box is still read after its day; spec/40-letters.md, 2
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
+from tercet.core import beat, encounter, mail, office, reader, sending
 from tercet.core import events as e
-from tercet.core import mail, office, sending
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
 from tercet.core.effects import Effect
@@ -51,7 +51,28 @@ def step(device: Device, event: e.Event, now: int, chance: Chance) -> tuple[Devi
     return turn.device, tuple(turn.effects)
 
 
-def _beat(turn: Turn, _: e.Beat) -> None:
+def _beat(turn: Turn, event: e.Beat) -> None:
+    _time_passes(turn)
+    if turn.device.is_desk:
+        mail.send_all(turn)
+        office.beat(turn)
+    else:
+        beat.covered(turn, event.span)
+        sending.move_media(turn)
+
+
+def _send_now(turn: Turn, _: e.SendNow) -> None:
+    _time_passes(turn)
+    mail.send_all(turn)
+    if turn.device.is_desk:
+        office.beat(turn)
+    else:
+        sending.send_all(turn)
+        reader.read(turn)
+
+
+def _time_passes(turn: Turn) -> None:
+    """What each beat does before it orders anything: forget what is over, go on with a meeting."""
     confirmed = turn.device.confirmed
     if confirmed and abs(turn.today - confirmed) > FARTHEST:
         raise Refusal("clock_far")
@@ -60,11 +81,10 @@ def _beat(turn: Turn, _: e.Beat) -> None:
     if card is not None and not turn.device.is_desk:
         known = min(turn.device.confirmed, day_of(turn.now))
         turn.change(card=msgspec.structs.replace(card, chain=card.chain.since(known - 1)))
-    mail.beat(turn)
-    if turn.device.is_desk:
-        office.beat(turn)
-    else:
-        sending.beat(turn)
+    mail.tidy(turn)
+    encounter.tidy(turn)
+    if not turn.device.is_desk:
+        sending.tidy(turn)
 
 
 def _stored(turn: Turn, event: e.Stored) -> None:
@@ -82,13 +102,25 @@ def _refused(turn: Turn, event: e.Refused) -> None:
     turn.tell("relay_refused", code=event.code)
 
 
+ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(
+    {
+        "relation": mail.arrived,
+        "return": sending.arrived,
+        "intake": office.arrived,
+        "media": office.arrived,
+        "board": reader.arrived,
+        "meeting": encounter.arrived,
+        "refusal": encounter.arrived,
+        "plate": encounter.arrived,
+        "cover": lambda turn, event: None,
+    }
+)
+
+
 def _arrived(turn: Turn, event: e.Arrived) -> None:
-    if event.query.kind == "report":
-        sending.arrived(turn, event)
-    elif event.query.kind in ("intake", "case", "media"):
-        office.arrived(turn, event)
-    else:
-        mail.arrived(turn, event)
+    ARRIVALS[event.query.kind](turn, event)
+    if event.query.alone and event.more:
+        beat.saw_more(turn, event.query, event.relay)
 
 
 def _notes_seen(turn: Turn, _: e.NotesSeen) -> None:
@@ -104,16 +136,17 @@ def _notes_seen(turn: Turn, _: e.NotesSeen) -> None:
 PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxyType(
     {
         e.Beat: _beat,
-        e.Look: lambda turn, _: mail.look(turn),
+        e.SendNow: _send_now,
+        e.Look: lambda turn, _: encounter.look(turn),
         e.Stored: _stored,
         e.Refused: _refused,
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
         e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
-        e.Invite: lambda turn, event: mail.invite(turn, event.name, event.role),
-        e.Join: lambda turn, event: mail.join(turn, event.name, event.code, event.relay),
-        e.SameWords: lambda turn, _: mail.same_words(turn),
-        e.OtherWords: lambda turn, _: mail.other_words(turn),
+        e.Invite: lambda turn, event: encounter.invite(turn, event.name, event.role),
+        e.Join: lambda turn, event: encounter.join(turn, event.name, event.code, event.relay),
+        e.SameWords: lambda turn, _: encounter.same_words(turn),
+        e.OtherWords: lambda turn, _: encounter.other_words(turn),
         e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
         e.WriteReport: sending.write_report,
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),

@@ -14,22 +14,26 @@ import msgspec
 from tercet.core.events import Query
 from tercet.core.report import ReportContent
 
+Places = tuple[tuple[str, bytes], ...]  # relays, and the id of the box (32 bytes) at each
+
 
 class PutItem(msgspec.Struct, frozen=True):
-    """Put a frame into a box at the first relay that answers; empty `ref` if nobody waits to hear of it."""
+    """Put a frame into its box at the first relay that answers; empty `ref` if nobody waits to hear of it.
+
+    It is carried out `after` so many seconds.
+    """
 
     ref: bytes
-    box: bytes
+    places: Places
     item: bytes
-    relays: tuple[str, ...]
+    after: float = 0.0
 
 
 class PutBlock(msgspec.Struct, frozen=True):
     """Put the block that the vault keeps under `ref`, uncovered with the key `cover` (32 bytes)."""
 
     ref: bytes
-    box: bytes
-    relays: tuple[str, ...]
+    places: Places
     cover: bytes
 
 
@@ -43,14 +47,15 @@ class PostItem(msgspec.Struct, frozen=True):
 
 
 class ReadBox(msgspec.Struct, frozen=True):
-    """Read a box at each of these relays that answers; the answers come back as `Arrived`."""
+    """Read a box, `after` so many seconds; what lay in it comes back as `Arrived`."""
 
     query: Query
     read: bytes
-    relays: tuple[str, ...]
+    relay: str
     block: bool = False
     posted: bool = False
     limit: int = 1
+    after: float = 0.0
 
 
 class AckItem(msgspec.Struct, frozen=True):

@@ -19,26 +19,36 @@ class Query(msgspec.Struct, frozen=True):
     """Why a box was read; comes back with what lay in it.
 
     Attributes:
-        kind: `relation`, `report`, `case`, `intake`, `media`, `board`, `meeting`, `refusal` or `plate`.
-        id: of the relation or case, or the plate's digits; else empty.
+        kind: `relation`, `return`, `intake`, `media`, `board`, `meeting`, `refusal`, `plate` or `cover`.
+        id: of the relation, return or case, or the plate's digits; else empty.
         day: of the box; 0 where days do not matter.
-        index: shard, report number, media number or side.
+        index: shard or media number.
+        place: which of its lane's relays the box is at, 0 or 1.
         block: index of a media block.
         start: how many items were passed over.
         round: how often the box was read on already in one go.
+        alone: whether it is one of a covered beat's two reads: nothing may follow from it at once.
     """
 
     kind: str
     id: bytes = b""
     day: int = 0
     index: int = 0
+    place: int = 0
     block: int = 0
     start: int = 0
     round: int = 0
+    alone: bool = False
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """It is time for a beat."""
+    """It is time for a beat; the next one comes in `span` seconds."""
+
+    span: float = 0.0
+
+
+class SendNow(msgspec.Struct, frozen=True):
+    """The owner wants everything that is due to go and come now, though whoever watches can see it."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -60,12 +70,16 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """What a box held: items, oldest first, and whether there are more behind them."""
+    """What a box held: items, oldest first, and whether there are more behind them.
+
+    `carried`: it came by stick or code, so what is missing proves nothing about the relay.
+    """
 
     query: Query
     items: tuple[bytes, ...]
     more: bool
     relay: str
+    carried: bool = False
 
 
 class SetUpDesk(msgspec.Struct, frozen=True):
@@ -197,6 +211,7 @@ class WentBack(msgspec.Struct, frozen=True):
 
 Event = (
     Beat
+    | SendNow
     | Look
     | Stored
     | Refused

@@ -390,7 +390,9 @@ def relation_of(meeting: Meeting) -> Relation:
         derive(meeting.root, "relation id", length=16),
         meeting.name,
         COMPLEMENT[meeting.role],
-        Channel(chain, meeting.side),
+        chain,
+        meeting.side,
+        Channel(),
         meeting.session,
     )
 

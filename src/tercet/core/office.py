@@ -13,16 +13,16 @@ import msgspec
 
 from tercet.core import board as boards
 from tercet.core import channel as letters
-from tercet.core.card import Card
+from tercet.core.card import Card, Relay
 from tercet.core.chain import DayChain, Lane, lane
-from tercet.core.channel import Letter
-from tercet.core.conversation import open_word
-from tercet.core.days import DAY, LATE_DAYS, last_day_of, week_of
-from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, ReadBox
+from tercet.core.channel import Channel, Letter
+from tercet.core.conversation import next_letter, seal_answer
+from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS, last_day_of, week_of
+from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, MediaChecked, Query
 from tercet.core.fields import Malformed, decode, encode
-from tercet.core.mail import acknowledge, body_for, drained, read_boxes, say_due
+from tercet.core.mail import body_for
 from tercet.core.relation import words
 from tercet.core.report import (
     KEYS_KEPT,
@@ -30,16 +30,16 @@ from tercet.core.report import (
     MediaRef,
     ReportContent,
     ResendRequest,
-    conversation,
+    WordContent,
     conversation_id,
     open_content,
+    return_lane,
     unwrap,
 )
 from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
 from tercet.core.turn import Turn
 from tercet.sealing import (
     NONCE,
-    Box,
     CannotOpen,
     block_box,
     derive,
@@ -72,16 +72,17 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
     if not relays:
         raise Refusal("relay_missing")
     try:
-        decode(encode(boards.RelayList(relays, shards)), boards.RelayList)
+        decode(encode(boards.RelayList(_table(bytes(32), relays), shards)), boards.RelayList)
     except (Malformed, UnicodeEncodeError, OverflowError):
         raise Refusal("set_up_wrong") from None
     post, signer = turn.chance(32), turn.chance(32)
     yesterday = turn.today - 1
-    card = Card(1, DayChain(yesterday, turn.chance(32)), posted_box(post).read, sign_public(signer), relays, shards)
+    table = _table(post, relays)
+    card = Card(1, DayChain(yesterday, turn.chance(32)), turn.chance(32), sign_public(signer), table, shards)
     intake = DayChain(yesterday, turn.chance(32))
     ours = Office(post, signer, turn.chance(32), intake, {}, announced=yesterday - 1)
     turn.device = Device(card=card, confirmed=turn.today, office=ours)
-    _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(relays, shards)))
+    _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, shards)))
     _publish_keys(turn)
     _publish_intake(turn)
 
@@ -94,25 +95,13 @@ def beat(turn: Turn) -> None:
     for number, post in enumerate(office(turn).posts):
         for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
-                turn.order(PostItem(_post_ref(number, relay, post.item), office(turn).post, post.item, relay))
+                ref = _post_ref(number, relay, post.item)
+                turn.order(PostItem(ref, _post_at(office(turn).post, relay), post.item, relay))
     _read_intake(turn)
     change(turn, cases=tuple(c for c in office(turn).cases if turn.sure - c.used <= CONVERSATION_KEPT))
     for case in office(turn).cases:
-        try:
-            _beat_case(turn, case)
-        except Refusal:
-            turn.tell("clock_far", number=str(case.number))
+        _ask_for_lost(turn, case)
     _look_for_files(turn)
-
-
-def _beat_case(turn: Turn, case: Case) -> None:
-    """A conversation's part of a beat; one whose days are out of reach does not hold up the others."""
-    channel = letters.forget_old(case.channel, turn.device.confirmed)
-    case = msgspec.structs.replace(case, channel=channel)
-    replace_case(turn, case)
-    _ask_for_lost(turn, case)
-    write_due(turn, find_case(turn, case.id))
-    read_boxes(turn, channel, "conversation", Query("case", case.id))
 
 
 def _look_for_files(turn: Turn) -> None:
@@ -166,7 +155,17 @@ def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
     if not relays:
         raise Refusal("relay_missing")
     left = tuple(r for r in turn.device.relays if r not in relays)
-    _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(relays, turn.device.shards)), left)
+    table = _table(office(turn).post, relays)
+    _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, turn.device.shards)), left)
+
+
+def _table(post: bytes, relays: tuple[str, ...]) -> tuple[Relay, ...]:
+    return tuple(Relay(relay, posted_box(_post_at(post, relay)).read) for relay in relays)
+
+
+def _post_at(post: bytes, relay: str) -> bytes:
+    """What lets the desk post at one relay, 32 bytes; that relay learns nothing that serves it at another."""
+    return derive(post, "post at", relay.encode(errors="replace"))
 
 
 def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:
@@ -175,7 +174,7 @@ def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[st
         return
     view = turn.device.board
     entry = boards.Entry(1, view.number + 1, view.head, turn.now, kind, body)
-    frame, mark = boards.seal_entry(entry, office(turn).signer, card.board_read)
+    frame, mark = boards.seal_entry(entry, office(turn).signer, card.board_secret)
     turn.change(board=boards.apply_entry(view, entry, mark, turn.now))
     change(turn, posts=(*office(turn).posts, BoardPost(frame, turn.now, farewell=farewell)))
 
@@ -194,7 +193,7 @@ def _publish_keys(turn: Turn) -> None:
 def _publish_intake(turn: Turn) -> None:
     """Keep the ids of eight weeks of intake boxes ahead on the board: who puts must know no more of them."""
     card = turn.device.card
-    a_day = 32 * turn.device.shards + 64
+    a_day = 64 * turn.device.shards + 64
     days = max(1, min(boards.DAYS_AN_ENTRY, boards.INTAKE_ROOM // a_day))
     while card is not None and office(turn).announced + days <= turn.today + boards.DAYS_AHEAD:
         first = max(office(turn).announced + 1, turn.today - 1)
@@ -205,13 +204,14 @@ def _publish_intake(turn: Turn) -> None:
 
 def _sealed_day(turn: Turn, card: Card, day: int) -> boards.IntakeDay:
     intake = office(turn).intake.since(day)
-    ids = tuple(_intake_box(intake, day, shard).id for shard in range(turn.device.shards))
+    ids = tuple(tuple(b.id for b in lane(intake, day, "intake", s).boxes) for s in range(turn.device.shards))
     return boards.seal_intake(day, ids, card.chain.root_on(day), turn.chance(NONCE))
 
 
-def _intake_box(intake: DayChain, day: int, shard: int) -> Box:
-    """An intake box with its secrets, which come from the desk's own chain: nobody else can read or empty it."""
-    return lane(intake, day, "intake", shard).box
+def _intake_lane(network: DayChain, intake: DayChain, day: int, shard: int) -> Lane:
+    """An intake lane: key and relays are the network's, boxes the desk's own: nobody else can read or empty them."""
+    boxes = lane(intake, day, "intake", shard).boxes
+    return msgspec.structs.replace(lane(network, day, "intake", shard), boxes=boxes)
 
 
 def _forget_keys(turn: Turn) -> None:
@@ -247,21 +247,20 @@ def _read_intake(turn: Turn) -> None:
     card = turn.device.card
     if card is None:
         return
-    oldest = turn.device.confirmed - letters.KEPT_DAYS
+    oldest = turn.device.confirmed - KEPT_DAYS
     if _intake_drained(turn, card):
         oldest = max(oldest, card.chain.day + 1)
     if oldest > card.chain.day:
         card = msgspec.structs.replace(card, chain=card.chain.since(oldest))
         turn.change(card=card)
         change(turn, drained=(), intake=office(turn).intake.since(oldest))
-    first = max(card.chain.day, turn.today - (letters.KEPT_DAYS if turn.late else 1))
+    first = max(card.chain.day, turn.today - (KEPT_DAYS if turn.late else 1))
     chain, intake = card.chain, office(turn).intake
     for day in range(first, turn.today + 2):
         chain, intake = chain.since(day), intake.since(day)
         for shard in range(turn.device.shards):
-            where = lane(chain, day, "intake", shard)
-            box = _intake_box(intake, day, shard)
-            turn.read(Query("intake", day=day, index=shard), box, where.turn, limit=INTAKE_FRAMES)
+            where = _intake_lane(chain, intake, day, shard)
+            turn.read(Query("intake", day=day, index=shard), where, INTAKE_FRAMES)
 
 
 def _intake_drained(turn: Turn, card: Card) -> bool:
@@ -275,11 +274,9 @@ def _intake_drained(turn: Turn, card: Card) -> bool:
 
 
 def arrived(turn: Turn, event: Arrived) -> None:
-    """Take in what an intake box, a conversation or a media box held."""
+    """Take in what an intake box or a media box held."""
     if event.query.kind == "intake":
         _intake_arrived(turn, event)
-    elif event.query.kind == "case":
-        _case_arrived(turn, event)
     else:
         _media_arrived(turn, event)
 
@@ -289,48 +286,88 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
     day, shard = event.query.day, event.query.index
     if card is None or day < card.chain.day:
         return
-    where, box = lane(card.chain, day, "intake", shard), _intake_box(office(turn).intake, day, shard)
+    where = _intake_lane(card.chain, office(turn).intake, day, shard)
+    box = where.boxes[event.query.place]
     for item in event.items:
-        if not _take_report(turn, where, item):
+        if not _take_frame(turn, where, item, day):
             turn.tell("desk_full")
             return
-        acknowledge(turn, box, item, event.relay)
+        turn.acknowledge(box, item, event.relay)
     turn.read_on(event, box, INTAKE_FRAMES)
-    empty = not event.items and not event.more
+    empty = not event.items and not event.more and not event.carried
     if empty and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
         change(turn, drained=tuple(sorted({*office(turn).drained, (shard, event.relay)})))
 
 
-def _take_report(turn: Turn, where: Lane, item: bytes) -> bool:
-    """File a report unless it was filed before; noise is let go. False: no room, it stays at the relay."""
+def _take_frame(turn: Turn, where: Lane, item: bytes, day: int) -> bool:
+    """Take in an intake frame and answer it; noise is let go. False: no room, it stays at the relay."""
     try:
         sealed = unwrap(where, item)
         content = open_content(sealed, office(turn).seeds)
     except (CannotOpen, Malformed):
         turn.tell("strange_frame")
         return True
-    week = int.from_bytes(sealed[:2], "big")
+    turn.confirm(content.day * DAY)
+    if isinstance(content, WordContent):
+        letter, back = _hear(turn, content), content.back
+    else:
+        filed, back = _take_report(turn, int.from_bytes(sealed[:2], "big"), content), content.reply
+        if filed is None:
+            return False
+        letter = filed
+    there = return_lane(back, day)
+    answer = seal_answer(there, letter, turn.chance(NONCE))
+    turn.order(PutItem(b"", turn.device.places(there), answer))
+    return True
+
+
+def _take_report(turn: Turn, week: int, content: ReportContent) -> Letter | None:
+    """File a report unless it was filed before; returns what to answer, or none if there is no room."""
     case_id = conversation_id(content.reply)
     if any(case_id in ids for ids in office(turn).seen.values()):
-        return True
+        return _say(turn, case_id) or Letter(1, 0, 0, 0, turn.now, LetterKind.RECEIPT, b"")
     if not turn.roomy(ARRIVING_MOST):
-        return False
-    turn.confirm(content.day * DAY)
+        return None
     number = office(turn).opened + 1
     seen = (*office(turn).seen.get(week, ()), case_id)
     change(turn, opened=number, seen=office(turn).seen | {week: seen})
     turn.order(FileReport(case_id, number, turn.now, content))
     _open_case(turn, case_id, number, content)
     turn.tell("report_filed", number=str(number))
-    return True
+    return _say(turn, case_id)
+
+
+def _say(turn: Turn, case_id: bytes) -> Letter | None:
+    """What is said next in a conversation; none if it is not open."""
+    case = find_case(turn, case_id)
+    if case is None:
+        return None
+    channel, letter = next_letter(case.channel, turn.now)
+    replace_case(turn, msgspec.structs.replace(case, channel=channel))
+    return letter
+
+
+def _hear(turn: Turn, content: WordContent) -> Letter:
+    """Take in a reporter's word; returns what to answer. To a dummy, or where nothing is open, that is nothing."""
+    case = find_case(turn, content.id)
+    if case is None:
+        return Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")
+    early = EARLY_WORDS if turn.roomy(ARRIVING_MOST) else 0
+    waiting = len(case.channel.waiting)
+    channel, delivered = letters.accept(case.channel, content.letter, turn.now, early)
+    used = turn.now if delivered or len(channel.waiting) < waiting else case.used
+    case = msgspec.structs.replace(case, channel=channel, used=used)
+    for word in delivered:
+        case = _take_word(turn, case, word)
+    replace_case(turn, case)
+    return _say(turn, case.id) or Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")
 
 
 def _open_case(turn: Turn, case_id: bytes, number: int, content: ReportContent) -> None:
-    channel = letters.write(conversation(content.reply, content.day, 0), LetterKind.RECEIPT, b"")
+    channel = letters.write(Channel(), LetterKind.RECEIPT, b"")
     media = tuple(_due(ref, turn.now) for ref in content.media)
     case = Case(case_id, number, channel, media, turn.now)
     change(turn, cases=(*office(turn).cases, case))
-    write_due(turn, case)
     for place, due in enumerate(media):
         _read_media(turn, case_id, place, due)
 
@@ -354,8 +391,9 @@ def _read_media(turn: Turn, case_id: bytes, place: int, media: MediaDue) -> None
 
 def _read_block(turn: Turn, case_id: bytes, place: int, index: int, key: bytes) -> None:
     relays = turn.device.order(int.from_bytes(derive(key, "block relay", length=4), "big"))
-    query = Query("media", case_id, index=place, block=index)
-    turn.order(ReadBox(query, block_box(key).read, relays, block=True))
+    for number, relay in enumerate(relays):
+        query = Query("media", case_id, index=place, place=number, block=index)
+        turn.order(ReadBox(query, block_box(key, number).read, relay, block=True))
 
 
 def _media_arrived(turn: Turn, event: Arrived) -> None:
@@ -374,10 +412,10 @@ def _media_arrived(turn: Turn, event: Arrived) -> None:
             open_block(key, index, index == media.blocks - 1, item)
         except CannotOpen:
             turn.tell("strange_frame")
-            acknowledge(turn, block_box(key), item, event.relay)
+            turn.acknowledge(block_box(key, event.query.place), item, event.relay)
             continue
         turn.order(FileBlock(case.id, event.query.index, index, item))
-        acknowledge(turn, block_box(key), item, event.relay)
+        turn.acknowledge(block_box(key, event.query.place), item, event.relay)
         _note_block(turn, case, event.query.index, index)
         return
 
@@ -444,18 +482,10 @@ def media_checked(turn: Turn, event: MediaChecked) -> None:
     case = find_case(turn, event.case) or case
     channel = letters.write(case.channel, kind, bytes([event.media]))
     replace_case(turn, msgspec.structs.replace(case, channel=channel))
-    write_due(turn, find_case(turn, event.case))
     turn.tell("media_filed" if event.good else "media_broken", number=str(case.number), media=str(event.media))
 
 
 # ---- conversations
-
-
-def write_due(turn: Turn, case: Case | None) -> None:
-    """Seal what is due to a reporter: the next letter, or an empty one that acknowledges."""
-    if case is None:
-        return
-    replace_case(turn, msgspec.structs.replace(case, channel=say_due(turn, case.id, case.channel)))
 
 
 def reply(turn: Turn, number: int, text: str) -> None:
@@ -469,34 +499,7 @@ def reply(turn: Turn, number: int, text: str) -> None:
         raise Refusal("unknown_report")
     channel = letters.write(case.channel, LetterKind.TEXT, body_for(turn, case.channel, text))
     turn.order(FileWord(case.id, True, channel.sent, turn.now, text.strip()))
-    case = msgspec.structs.replace(case, channel=channel, used=turn.now)
-    replace_case(turn, case)
-    write_due(turn, case)
-
-
-def _case_arrived(turn: Turn, event: Arrived) -> None:
-    case = find_case(turn, event.query.id)
-    if case is None or event.query.day < case.channel.chain.day:
-        return
-    where = lane(case.channel.chain, event.query.day, "conversation", 1).box
-    early = EARLY_WORDS if event.items and turn.roomy(ARRIVING_MOST) else 0
-    for item in event.items:
-        try:
-            letter = open_word(case.channel, event.query.day, item)
-        except (CannotOpen, Malformed):
-            acknowledge(turn, where, item, event.relay)
-            continue
-        turn.confirm(letter.written)
-        waiting = len(case.channel.waiting)
-        channel, delivered = letters.accept(case.channel, letter, turn.now, early)
-        used = turn.now if delivered or len(channel.waiting) < waiting else case.used
-        case = msgspec.structs.replace(case, channel=channel, used=used)
-        for word in delivered:
-            case = _take_word(turn, case, word)
-        acknowledge(turn, where, item, event.relay)
-    case = msgspec.structs.replace(case, channel=drained(turn, case.channel, "conversation", event))
-    replace_case(turn, case)
-    turn.read_on(event, where)
+    replace_case(turn, msgspec.structs.replace(case, channel=channel, used=turn.now))
 
 
 def _take_word(turn: Turn, case: Case, word: Letter) -> Case:

@@ -16,8 +16,9 @@ from typing import Final
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.chain import Lane, lane
+from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
+from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.sealing import FRAME, OLM_CONTENT, olm_decrypt, olm_encrypt, open_sealed, seal
@@ -76,19 +77,27 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         id: 16 bytes, made at the meeting; known to both, to nobody else.
         name: the owner's word for the other; never leaves the device.
         role: what the other is to the owner.
-        channel: numbers, roots and unacknowledged letters.
+        chain: the day chain that boxes and outer keys come from.
+        side: 0 or 1, the direction in which we write.
+        channel: numbers and unacknowledged letters.
         session: Olm session, pickled.
         notes: letters that came.
         strange: frames found in our boxes that did not open.
+        drained: relays that showed the oldest kept day's box empty since its late days passed.
+        asked: whether the owner was asked about the other's silence since it was last heard.
     """
 
     id: bytes
     name: str
     role: Role
+    chain: DayChain
+    side: int
     channel: Channel
     session: bytes
     notes: tuple[Note, ...] = ()
     strange: int = 0
+    drained: tuple[str, ...] = ()
+    asked: bool = False
 
 
 def admit(relations: tuple[Relation, ...], role: Role) -> None:
@@ -126,7 +135,7 @@ def seal_letter(
     if letter is not None:
         session, message = olm_encrypt(session, encode(plain))
         content = bytes([RATCHET]) + message
-    where = lane(channel.chain, day, "relation", channel.side)
+    where = lane(relation.chain, day, "relation", relation.side)
     frame = seal(where.key, content, FRAME, nonce)
     return msgspec.structs.replace(relation, channel=channel, session=session), where, frame
 
@@ -141,7 +150,7 @@ def open_letter(relation: Relation, day: int, frame: bytes) -> tuple[Relation, L
         CannotOpen: it is not from the other, or was opened before.
         Malformed: it is from the other and is not a letter.
     """
-    where = lane(relation.channel.chain, day, "relation", 1 - relation.channel.side)
+    where = lane(relation.chain, day, "relation", 1 - relation.side)
     content = open_sealed(where.key, frame)
     if content[:1] == bytes([PLAIN]):
         letter = parse_plain(content[1:])
@@ -214,3 +223,40 @@ def skip_keys(relation: Relation, count: int) -> Relation:
 def vanish(notes: tuple[Note, ...], now: int, after: int) -> tuple[Note, ...]:
     """The notes without those that were read longer than `after` seconds ago."""
     return tuple(n for n in notes if not (n.seen and abs(now - n.seen) > after))
+
+
+def forget_drained(relation: Relation, day: int, relay: str, relays: tuple[str, ...], confirmed: int) -> Relation:
+    """Take in that a relay showed a day's box empty; erase the day's root once all its relays have.
+
+    Args:
+        relation: the state before.
+        day: the day whose box was read to its end.
+        relay: where.
+        relays: the relays that the box may lie on.
+        confirmed: the day that both our clock and an authentic message say has begun.
+    """
+    if day != relation.chain.day or confirmed <= day + LATE_DAYS:
+        return relation
+    drained = {*relation.drained, relay}.intersection(relays)
+    if drained.issuperset(relays):
+        return msgspec.structs.replace(relation, chain=relation.chain.since(day + 1), drained=())
+    return msgspec.structs.replace(relation, drained=tuple(sorted(drained)))
+
+
+def forget_old(relation: Relation, confirmed: int) -> Relation:
+    """Erase roots of days so long past that no relay keeps anything of them."""
+    if confirmed - KEPT_DAYS <= relation.chain.day:
+        return relation
+    return msgspec.structs.replace(relation, chain=relation.chain.since(confirmed - KEPT_DAYS), drained=())
+
+
+def days_to_read(relation: Relation, now: int, late: bool) -> tuple[int, ...]:
+    """The days whose boxes are to be read, oldest first, as a ratchet wants them.
+
+    They are yesterday, today and tomorrow; and all since the oldest kept one with `late`, or when the device
+    was away for longer than the late days.
+    """
+    today, kept = day_of(now), relation.chain.day
+    away = kept < today - LATE_DAYS - 2
+    first = max(kept, today - KEPT_DAYS if late or away else today - 1)
+    return tuple(range(first, max(today + 2, kept + 1)))

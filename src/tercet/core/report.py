@@ -15,11 +15,11 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core.chain import DayChain, Lane
-from tercet.core.channel import Channel
+from tercet.core.chain import Lane, lane_of
+from tercet.core.channel import Channel, Letter
 from tercet.core.days import last_day_of, week_of
 from tercet.core.errors import Refusal
-from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
+from tercet.core.fields import Day, Key, Malformed, Number, Ref, Seconds, Version1, decode, encode
 from tercet.core.relation import Note
 from tercet.sealing import (
     BLOCK_DATA,
@@ -43,6 +43,8 @@ MEDIA_MOST: Final = 4  # files in a report
 PLACE_NAME: Final = 120  # bytes
 RESEND_MOST: Final = 8  # blocks asked for in one letter
 KEYS_KEPT: Final = 45  # days after the end of their week; a desk's private keys then die
+WORD_TEXT: Final = 2_700  # bytes of a reporter's letter in an answer to the desk
+NOBODY: Final = bytes(16)  # the conversation that a dummy names
 REPORT_INFO: Final = "report"
 
 
@@ -50,6 +52,8 @@ class ReportKind(IntEnum):
     """What an intake frame is, beneath its seal."""
 
     REPORT = 1
+    WORD = 2
+    DUMMY = 3
 
 
 class LetterKind(IntEnum):
@@ -62,6 +66,11 @@ class LetterKind(IntEnum):
     MEDIA_BROKEN = 4
     RESEND = 5
     MEDIA_WITHDRAWN = 6
+    MIX = 7
+    MIX_BACK = 8
+    INTRODUCE = 9
+    INTRO_FRAME = 10
+    WELCOME = 11
 
 
 class MediaKind(StrEnum):
@@ -118,11 +127,11 @@ class ReportContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     Attributes:
         version: 1.
         kind: `ReportKind`.
-        day: the sender's day when it was sealed; the conversation's first day is the one before.
+        day: the sender's day when it was sealed.
         token: reserved, up to 296 bytes; empty in this version.
         witness: reserved, up to 296 bytes; empty in this version.
         claim: reserved: hash of a claim key, 32 bytes, or empty.
-        reply: 32 bytes, the secret of the conversation that follows.
+        reply: 32 bytes, the secret of the conversation that follows, and of the boxes for the answers to this frame.
         text: up to 1,850 bytes of UTF-8.
         place: or none.
         happened: when, seconds since 1970, or none.
@@ -142,6 +151,26 @@ class ReportContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     happened: Seconds | None
     media: Annotated[tuple[MediaRef, ...], msgspec.Meta(max_length=2 * MEDIA_MOST)]
     reserved: Annotated[bytes, msgspec.Meta(max_length=0)]
+
+
+class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a reporter says in a conversation, or nothing at all; padded like a report.
+
+    Attributes:
+        version: 1.
+        kind: `ReportKind.WORD`, or `DUMMY`: then the desk only answers it.
+        day: the sender's day when it was sealed.
+        back: 32 bytes, the secret of the box for the answer.
+        id: of the conversation, 16 bytes; zeros in a dummy.
+        letter: the reporter's next letter, or an empty one.
+    """
+
+    version: Version1
+    kind: Annotated[int, msgspec.Meta(ge=2, le=3)]
+    day: Day
+    back: Key
+    id: Ref
+    letter: Letter
 
 
 class ReportState(StrEnum):
@@ -169,13 +198,13 @@ class UnderWay(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         ref: 16 random bytes, its name in the vault.
-        box: id of its box, 32 bytes.
+        boxes: ids of its boxes at its two relays, 32 bytes each.
         turn: picks the first relay.
         cover: 32 bytes; the vault keeps the block covered with it, so that what stays on the disk fits nothing.
     """
 
     ref: bytes
-    box: bytes
+    boxes: tuple[bytes, ...]
     turn: int
     cover: bytes
 
@@ -222,9 +251,13 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
         state: what the owner sees.
         sealed: HPKE-sealed content behind its week number; empty once received.
         put: when a relay last stored it, or it lapsed, seconds; 0 for never.
+        reply: 32 bytes, where its receipt comes from; empty once received.
+        id: of the conversation, 16 bytes.
         channel: the conversation with the desk.
         media: files on their way.
         notes: what the desk wrote.
+        asked: when we last gave the desk the chance to speak, seconds; 0 for never.
+        used: when something new last came, went or was acknowledged, seconds.
     """
 
     number: int
@@ -232,9 +265,13 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     state: ReportState
     sealed: bytes
     put: int
+    reply: bytes
+    id: bytes
     channel: Channel
     media: tuple[MediaSend, ...]
     notes: tuple[Note, ...] = ()
+    asked: int = 0
+    used: int = 0
 
 
 class ResendRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -271,20 +308,33 @@ def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
     to_come = 2 * (TOKEN_SIZE + 2) + 32 - len(content.token) - len(content.witness) - len(content.claim)
     if len(text) > REPORT_TEXT or len(plain) + to_come >= REPORT_PLAIN:
         raise Refusal("report_long")
-    padded = plain + b"\x80" + bytes(REPORT_PLAIN - len(plain) - 1)
+    padded = _pad(plain)
     try:
         parse_content(padded, week)
     except Malformed:
         raise Refusal("report_odd") from None
+    return _seal(padded, week, public)
+
+
+def seal_word_content(content: WordContent, week: int, public: bytes) -> bytes:
+    """Seal a word or a dummy to the desk's key of a week; 4,055 bytes, as a report."""
+    return _seal(_pad(encode(content)), week, public)
+
+
+def _pad(plain: bytes) -> bytes:
+    return plain + b"\x80" + bytes(REPORT_PLAIN - len(plain) - 1)
+
+
+def _seal(padded: bytes, week: int, public: bytes) -> bytes:
     return week.to_bytes(2, "big") + seal_to(public, padded, _info(week))
 
 
-def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent:
-    """Open a sealed report with the desk's week seeds.
+def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent | WordContent:
+    """Open a sealed report, word or dummy with the desk's week seeds.
 
     Raises:
         CannotOpen: no key of ours opens it.
-        Malformed: it opens and is not a report of this version.
+        Malformed: it opens and is nothing of this version.
     """
     week = int.from_bytes(sealed[:2], "big")
     if week not in seeds:
@@ -292,12 +342,12 @@ def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent:
     return parse_content(open_with(seeds[week], sealed[2:], _info(week)), week)
 
 
-def parse_content(padded: bytes, week: int) -> ReportContent:
-    """The report in opened and still padded bytes.
+def parse_content(padded: bytes, week: int) -> ReportContent | WordContent:
+    """The report, word or dummy in opened and still padded bytes.
 
     Args:
         padded: 2,917 bytes.
-        week: of the key it was sealed to; the report's day is one of that week.
+        week: of the key it was sealed to; the content's day is one of that week.
 
     Raises:
         Malformed: it is none.
@@ -305,11 +355,21 @@ def parse_content(padded: bytes, week: int) -> ReportContent:
     plain = padded.rstrip(b"\x00")
     if len(padded) != REPORT_PLAIN or plain[-1:] != b"\x80":
         raise Malformed
+    if plain[2:3] != bytes([ReportKind.REPORT]):
+        return _parse_word(plain[:-1], week)
     content = decode(plain[:-1], ReportContent)
     secrets = [m.secret for m in content.media]
     if len(content.text.encode()) > REPORT_TEXT or len(set(secrets)) != len(secrets):
         raise Malformed
     if week_of(content.day) != week or not _sound(content.place):
+        raise Malformed
+    return content
+
+
+def _parse_word(plain: bytes, week: int) -> WordContent:
+    content = decode(plain, WordContent)
+    dummy = content.kind == ReportKind.DUMMY
+    if week_of(content.day) != week or dummy != (content.id == NOBODY) or (dummy and content.letter.number):
         raise Malformed
     return content
 
@@ -351,9 +411,19 @@ def conversation_id(reply: bytes) -> bytes:
     return derive(reply, "conversation id", length=16)
 
 
-def conversation(reply: bytes, day: int, side: int) -> Channel:
-    """A fresh conversation; side 0 is the desk, side 1 the reporter. It begins the day before the report."""
-    return Channel(DayChain(max(day - 1, 0), derive(reply, "conversation root")), side)
+def return_lane(back: bytes, day: int) -> Lane:
+    """Where the desk puts its one answer to an intake frame.
+
+    Args:
+        back: the secret in the frame, 32 bytes; of a report, its reply secret.
+        day: of the intake box in which the frame lay: a report that is put again has another box for its answer.
+    """
+    return lane_of(return_root(back, day), "return", 0)
+
+
+def return_root(back: bytes, day: int) -> bytes:
+    """The 32 bytes that the box for an answer and its key come from; arguments as for `return_lane`."""
+    return derive(back, "return root", day.to_bytes(4, "big"))
 
 
 def _info(week: int) -> bytes:

@@ -4,7 +4,7 @@ Does        seals reports at once, sends their files block by block, takes in wh
 Does not    read files: it asks the shell for one chunk at a time.
 Spec        spec/50-report.md
 Always      1. A report stays until its receipt.  2. One block is under way at a time.
-Read first  write_report(), beat(), chunk_read().
+Read first  write_report(), send_one(), chunk_read().
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.chain import lane
-from tercet.core.channel import RESEAL_AFTER, Letter
-from tercet.core.conversation import open_word
+from tercet.core.chain import LANE_RELAYS, lane, lane_of
+from tercet.core.channel import RESEAL_AFTER, Channel, Letter
+from tercet.core.conversation import dummy, open_answer, word
 from tercet.core.days import DAY
 from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
 from tercet.core.fields import Malformed, decode
-from tercet.core.mail import NOTES_KEPT, acknowledge, body_for, drained, read_boxes, say_due, warn_of_clock
+from tercet.core.mail import NOTES_KEPT, body_for, warn_of_clock
 from tercet.core.relation import Note, fits, vanish, words
 from tercet.core.report import (
     MEDIA_MOST,
+    WORD_TEXT,
     LetterKind,
     MediaKind,
     MediaRef,
@@ -35,17 +36,25 @@ from tercet.core.report import (
     ReportState,
     ResendRequest,
     UnderWay,
-    conversation,
+    WordContent,
+    conversation_id,
     lapses,
+    return_root,
     seal_content,
+    seal_word_content,
     wrap,
 )
-from tercet.core.state import ARRIVING_MOST, OWNER_MOST, kept_blocks
+from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Return, kept_blocks
 from tercet.core.turn import Turn
 from tercet.sealing import NONCE, CannotOpen, block_box, cover, derive, digest, next_block_key, seal_block
 
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
 ANSWER_KEPT = 60 * DAY  # seconds; a desk that was silent this long has closed the case with its files
+RETURN_KEPT = 40 * DAY  # seconds; no relay keeps an answer longer, and no stick is waited for longer
+RETURNS_MOST = 32  # answers awaited; the oldest is given up first, whatever it was for
+RETURN_FRAMES = 4  # frames asked for of a box that holds one; a few, in case of noise
+ASK_EVERY = 14_400  # seconds between two chances for the desk to speak in one conversation
+AWAITED = 60  # seconds in which an answer asked for on purpose may still be on its way
 BLOCKS_MOST = 24  # sealed blocks in the vault at a time
 RESENT_LEAST = 3  # blocks that a desk may ask for again, however small the file; else as many as it has
 OPEN_MEDIA = (MediaState.WAITING, MediaState.LEFT)
@@ -79,10 +88,10 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     sealed = seal_content(content, key.week, key.public)
     number = turn.device.reported + 1
     media = tuple(_first_state(turn, ref, given) for ref, given in pairs)
-    channel = conversation(reply, turn.today, 1)
-    report = Report(number, turn.now, ReportState.WAITING, sealed, 0, channel, media)
+    report = Report(
+        number, turn.now, ReportState.WAITING, sealed, 0, reply, conversation_id(reply), Channel(), media, used=turn.now
+    )
     turn.change(reports=(*turn.device.reports, report), reported=number)
-    _put_report(turn, report)
     _move_media(turn, report)
 
 
@@ -104,7 +113,8 @@ def _first_state(turn: Turn, ref: MediaRef, given: MediaGiven) -> MediaSend:
 
 def _seal(turn: Turn, key: bytes, index: int, last: bool, data: bytes) -> UnderWay:
     block = seal_block(key, index, last, data, turn.chance(NONCE))
-    way = UnderWay(turn.chance(16), block_box(key).id, _block_turn(key), turn.chance(32))
+    boxes = tuple(block_box(key, place).id for place in range(LANE_RELAYS))
+    way = UnderWay(turn.chance(16), boxes, _block_turn(key), turn.chance(32))
     turn.order(KeepBlock(way.ref, cover(way.cover, block)))
     return way
 
@@ -113,31 +123,65 @@ def _block_turn(key: bytes) -> int:
     return int.from_bytes(derive(key, "block relay", length=4), "big")
 
 
-def beat(turn: Turn) -> None:
-    """Everything a beat does for reports."""
+def tidy(turn: Turn) -> None:
+    """What time does to reports: read words vanish, what the desk cannot take in any more is given up."""
     for report in turn.device.reports:
-        try:
-            _beat_report(turn, report)
-        except Refusal as refusal:
-            turn.tell(refusal.code, number=str(report.number))
+        notes = vanish(report.notes, turn.now, NOTES_KEPT)
+        report = _lapse(turn, msgspec.structs.replace(report, notes=notes))
+        replace_report(turn, report)
+        if _finished(turn, report):
+            turn.change(reports=tuple(r for r in turn.device.reports if r.number != report.number))
+    kept = tuple(r for r in turn.device.returns if abs(turn.now - r.made) < RETURN_KEPT)
+    turn.change(returns=kept)
+
+
+def send_all(turn: Turn) -> None:
+    """Send every report and word that is due, ask the desk in every conversation, and read all its answers."""
+    for report in turn.device.reports:
+        if _report_due(turn, report):
+            _put_report(turn, report)
+        elif letters.unsaid(report.channel) or not _awaits(turn, report):
+            _put_word(turn, report)
+    for back in turn.device.returns:
+        turn.read(Query("return", back.id), lane_of(back.root, "return", 0), RETURN_FRAMES)
+    move_media(turn)
+
+
+def move_media(turn: Turn) -> None:
+    """Order the next step of the first file that can move."""
     for report in turn.device.reports:
         if _move_media(turn, report):
             break
 
 
-def _beat_report(turn: Turn, report: Report) -> None:
-    """A report's part of a beat; one whose days are out of reach does not hold up the others."""
-    channel = letters.forget_old(report.channel, turn.device.confirmed)
-    notes = vanish(report.notes, turn.now, NOTES_KEPT)
-    report = _lapse(turn, msgspec.structs.replace(report, channel=channel, notes=notes))
-    replace_report(turn, report)
-    if _finished(turn, report):
-        turn.change(reports=tuple(r for r in turn.device.reports if r.number != report.number))
-        return
-    if report.sealed and (report.put == 0 or abs(turn.now - report.put) >= RESEAL_AFTER):
-        _put_report(turn, report)
-    _answer_due(turn, report)
-    read_boxes(turn, channel, "conversation", Query("report", index=report.number))
+def send_one(turn: Turn, after: float) -> bool:
+    """Send one frame to intake, `after` so many seconds: what is most due, else a dummy. False: it cannot be sealed."""
+    if _intake_today(turn) is None or turn.device.board.key_for(turn.today) is None:
+        return False
+    for report in sorted(turn.device.reports, key=lambda r: r.put):
+        if _report_due(turn, report):
+            _put_report(turn, report, after)
+            return True
+    talks = sorted(turn.device.reports, key=lambda r: r.asked)
+    for report in talks:
+        if letters.unsaid(report.channel):
+            _put_word(turn, report, after)
+            return True
+    if talks and turn.now - talks[0].asked >= ASK_EVERY and talks[0].put:
+        _put_word(turn, talks[0], after)
+        return True
+    back = turn.chance(32)
+    _put_sealed(turn, dummy(back, turn.now, turn.today), 0, after)
+    return True
+
+
+def _report_due(turn: Turn, report: Report) -> bool:
+    return bool(report.sealed) and (report.put == 0 or abs(turn.now - report.put) >= RESEAL_AFTER)
+
+
+def _awaits(turn: Turn, report: Report) -> bool:
+    """Whether an answer in a conversation may be on its way."""
+    return any(r.owner == report.number and turn.now - r.made < AWAITED for r in turn.device.returns)
 
 
 def _lapse(turn: Turn, report: Report) -> Report:
@@ -145,14 +189,19 @@ def _lapse(turn: Turn, report: Report) -> Report:
     heard = max(report.channel.heard, report.made)
     if report.sealed and turn.device.confirmed >= lapses(report.sealed):
         turn.tell("report_lapsed", number=str(report.number))
-        report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"", put=turn.now)
+        report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"", reply=b"", put=turn.now)
     elif report.sealed or turn.sure - heard <= ANSWER_KEPT:
         return report
-    if any(m.state in OPEN_MEDIA for m in report.media):
-        media = tuple(_stop(turn, m, MediaState.LAPSED) if m.state in OPEN_MEDIA else m for m in report.media)
-        turn.tell("media_stopped", number=str(report.number), why=MediaState.LAPSED.value)
-        report = msgspec.structs.replace(report, media=media)
+    report = _give_up_files(turn, report)
     return msgspec.structs.replace(report, channel=msgspec.structs.replace(report.channel, waiting=()))
+
+
+def _give_up_files(turn: Turn, report: Report) -> Report:
+    if not any(m.state in OPEN_MEDIA for m in report.media):
+        return report
+    media = tuple(_stop(turn, m, MediaState.LAPSED) if m.state in OPEN_MEDIA else m for m in report.media)
+    turn.tell("media_stopped", number=str(report.number), why=MediaState.LAPSED.value)
+    return msgspec.structs.replace(report, media=media)
 
 
 def _stop(turn: Turn, media: MediaSend, state: MediaState) -> MediaSend:
@@ -165,37 +214,60 @@ def _stop(turn: Turn, media: MediaSend, state: MediaState) -> MediaSend:
 def _finished(turn: Turn, report: Report) -> bool:
     if report.sealed or report.channel.waiting or any(m.state in OPEN_MEDIA for m in report.media):
         return False
-    return turn.sure - max(report.channel.heard, report.channel.spoke, report.made, report.put) > CONVERSATION_KEPT
+    return turn.sure - max(report.used, report.put) > CONVERSATION_KEPT
 
 
-def _put_report(turn: Turn, report: Report) -> None:
-    """Send the sealed report to today's intake, in a box drawn by chance; wait if the board has not named any."""
+def _intake_today(turn: Turn) -> tuple[int, tuple[tuple[bytes, ...], ...]] | None:
+    """The day to write on and the ids of its intake boxes; none if the board has not named any."""
     card = turn.device.card
     if card is None:
-        return
+        return None
     day = turn.day_to_write(card.chain)
     named = turn.device.board.intake_on(day)
     try:
         ids = named.ids(card.chain.root_on(day)) if named else ()
     except CannotOpen:
-        ids = ()
-    if not ids:
-        return
+        return None
+    return (day, ids) if ids else None
+
+
+def _put_report(turn: Turn, report: Report, after: float = 0.0) -> None:
+    """Send the sealed report to today's intake; wait if the board has not named any."""
+    _put_intake(turn, report.sealed, report.reply, report.number, _report_ref(report), after)
+
+
+def _put_word(turn: Turn, report: Report, after: float = 0.0) -> None:
+    """Say what is due in a conversation, or only ask what the desk has to say."""
+    channel, content = word(report.channel, report.id, turn.chance(32), turn.now, turn.today)
+    if _put_sealed(turn, content, report.number, after):
+        replace_report(turn, msgspec.structs.replace(report, channel=channel, asked=turn.now))
+
+
+def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> bool:
+    key = turn.device.board.key_for(turn.today)
+    if key is None:
+        return False
+    return _put_intake(turn, seal_word_content(content, key.week, key.public), content.back, owner, b"", after)
+
+
+def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float) -> bool:
+    """Send 4,055 sealed bytes to an intake box drawn by chance, and await the answer; whether a box is known."""
+    card, known = turn.device.card, _intake_today(turn)
+    if card is None or known is None:
+        return False
+    day, ids = known
     shard = int.from_bytes(turn.chance(4), "big") % len(ids)
     where = lane(card.chain, day, "intake", shard)
-    turn.order(PutItem(_report_ref(report), ids[shard], wrap(where, report.sealed), turn.device.order(where.turn)))
+    places = tuple(zip(turn.device.order(where.turn), ids[shard], strict=False))
+    turn.order(PutItem(ref, places, wrap(where, sealed), after))
+    root = return_root(back, day)
+    others = tuple(r for r in turn.device.returns if r.root != root)[-RETURNS_MOST + 1 :]
+    turn.change(returns=(*others, Return(turn.chance(16), root, owner, turn.now)))
+    return True
 
 
 def _report_ref(report: Report) -> bytes:
     return digest(report.sealed)[:16]
-
-
-def _answer_due(turn: Turn, report: Report) -> None:
-    replace_report(turn, msgspec.structs.replace(report, channel=say_due(turn, _owner(report), report.channel)))
-
-
-def _owner(report: Report) -> bytes:
-    return b"report" + report.number.to_bytes(8, "big")
 
 
 def write_word(turn: Turn, number: int, text: str) -> None:
@@ -206,9 +278,10 @@ def write_word(turn: Turn, number: int, text: str) -> None:
     """
     report = find_report(turn, number)
     body = body_for(turn, report.channel, text)
-    report = msgspec.structs.replace(report, channel=letters.write(report.channel, LetterKind.TEXT, body))
-    replace_report(turn, report)
-    _answer_due(turn, report)
+    if len(body) > WORD_TEXT:
+        raise Refusal("letter_long")
+    channel = letters.write(report.channel, LetterKind.TEXT, body)
+    replace_report(turn, msgspec.structs.replace(report, channel=channel, used=turn.now))
 
 
 def find_report(turn: Turn, number: int) -> Report:
@@ -275,7 +348,8 @@ def _move_media(turn: Turn, report: Report) -> bool:
             continue
         if media.under_way is not None:
             way = media.under_way
-            turn.order(PutBlock(way.ref, way.box, turn.device.order(way.turn), way.cover))
+            places = tuple(zip(turn.device.order(way.turn), way.boxes, strict=False))
+            turn.order(PutBlock(way.ref, places, way.cover))
             return True
         if media.again or media.key:
             index = media.again[0][0] if media.again else media.index
@@ -338,33 +412,50 @@ def refused(turn: Turn, ref: bytes, code: str) -> None:
 
 
 def arrived(turn: Turn, event: Arrived) -> None:
-    """Take in what the desk put into the box of a report's conversation."""
-    report = next((r for r in turn.device.reports if r.number == event.query.index), None)
-    if report is None or event.query.day < report.channel.chain.day:
+    """Take in the desk's answer to an intake frame; what is not it is let go."""
+    back = next((r for r in turn.device.returns if r.id == event.query.id), None)
+    if back is None:
         return
-    where = lane(report.channel.chain, event.query.day, "conversation", 0).box
-    roomy = not event.items or turn.roomy(ARRIVING_MOST)
-    ahead = 0
+    where = lane_of(back.root, "return", 0)
     for item in event.items:
         try:
-            letter = open_word(report.channel, event.query.day, item)
+            letter = open_answer(where, item)
         except (CannotOpen, Malformed):
-            acknowledge(turn, where, item, event.relay)
+            turn.acknowledge(where.boxes[event.query.place], item, event.relay)
             continue
         turn.confirm(letter.written)
-        ahead = max(ahead, letter.written - turn.now)
-        if letter.number > report.channel.received and not (roomy and _room(turn, report, letter)):
-            report = msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now))
+        warn_of_clock(turn, letter.written - turn.now)
+        if not _take_answer(turn, back.owner, letter):
             continue
-        channel, delivered = letters.accept(report.channel, letter, turn.now)
-        report = msgspec.structs.replace(report, channel=channel)
-        for word in delivered:
-            report = _take_word(turn, report, word)
-        acknowledge(turn, where, item, event.relay)
-    warn_of_clock(turn, ahead)
-    report = msgspec.structs.replace(report, channel=drained(turn, report.channel, "conversation", event))
+        turn.acknowledge(where.boxes[event.query.place], item, event.relay)
+        turn.change(returns=tuple(r for r in turn.device.returns if r.id != back.id))
+
+
+def _take_answer(turn: Turn, owner: int, letter: Letter) -> bool:
+    """Take in what the desk says to a report; False: there is no room, it stays at the relay."""
+    report = next((r for r in turn.device.reports if r.number == owner), None)
+    if report is None:
+        return True
+    if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
+        replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))
+        return False
+    waiting = len(report.channel.waiting)
+    channel, delivered = letters.accept(report.channel, letter, turn.now)
+    used = turn.now if delivered or len(channel.waiting) < waiting else report.used
+    report = msgspec.structs.replace(report, channel=channel, used=used)
+    said = (letter,) if letter.kind == LetterKind.RECEIPT and not letter.number else delivered
+    for one in said:
+        report = _take_word(turn, report, one)
+    if not letter.first and not letter.kind and not report.sealed:
+        report = _close(turn, report)
     replace_report(turn, report)
-    turn.read_on(event, where)
+    return True
+
+
+def _close(turn: Turn, report: Report) -> Report:
+    """The desk knows this conversation no more: nothing further will come of it."""
+    report = _give_up_files(turn, report)
+    return msgspec.structs.replace(report, channel=msgspec.structs.replace(report.channel, waiting=()), used=0)
 
 
 def _room(turn: Turn, report: Report, letter: Letter) -> bool:
@@ -379,8 +470,10 @@ def _take_word(turn: Turn, report: Report, word: Letter) -> Report:
         turn.tell("desk_wrote", number=number)
         return msgspec.structs.replace(report, notes=(*report.notes, Note(word.number, words(word), turn.now)))
     if word.kind == LetterKind.RECEIPT:
+        if not report.sealed:
+            return report
         turn.tell("report_received", number=number)
-        return msgspec.structs.replace(report, state=ReportState.RECEIVED, sealed=b"")
+        return msgspec.structs.replace(report, state=ReportState.RECEIVED, sealed=b"", reply=b"")
     if word.kind in (LetterKind.MEDIA_RECEIVED, LetterKind.MEDIA_BROKEN) and len(word.body) == 1:
         return _media_settled(turn, report, word.body[0], word.kind == LetterKind.MEDIA_RECEIVED)
     if word.kind == LetterKind.RESEND:

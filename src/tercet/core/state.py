@@ -14,9 +14,10 @@ from typing import Final
 import msgspec
 
 from tercet.core.board import BoardView
-from tercet.core.card import Card
-from tercet.core.chain import DayChain, relay_order
+from tercet.core.card import Card, Relay
+from tercet.core.chain import DayChain, Lane, relay_order
 from tercet.core.channel import Channel
+from tercet.core.effects import Places
 from tercet.core.fields import Version1, decode, encode
 from tercet.core.meeting import Meeting
 from tercet.core.relation import Relation
@@ -26,7 +27,6 @@ STATE_VERSION: Final = 1
 OWNER_MOST: Final = 550_000  # bytes of state beyond which the owner is asked to wait
 ARRIVING_MOST: Final = 700_000  # bytes of state beyond which nothing that arrives may add to it
 OUTBOX_MOST: Final = 32  # frames that wait for a relay
-LANE_RELAYS: Final = 2  # a box lies on the relay of its day, or on the next one when that is down
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True):
@@ -35,20 +35,32 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         ref: 16 bytes.
         owner: id of the relation or conversation it belongs to; empty for a meeting's.
-        box: id of its box, 32 bytes.
+        places: relays, and the id of its box at each.
         item: 4,096 bytes.
-        turn: picks the first relay.
-        relay: the one relay it must go to, or empty.
         day: the day of its box; 0 for a meeting's.
     """
 
     ref: bytes
     owner: bytes
-    box: bytes
+    places: Places
     item: bytes
-    turn: int
-    relay: str
     day: int
+
+
+class Return(msgspec.Struct, frozen=True, array_like=True):
+    """A one-time box in which the desk answers one intake frame.
+
+    Attributes:
+        id: 16 random bytes.
+        root: 32 bytes; the box and its key come from it.
+        owner: number of the report whose conversation it is; 0 for a dummy's.
+        made: when the frame was sealed, seconds.
+    """
+
+    id: bytes
+    root: bytes
+    owner: int
+    made: int
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True):
@@ -86,7 +98,7 @@ class Case(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         id: 16 bytes, from the reply secret.
         number: 1, 2, 3… at this desk.
-        channel: side 0.
+        channel: what was said.
         media: files on their way, in the report's order.
         used: when something last came or went, seconds.
     """
@@ -111,7 +123,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     """What only a desk has.
 
     Attributes:
-        post: 32 bytes; who shows it may post on the board.
+        post: 32 bytes; the secrets that let the desk post at each relay come from it.
         signer: 32 bytes, Ed25519 seed of the board key.
         archive: 32 bytes, the key of the desk's archive on disk.
         intake: the desk's own day chain; the intake boxes' secrets come from it and are nobody else's.
@@ -151,7 +163,10 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         reports: the member's.
         reported: how many reports were ever made here.
         confirmed: newest day that both our clock and an authentic message said had begun.
-        beats: how many there were; every eighth also reads late boxes.
+        beats: how many there were.
+        rounds: how many frames went round the neighbours in covered beats.
+        looked: for each box that is read now and then (8 bytes of its name), the beat at which it last was.
+        returns: one-time boxes in which the desk's answers are awaited, oldest first.
         office: a desk's, else none.
     """
 
@@ -166,6 +181,9 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     reported: int = 0
     confirmed: int = 0
     beats: int = 0
+    rounds: int = 0
+    looked: dict[bytes, int] = {}
+    returns: tuple[Return, ...] = ()
     office: Office | None = None
 
     @property
@@ -174,11 +192,16 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         return self.office is not None
 
     @property
-    def relays(self) -> tuple[str, ...]:
-        """Addresses in use: the board's list, else the card's."""
+    def table(self) -> tuple[Relay, ...]:
+        """Relays in use: the board's list, else the card's."""
         if self.board.relays is not None:
             return self.board.relays.relays
         return self.card.relays if self.card else ()
+
+    @property
+    def relays(self) -> tuple[str, ...]:
+        """Their addresses."""
+        return tuple(relay.address for relay in self.table)
 
     @property
     def shards(self) -> int:
@@ -189,7 +212,11 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
 
     def order(self, turn: int) -> tuple[str, ...]:
         """The two relays of a lane, the first before the one that stands in for it."""
-        return relay_order(self.relays, turn)[:LANE_RELAYS]
+        return relay_order(self.relays, turn)
+
+    def places(self, where: Lane) -> Places:
+        """The relays of a lane, and the id of its box at each."""
+        return tuple((relay, box.id) for relay, box in zip(self.order(where.turn), where.boxes, strict=False))
 
 
 def save(device: Device) -> bytes:

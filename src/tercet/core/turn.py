@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from tercet.core.chain import DayChain
-from tercet.core.channel import Channel, Waiting, days_to_read, due, wants_empty
+from tercet.core.chain import DayChain, Lane
+from tercet.core.channel import Channel, Waiting, due, wants_empty
 from tercet.core.days import DAY, day_of
-from tercet.core.effects import AckItem, Effect, PutItem, ReadBox, Tell
+from tercet.core.effects import AckItem, Effect, Places, PutItem, ReadBox, Tell
 from tercet.core.events import Arrived, Query
+from tercet.core.relation import Relation, days_to_read
 from tercet.core.state import OUTBOX_MOST, Device, Outgoing, save
 from tercet.sealing import Box, digest
 
@@ -80,26 +81,32 @@ class Turn:
         if day > self.device.confirmed:
             self.change(confirmed=day)
 
-    def send(self, owner: bytes, box: bytes, item: bytes, turn: int = 0, relay: str = "", day: int = 0) -> None:
-        """Put a sealed frame into the outbox; it goes out now, and again at each beat until it is stored.
+    def send(self, owner: bytes, places: Places, item: bytes, day: int, after: float = 0.0) -> None:
+        """Put a sealed frame into the outbox; it goes out now, and again until it is stored.
 
         When too many wait, the oldest that belongs to a letter leaves the outbox: its letter is sealed afresh.
+
+        Args:
+            owner: id of the relation it is for; empty for a meeting's.
+            places: relays, and the id of its box at each.
+            item: 4,096 bytes.
+            day: the day of its box.
+            after: seconds until it goes.
         """
-        out = Outgoing(digest(item)[:16], owner, box, item, turn, relay, day)
+        out = Outgoing(digest(item)[:16], owner, places, item, day)
         held = (*self.device.outbox, out)
         if len(held) > OUTBOX_MOST:
             place = next((i for i, o in enumerate(held) if o.owner), 0)
             held = (*held[:place], *held[place + 1 :])
         self.change(outbox=held)
-        self.put(out)
+        self.put(out, after)
 
-    def put(self, out: Outgoing) -> None:
+    def put(self, out: Outgoing, after: float = 0.0) -> None:
         """Order a frame of the outbox to be put."""
-        relays = (out.relay,) if out.relay else self.device.order(out.turn)
-        self.order(PutItem(out.ref, out.box, out.item, relays))
+        self.order(PutItem(out.ref, out.places, out.item, after))
 
     def waits(self, owner: bytes) -> bool:
-        """Whether a frame of a relation or conversation is still in the outbox."""
+        """Whether a frame of a relation is still in the outbox."""
         return any(o.owner == owner for o in self.device.outbox)
 
     def letter_due(self, owner: bytes, channel: Channel) -> tuple[bool, Waiting | None]:
@@ -113,9 +120,14 @@ class Turn:
         """Today, or the first day of a chain that begins later by the other's clock."""
         return max(self.today, chain.day)
 
-    def read(self, query: Query, where: Box, turn: int, limit: int = FRAMES_A_READ) -> None:
-        """Order a box of frames to be read at the relay it belongs to and at the one after it."""
-        self.order(ReadBox(query, where.read, self.device.order(turn), limit=limit))
+    def read(self, query: Query, where: Lane, limit: int = FRAMES_A_READ) -> None:
+        """Order both boxes of a lane to be read, each at its relay."""
+        for place, (relay, box) in enumerate(zip(self.device.order(where.turn), where.boxes, strict=False)):
+            self.order(ReadBox(msgspec.structs.replace(query, place=place), box.read, relay, limit=limit))
+
+    def acknowledge(self, where: Box, item: bytes, relay: str) -> None:
+        """Order an item to be forgotten where it was read."""
+        self.order(AckItem(where.ack, digest(item), relay))
 
     def read_on(self, event: Arrived, where: Box, limit: int = FRAMES_A_READ) -> None:
         """Read a box once more if the relay said that it holds more, and all of what came was let go.
@@ -123,10 +135,11 @@ class Turn:
         What was left there for want of room would only come again.
         """
         let_go = sum(isinstance(e, AckItem) and e.ack == where.ack and e.relay == event.relay for e in self.effects)
-        if event.more and 0 < len(event.items) <= let_go and event.query.round < ROUNDS_A_BEAT:
+        again = event.query.round < ROUNDS_A_BEAT and not event.query.alone
+        if event.more and 0 < len(event.items) <= let_go and again:
             query = msgspec.structs.replace(event.query, round=event.query.round + 1)
-            self.order(ReadBox(query, where.read, (event.relay,), limit=limit))
+            self.order(ReadBox(query, where.read, event.relay, limit=limit))
 
-    def days(self, channel: Channel) -> tuple[int, ...]:
-        """The days whose boxes this beat reads."""
-        return days_to_read(channel, self.now, self.late)
+    def days(self, relation: Relation) -> tuple[int, ...]:
+        """The days whose boxes are read when everything is."""
+        return days_to_read(relation, self.now, self.late)

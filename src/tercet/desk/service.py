@@ -121,13 +121,13 @@ class DeskService(Service):
         if self.engine.device.is_desk:
             raise ShellError("already_founded")
         await self.engine.do(ev.SetUpDesk(tuple(request["relays"]), int(request["shards"])))
-        await self.engine.do(ev.Beat())
+        await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
 
     async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
         addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))
         await self.engine.do(ev.ChangeRelays(addresses))
-        await self.engine.do(ev.Beat())
+        await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
 
     async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class MemberService(Service):
         """A device that slept needs one beat to read the board before it can seal to this week."""
         device = self.engine.device
         if device.card and device.board.key_for(self.engine.clock() // 86_400) is None:
-            await self.engine.do(ev.Beat())
+            await self.engine.do(ev.SendNow())
 
     async def _first_pass(self, path: str, kind: str, number: int, person: Dialogue) -> ev.MediaGiven:
         """Hash a file and make its travel copy, in a thread; progress is told as it goes."""

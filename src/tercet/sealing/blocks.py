@@ -27,12 +27,12 @@ def next_block_key(key: bytes) -> bytes:
     return derive(key, "next block")
 
 
-def block_box(key: bytes) -> Box:
-    """Return the box in which the block of this 32-byte key lies.
+def block_box(key: bytes, place: int) -> Box:
+    """Return the box in which the block of this 32-byte key lies at the first (0) or second (1) of its relays.
 
     Source: spec/20-sealing.md, 6.
     """
-    return box(derive(key, "block box"))
+    return box(derive(key, "block box", bytes((place,))))
 
 
 def _place(index: int, last: bool) -> bytes:

@@ -88,6 +88,9 @@ class Engine:
         self._media: asyncio.Queue[fx.PutBlock | fx.ReadChunk] = asyncio.Queue()
         self._moving: set[object] = set()
         self._newest: tuple[bytes, bytes] = (b"", b"")
+        self._later: set[asyncio.Task[None]] = set()
+        self._failure: Exception | None = None
+        self._asking = 0  # calls of do() under way
 
     async def open(self) -> None:
         """Begin: a vault that went back a step passes over the message keys it may have used."""
@@ -96,6 +99,8 @@ class Engine:
 
     async def close(self) -> None:
         """Wait for a save under way, then close the vault; nothing can be done afterwards."""
+        for task in self._later:
+            task.cancel()
         async with self._lock:
             try:
                 await asyncio.to_thread(self._save, self.device, ())
@@ -107,11 +112,18 @@ class Engine:
 
         Raises:
             Refusal: the first event was refused; nothing has changed.
-            VaultError: the state could not be saved; nothing was sent.
+            VaultError: the state could not be saved; nothing was sent. Likewise if that happened, meanwhile, to an
+                operation of a covered beat.
         """
+        if self._failure is not None:
+            raise self._failure
         coming: Sequence[ev.Event] = events
-        while coming:
-            coming = await self._act(await self._turn(coming))
+        self._asking += 1
+        try:
+            while coming:
+                coming = await self._act(await self._turn(coming))
+        finally:
+            self._asking -= 1
 
     async def move_media(self) -> None:
         """Send blocks, one at a time, for as long as this runs."""
@@ -189,21 +201,41 @@ class Engine:
             async with gate:
                 return await self._act_one(effect)
 
-        tells = [e for e in effects if isinstance(e, fx.Tell)]
-        for tell in tells:
-            for listener in tuple(self.listeners):
-                listener(tell)
-        puts = [e for e in effects if isinstance(e, fx.PutItem | fx.PostItem)]
-        rest = [e for e in effects if not isinstance(e, fx.Tell | fx.PutItem | fx.PostItem)]
+        for tell in effects:
+            if isinstance(tell, fx.Tell):
+                for listener in tuple(self.listeners):
+                    listener(tell)
+        later = [e for e in effects if isinstance(e, fx.PutItem | fx.ReadBox) and e.after]
+        for effect in later:
+            task = asyncio.create_task(self._act_later(effect))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+        puts = [e for e in effects if isinstance(e, fx.PutItem | fx.PostItem) and e not in later]
+        rest = [e for e in effects if not isinstance(e, fx.Tell | fx.PutItem | fx.PostItem) and e not in later]
         found: list[ev.Event] = []
         for group in (puts, rest):
             for events in await asyncio.gather(*(one(effect) for effect in group)):
                 found += events
         return found
 
+    async def _act_later(self, effect: fx.PutItem | fx.ReadBox) -> None:
+        """One operation of a covered beat at its own moment, on a connection of its own, with what follows from it."""
+        await asyncio.sleep(effect.after)
+        try:
+            self._asking += 1
+            try:
+                found = await self._act_one(effect)
+            finally:
+                self._asking -= 1
+            await self.do(*found)
+        except Exception as error:
+            self._failure = self._failure or error
+        if not self._asking and not self._moving:
+            await self.relays.close()
+
     async def _act_one(self, effect: fx.Effect) -> list[ev.Event]:
         if isinstance(effect, fx.PutItem):
-            return await self._put(effect.ref, effect.box, effect.item, effect.relays)
+            return await self._put(effect.ref, effect.places, effect.item)
         if isinstance(effect, fx.PostItem):
             answer = await self.relays.ask(effect.relay, Post(effect.post, effect.item))
             return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) else []
@@ -224,8 +256,8 @@ class Engine:
             self._moving.add(_what(effect))
             self._media.put_nowait(effect)
 
-    async def _put(self, ref: bytes, box: bytes, item: bytes, relays: tuple[str, ...]) -> list[ev.Event]:
-        for relay in relays:
+    async def _put(self, ref: bytes, places: fx.Places, item: bytes) -> list[ev.Event]:
+        for relay, box in places:
             answer = await self.relays.ask(relay, Put(box, item))
             if isinstance(answer, Stored):
                 return [ev.Stored(ref, relay)] if ref else []
@@ -236,12 +268,10 @@ class Engine:
     async def _read(self, effect: fx.ReadBox) -> list[ev.Event]:
         size = BLOCK if effect.block else FRAME
         op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
-        found: list[ev.Event] = []
-        for relay in effect.relays:
-            answer = await self.relays.ask(relay, op)
-            if isinstance(answer, Items):
-                found.append(ev.Arrived(effect.query, answer.items, answer.more, relay))
-        return found
+        answer = await self.relays.ask(effect.relay, op)
+        if not isinstance(answer, Items):
+            return []
+        return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay)]
 
     async def _put_block(self, effect: fx.PutBlock) -> bool:
         """Send the kept block; whether it is stored now, or was before.
@@ -254,13 +284,13 @@ class Engine:
             if kept is None:
                 return True
             block = kept
-        events = await self._put(effect.ref, effect.box, cover(effect.cover, block), effect.relays)
+        events = await self._put(effect.ref, effect.places, cover(effect.cover, block))
         if not events:
             return False
         self._newest = (b"", b"")
         effects = await self._turn(events, keep=False)
         if any(report.sealed and not report.put for report in self.device.reports):
-            await self.do(ev.Beat())  # a relay takes things again: the report itself goes before its files
+            await self.do(ev.SendNow())  # a relay takes things again: the report itself goes before its files
         if not any(isinstance(e, fx.ReadChunk) for e in effects):
             await self._turn(())
         await self.do(*await self._act(effects))

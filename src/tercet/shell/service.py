@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.beat import draw_span
 from tercet.core.errors import Refusal
 from tercet.core.relation import Role
 from tercet.drop import Drop, RelayAddress
@@ -169,7 +170,7 @@ class Service:
         if self._beating:
             await work
         else:
-            await self._together(self._beats(self.awaited_beat, person), work)
+            await self._together(self._beats(self.awaited_beat, person, seen=True), work)
 
     async def _pass_on(self, told: Told, person: Dialogue) -> None:
         while True:
@@ -177,11 +178,13 @@ class Service:
             if tell is not None:
                 await person.tell(tell.what, **tell.facts)
 
-    async def _beats(self, every: float, person: Dialogue) -> None:
+    async def _beats(self, every: float, person: Dialogue, seen: bool = False) -> None:
+        """Beat for ever; `seen` while somebody waits at a screen: then all that is due goes at once."""
         while True:
-            await self.engine.do(ev.Beat(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            wait = draw_span(every, self.chance)
+            beat = ev.SendNow() if seen else ev.Beat(wait)
+            await self.engine.do(beat, *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
             await self._tell_troubles(person)
-            wait = every * (0.5 + int.from_bytes(self.chance(4), "big") / 2**32)
             while wait > 0:
                 pause = min(wait, self.look_every) if self.engine.device.meeting else wait
                 await asyncio.sleep(pause)
@@ -214,7 +217,7 @@ class Service:
             await door.send({"failed": failure.code, "hint": failure.hint, "status": failure.status})
 
     async def _beat(self, _: Request, person: Dialogue) -> dict[str, Any]:
-        await self.engine.do(ev.Beat())
+        await self.engine.do(ev.SendNow())
         return {}
 
     async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
@@ -255,7 +258,7 @@ class Service:
             if tell.what == "meeting_compare":
                 await self.engine.do(ev.SameWords() if await _same_words(person) else ev.OtherWords())
             if tell.what == "meeting_kept":
-                await self.engine.do(ev.Beat())
+                await self.engine.do(ev.SendNow())
                 return dict(tell.facts)
 
     def _complain_of_relay(self) -> None:

@@ -1,0 +1,174 @@
+"""The covered beat: one PUT and two READs, whatever there is to say.
+
+Does        draws where the PUT goes before it knows what it carries, and chooses which two boxes are read.
+Does not    seal or open: mail and sending do.
+Spec        spec/41-beat.md
+Always      1. What a beat orders depends on boxes, days and chance, never on what the owner says.
+            2. Each operation goes out at a moment of its own.
+Read first  covered(), INTERVALS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from tercet.core import mail, reader, sending
+from tercet.core.chain import LANE_RELAYS, lane, lane_of
+from tercet.core.days import LATE_DAYS
+from tercet.core.effects import ReadBox
+from tercet.core.errors import Refusal
+from tercet.core.events import Query
+from tercet.core.relation import Relation, days_to_read
+from tercet.core.turn import Chance, Turn
+from tercet.sealing import digest
+
+INTAKE_SHARE: Final = 4  # of so many PUTs one goes to intake
+READS: Final = 2  # boxes read a beat
+PACE: Final = 1_800  # seconds between beats, on average, unless the owner chooses otherwise
+PACE_LEAST: Final = 300  # seconds
+PACE_MOST: Final = 21_600  # seconds
+HOT: Final = 3  # intervals that a box counts as waited when it said that it holds more
+INTERVALS: Final = MappingProxyType(
+    {
+        "today": (4, 16),
+        "near": (12, 24),
+        "late": (96, 192),
+        "over": (8, 8),
+        "return": (6, 12),
+        "board": (16, 16),
+    }
+)  # beats between two looks into a box of a class, at its first and at its second relay
+
+
+class Look(msgspec.Struct, frozen=True):
+    """A box that may be read.
+
+    Attributes:
+        name: 8 bytes that tell it from the others.
+        interval: beats between two looks at it, by its class.
+        order: reads it, that many seconds from now.
+    """
+
+    name: bytes
+    interval: int
+    order: Callable[[float], None]
+
+
+def draw_span(pace: float, chance: Chance) -> float:
+    """Seconds until the next beat: between half of the pace and one and a half, so that beats do not line up."""
+    return pace * (0.5 + int.from_bytes(chance(4), "big") / 2**32)
+
+
+def covered(turn: Turn, span: float) -> None:
+    """Order one PUT and two READs, each at its own moment of the next `span` seconds."""
+    if turn.device.card is None:
+        return
+    moments = [span * int.from_bytes(turn.chance(4), "big") / 2**32 for _ in range(1 + READS)]
+    _put(turn, moments[0])
+    for look, moment in zip(_choose(turn), moments[1:], strict=True):
+        look(moment)
+
+
+def _put(turn: Turn, after: float) -> None:
+    """The PUT: its destination is drawn first, then filled."""
+    to_intake = turn.chance(1)[0] % INTAKE_SHARE == 0
+    relations = turn.device.relations
+    if (to_intake or not relations) and sending.send_one(turn, after):
+        return
+    if relations:
+        relation = relations[turn.device.rounds % len(relations)]
+        turn.change(rounds=turn.device.rounds + 1)
+        mail.put_one(turn, relation, after)
+
+
+def _choose(turn: Turn) -> list[Callable[[float], None]]:
+    """The two boxes that have waited longest for a look, by the measure of their class."""
+    beats, looks = turn.device.beats, _looks(turn)
+    looked = {look.name: turn.device.looked.get(look.name, beats) for look in looks}
+    looks.sort(key=lambda look: (-(beats - looked[look.name] + 1) / look.interval, look.name))
+    chosen = looks[:READS]
+    turn.change(looked=looked | {look.name: beats for look in chosen})
+    return [look.order for look in chosen] + [_filler(turn)] * (READS - len(chosen))
+
+
+def _filler(turn: Turn) -> Callable[[float], None]:
+    """Read a box that nobody has."""
+    relay = turn.device.relays[0]
+    read = turn.chance(32)
+    return lambda after: turn.order(ReadBox(Query("cover", alone=True), read, relay, after=after))
+
+
+def _looks(turn: Turn) -> list[Look]:
+    places = min(LANE_RELAYS, len(turn.device.relays))
+    looks = [look for relation in turn.device.relations for look in _at_neighbour(turn, relation, places)]
+    for back in turn.device.returns:
+        for place in range(places):
+            query = Query("return", back.id, place=place, alone=True)
+            looks.append(Look(name_of(query), INTERVALS["return"][place], _returns(turn, query, back.root)))
+    for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
+        name = _board_name(relay.address)
+        looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
+    return looks
+
+
+def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
+    looks = []
+    for day in days_to_read(relation, turn.now, late=True):
+        kind = _class(turn, relation, day)
+        for place in range(places):
+            query = Query("relation", relation.id, day, place=place, alone=True)
+            looks.append(Look(name_of(query), INTERVALS[kind][place], _letters(turn, query, relation)))
+    return looks
+
+
+def _class(turn: Turn, relation: Relation, day: int) -> str:
+    if day == turn.today:
+        return "today"
+    if abs(day - turn.today) == 1:
+        return "near"
+    return "over" if day == relation.chain.day and turn.device.confirmed > day + LATE_DAYS else "late"
+
+
+def _letters(turn: Turn, query: Query, relation: Relation) -> Callable[[float], None]:
+    def order(after: float) -> None:
+        try:
+            where = lane(relation.chain, query.day, "relation", 1 - relation.side)
+        except Refusal:
+            _filler(turn)(after)
+            return
+        relay = turn.device.order(where.turn)[query.place]
+        turn.order(ReadBox(query, where.boxes[query.place].read, relay, after=after))
+
+    return order
+
+
+def _returns(turn: Turn, query: Query, root: bytes) -> Callable[[float], None]:
+    def order(after: float) -> None:
+        where = lane_of(root, "return", 0)
+        relay = turn.device.order(where.turn)[query.place]
+        turn.order(ReadBox(query, where.boxes[query.place].read, relay, after=after))
+
+    return order
+
+
+def name_of(query: Query) -> bytes:
+    """What tells the box of a query from others, 8 bytes."""
+    return query.id[:5] + query.day.to_bytes(4, "big")[-2:] + bytes([query.place])
+
+
+def _board_name(relay: str) -> bytes:
+    return digest(relay.encode(errors="replace"))[:8]
+
+
+def saw_more(turn: Turn, query: Query, relay: str) -> None:
+    """A box that was read alone holds more: it is looked at again soon."""
+    kind = {"relation": "today", "return": "return", "board": "board"}.get(query.kind)
+    if kind is not None:
+        name = _board_name(relay) if kind == "board" else name_of(query)
+        waited = HOT * INTERVALS[kind][query.place]
+        turn.change(looked=turn.device.looked | {name: turn.device.beats - waited})

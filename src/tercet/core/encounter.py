@@ -1,0 +1,284 @@
+"""The encounter: meetings as a device goes through them.
+
+Does        begins and ends meetings, carries their frames, keeps what comes of them.
+Does not    know what the frames say: the meeting does.
+Spec        spec/30-meeting.md
+Always      1. One meeting at a time.  2. Nothing is kept unless both owners confirmed.
+Read first  invite(), look(), arrived().
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core import knock as knocks
+from tercet.core import meeting as meetings
+from tercet.core.card import Card
+from tercet.core.effects import ReadBox
+from tercet.core.errors import Refusal
+from tercet.core.events import Arrived, Query
+from tercet.core.fields import Malformed
+from tercet.core.knock import Out
+from tercet.core.meeting import Here, Meeting, Stage
+from tercet.core.relation import COMPLEMENT, Role, admit, settle
+from tercet.core.state import Device, Spent
+from tercet.core.turn import FRAMES_A_READ, Turn
+from tercet.sealing import Box, CannotOpen
+
+BOX_FRAMES = 128  # frames that a box holds; spec/10-drop.md, 3
+SPENT_KEPT = 600  # seconds; how long a refusal lies in a spent plate's box
+NAME_LENGTH = 40  # characters of the owner's word for a neighbour
+
+
+def invite(turn: Turn, name: str, role: Role) -> None:
+    """Begin a meeting as the one who says the code.
+
+    Raises:
+        Refusal: `meeting_under_way`, `no_card`, `bad_name`, `cell_full`, `not_the_desk`.
+    """
+    _free_to_meet(turn, name)
+    if turn.device.card is None:
+        raise Refusal("no_card")
+    if (role is Role.DESK) != turn.device.is_desk:
+        raise Refusal("not_the_desk")
+    admit(turn.device.relations, COMPLEMENT[role])
+    turn.change(meeting=meetings.invite(name, role, turn.device.relays[0], turn.now, turn.chance))
+    _read_next(turn)
+
+
+def join(turn: Turn, name: str, code: str, relay: str) -> None:
+    """Begin a meeting as the one who heard the code.
+
+    Raises:
+        Refusal: `meeting_under_way`, `bad_name`, `bad_code`, `relay_missing`.
+    """
+    _free_to_meet(turn, name)
+    where = relay or (turn.device.relays[0] if turn.device.relays else "")
+    if not where:
+        raise Refusal("relay_missing")
+    turn.change(meeting=meetings.join(name, code, where, turn.now))
+    _read_next(turn)
+
+
+def same_words(turn: Turn) -> None:
+    """The owner confirms; a meeting whose time is over ends instead.
+
+    Raises:
+        Refusal: `no_meeting`, `clock_far`.
+    """
+    meeting = _still_open(turn)
+    if meeting is None:
+        return
+    meeting, out = meetings.say_yes(meeting, _card_to_pass_on(turn), turn.chance)
+    _settle(turn, meeting, (out,))
+
+
+def other_words(turn: Turn) -> None:
+    """The owner stops.
+
+    Raises:
+        Refusal: `no_meeting`.
+    """
+    meeting = _still_open(turn)
+    if meeting is not None:
+        _settle(turn, *meetings.say_no(meeting, turn.chance))
+
+
+def tidy(turn: Turn) -> None:
+    """What time does to meetings: go on with the one under way, and empty the boxes of those that are over."""
+    look(turn)
+    _tidy_plates(turn)
+
+
+def look(turn: Turn) -> None:
+    """Put again what no relay has stored; read where the other would write next; end what is over its time."""
+    for out in turn.device.outbox:
+        if not out.owner:
+            turn.put(out)
+    if turn.device.meeting is not None:
+        _settle(turn, meetings.end_if_late(turn.device.meeting, turn.now))
+        _read_next(turn)
+
+
+def _still_open(turn: Turn) -> Meeting | None:
+    """The meeting, or none if its time is over: then it has ended.
+
+    Raises:
+        Refusal: `no_meeting`, there was none.
+    """
+    if turn.device.meeting is None:
+        raise Refusal("no_meeting")
+    _settle(turn, meetings.end_if_late(turn.device.meeting, turn.now))
+    return turn.device.meeting
+
+
+def _read_next(turn: Turn) -> None:
+    meeting = turn.device.meeting
+    if meeting is None:
+        return
+    where, refusal = meetings.box_to_read(meeting), meetings.refusal_box(meeting)
+    if where is not None:
+        _read_at(turn, meeting.relay, Query("meeting", where.id), where)
+    if refusal is not None:
+        _read_at(turn, meeting.relay, Query("refusal", refusal.id), refusal)
+
+
+def _read_at(turn: Turn, relay: str, query: Query, where: Box) -> None:
+    turn.order(ReadBox(query, where.read, relay, limit=FRAMES_A_READ))
+
+
+def arrived(turn: Turn, event: Arrived) -> None:
+    """Take in what a box of a meeting held."""
+    if event.query.kind == "plate":
+        _plate_arrived(turn, event)
+    else:
+        _meeting_arrived(turn, event)
+
+
+def _meeting_arrived(turn: Turn, event: Arrived) -> None:
+    if turn.device.meeting is None:
+        return
+    meeting = _still_open(turn)
+    if meeting is None or event.relay != meeting.relay:
+        return
+    refused = event.query.kind == "refusal"
+    where = meetings.refusal_box(meeting) if refused else meetings.box_to_read(meeting)
+    if where is None or where.id != event.query.id:
+        return
+    if meeting.stage is Stage.CHOOSING:
+        _settle(turn, *meetings.plate_seen(meeting, not event.items, turn.chance))
+        if turn.device.meeting is not None and turn.device.meeting.stage is Stage.CHOOSING:
+            _read_next(turn)
+        return
+    _take_all(turn, meeting, where, event)
+
+
+def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
+    """Take in what a box held, in whatever order it makes sense; what is not for now stays where it lies."""
+    network = turn.device.card.network if turn.device.card else None
+    here = Here(turn.today, network, _welcome(turn.device))
+    sent: list[Out] = []
+    waiting, moved = list(event.items), True
+    while moved:
+        moved = False
+        for item in tuple(waiting):
+            outs: tuple[Out, ...] = ()
+            if event.query.kind == "refusal":
+                after = meetings.refused_by(meeting, item)
+            else:
+                after, outs = meetings.take_frame(meeting, item, here, turn.chance)
+            if after is not meeting:
+                meeting, moved = after, True
+                sent += outs
+                waiting.remove(item)
+                if meeting.stage is not Stage.FAILED:  # a refusal stays for whoever tries the code next
+                    turn.acknowledge(where, item, event.relay)
+    _settle(turn, meeting, tuple(sent))
+    passed = event.query.start + len(waiting)
+    if event.more and len(waiting) == len(event.items) and passed < BOX_FRAMES:
+        query = msgspec.structs.replace(event.query, start=passed)
+        _read_at(turn, event.relay, query, where)
+
+
+def _card_to_pass_on(turn: Turn) -> Card | None:
+    """Our card, with the relays of the newest list; it opens nothing before yesterday."""
+    card = turn.device.card
+    if card is None:
+        return None
+    card = msgspec.structs.replace(card, relays=turn.device.table, shards=turn.device.shards)
+    return card.from_day(turn.today - 1)
+
+
+def _welcome(device: Device) -> meetings.Welcome:
+    def welcome(role: Role) -> bool:
+        if device.is_desk or role is Role.FOUNDER:
+            return device.is_desk and role is Role.FOUNDER
+        try:
+            admit(device.relations, role)
+        except Refusal:
+            return False
+        return True
+
+    return welcome
+
+
+def _settle(turn: Turn, meeting: Meeting, outs: tuple[Out, ...] = ()) -> None:
+    """Store the meeting and what it sends, tell the owner what is new, and keep or drop it when it is over."""
+    before = turn.device.meeting
+    if before is None or before == meeting:
+        return
+    over = meeting.stage in (Stage.KEPT, Stage.FAILED)
+    if over:
+        _drop_frames(turn, before, 0 if outs or meeting.stage is Stage.FAILED else 1)
+    turn.change(meeting=meeting)
+    for out in outs:
+        turn.send(b"", ((meeting.relay, out.box),), out.item, turn.today)
+    if meeting.code and not before.code and meeting.side == 0:
+        turn.tell("meeting_code", code=meeting.code, relay=meeting.relay)
+    if meeting.compare and not before.compare:
+        role = COMPLEMENT[meeting.role].value if meeting.role else ""
+        turn.tell("meeting_compare", words=" ".join(meeting.compare), role=role)
+    if meeting.stage is Stage.KEPT:
+        _keep(turn, meeting)
+    if meeting.stage is Stage.FAILED:
+        turn.tell("meeting_failed", code=meeting.failure)
+    if over:
+        _spend(turn, meeting)
+
+
+def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
+    """Take a meeting's frames that no relay has stored out of the outbox, but for the newest ones."""
+    boxes = meetings.boxes_of(meeting)
+    refs = [o.ref for o in turn.device.outbox if not o.owner and o.places[0][1] in boxes]
+    gone = set(refs[: len(refs) - newest])
+    turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref not in gone))
+
+
+def _keep(turn: Turn, meeting: Meeting) -> None:
+    relation = meetings.relation_of(meeting)
+    channel = msgspec.structs.replace(relation.channel, heard=turn.now)
+    session = settle(relation.session, relation.session)
+    relation = msgspec.structs.replace(relation, session=session, channel=channel)
+    turn.change(card=turn.device.card or meeting.card, relations=(*turn.device.relations, relation))
+    turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
+
+
+def _spend(turn: Turn, meeting: Meeting) -> None:
+    """Forget the meeting; the inviter leaves a refusal for whoever tries the code again."""
+    turn.change(meeting=None)
+    if meeting.side == 1 or not meeting.offer:
+        return
+    code = meeting.failure if meeting.failure in ("code_wrong", "code_expired", "code_refused") else "code_used"
+    out = knocks.seal_refusal(meeting.plate, meeting.offer, code, turn.chance)
+    turn.send(b"", ((meeting.relay, out.box),), out.item, turn.today)
+    spent = Spent(meeting.plate, meeting.relay, turn.now + SPENT_KEPT, meeting.offer)
+    turn.change(spent=(*turn.device.spent, spent))
+
+
+def _tidy_plates(turn: Turn) -> None:
+    over = [s for s in turn.device.spent if not s.until - 2 * SPENT_KEPT <= turn.now < s.until]
+    turn.change(spent=tuple(s for s in turn.device.spent if s not in over))
+    for spent in over:
+        query = Query("plate", spent.plate.encode() + spent.offer)
+        _read_at(turn, spent.relay, query, knocks.plate_box(spent.plate))
+
+
+def _plate_arrived(turn: Turn, event: Arrived) -> None:
+    """Take our own offer and refusal out of a plate's box; what others left there stays."""
+    plate, offer = event.query.id[:3].decode(), event.query.id[3:]
+    for item in event.items:
+        try:
+            ours = knocks.open_knock(plate, item).spake == offer
+        except (CannotOpen, Malformed):
+            ours = True
+        if ours:
+            turn.acknowledge(knocks.plate_box(plate), item, event.relay)
+
+
+def _free_to_meet(turn: Turn, name: str) -> None:
+    if turn.device.meeting is not None:
+        raise Refusal("meeting_under_way")
+    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
+        raise Refusal("bad_name")
+    if any(r.name == name for r in turn.device.relations):
+        raise Refusal("name_taken")

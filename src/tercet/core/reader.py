@@ -1,0 +1,95 @@
+"""The reader's side of the board: where to look, and what to make of what lies there.
+
+Does        reads the board at two relays and keeps what it says.
+Does not    publish: the desk does.
+Spec        spec/60-board.md, 4
+Always      1. Only what comes from a relay of the list is looked at.
+Read first  read(), read_one(), arrived().
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core import board as boards
+from tercet.core.card import Card, Relay
+from tercet.core.effects import ReadBox
+from tercet.core.events import Arrived, Query
+from tercet.core.fields import Malformed
+from tercet.core.turn import FRAMES_A_READ, Turn
+from tercet.sealing import CannotOpen
+
+BOARD_ROUNDS = 64  # reads that follow a board in one go: 1,024 items, so that junk does not outrun a reader
+BOARD_RELAYS = 2  # relays at which the board is read
+LOOKS_AHEAD = 4  # of so many single looks one goes to the last item seen
+
+
+def read(turn: Turn) -> None:
+    """Read the board at two relays, from the last item seen there: it is still there unless the box has shrunk."""
+    if turn.device.card is None or turn.device.is_desk:
+        return
+    for relay in turn.device.table[:BOARD_RELAYS]:
+        _read_at(turn, relay, max(turn.device.board.places.get(relay.address, 0) - 1, 0))
+
+
+def read_one(turn: Turn, relay: Relay, after: float) -> None:
+    """Read one item of the board: the next one, or now and then the last one seen, which shows whether it is there."""
+    seen = turn.device.board.places.get(relay.address, 0)
+    back = turn.chance(1)[0] % LOOKS_AHEAD == 0
+    query = Query("board", start=max(seen - 1, 0) if back else seen, alone=True)
+    turn.order(ReadBox(query, relay.board, relay.address, posted=True, after=after))
+
+
+def _read_at(turn: Turn, relay: Relay, start: int, rounds: int = 0) -> None:
+    query = Query("board", start=start, round=rounds)
+    turn.order(ReadBox(query, relay.board, relay.address, posted=True, limit=FRAMES_A_READ))
+
+
+def arrived(turn: Turn, event: Arrived) -> None:
+    """Take in what the board held."""
+    relay = next((r for r in turn.device.table if r.address == event.relay), None)
+    if turn.device.card is None or turn.device.is_desk or relay is None:
+        return
+    before, start = turn.device.board, event.query.start
+    entries = _open_entries(turn.device.card, event.items)
+    shrunk = bool(start) and (not event.items or (bool(entries) and entries[0][0].number > before.number + 1))
+    if shrunk and not event.query.alone and not event.carried:
+        _read_at(turn, relay, 0)
+        return
+    view = before
+    for entry, mark in entries:
+        try:
+            view = boards.apply_entry(view, entry, mark, turn.now)
+        except boards.TwoFaces:
+            view = msgspec.structs.replace(view, forked=True)
+            break
+        turn.confirm(entry.issued)
+    if view.forked and not before.forked:
+        turn.tell("board_two_faces")
+    if event.carried:
+        turn.change(board=view)
+        return
+    seen = start + len(event.items)
+    if shrunk and event.query.alone:
+        seen = _step_back(before, event.relay, start, entries)
+    turn.change(board=view.placed(event.relay, seen, turn.device.relays))
+    if event.more and event.items and event.query.round < BOARD_ROUNDS and not event.query.alone:
+        _read_at(turn, relay, seen, event.query.round + 1)
+
+
+def _step_back(before: boards.BoardView, relay: str, start: int, entries: list[tuple[boards.Entry, bytes]]) -> int:
+    """Where to read next when items before have expired: by the numbers passed over, else half way back."""
+    if entries:
+        return max(start - (entries[0][0].number - before.number - 1), 0)
+    return start if start >= before.places.get(relay, 0) else start // 2
+
+
+def _open_entries(card: Card, items: tuple[bytes, ...]) -> list[tuple[boards.Entry, bytes]]:
+    """What opens and is signed, in the order in which it lies."""
+    entries = []
+    for item in items:
+        try:
+            entries.append(boards.open_entry(item, card.board_secret, card.board_key))
+        except (CannotOpen, Malformed):
+            continue
+    return entries
