@@ -61,7 +61,7 @@ async def measure(folder: Path, beats: int) -> list[Row]:
         await troupe.actors.pop("amal").end()
         relay = RelayAddress.parse(troupe.address)
         mine.target, port = relay.port, await mine.start()
-        through = str(RelayAddress(relay.host, port, relay.fingerprint))
+        through = str(RelayAddress(relay.host, port, relay.fingerprint, relay.pass_))
 
         def drop(address: str) -> RelayClient:
             return RelayClient(RelayAddress.parse(through if address == troupe.address else address))

@@ -24,11 +24,13 @@ from rich.console import Console
 
 from tercet import __version__
 from tercet.desk.commands import app as desk_app
-from tercet.drop import RelayAddress, RelayClient
+from tercet.drop import DropFailure, Relay, RelayAddress, RelayClient
+from tercet.drop.address import PASS
 from tercet.drop.carry import CarryReport, open_drop
 from tercet.drop.carry import carry as carry_items
 from tercet.drop.counted import CountedStore
 from tercet.drop.disk import DiskStore
+from tercet.drop.passes import PassFile
 from tercet.drop.server import serve
 from tercet.member.commands import app as member_app
 from tercet.sealing import relay_identity
@@ -39,9 +41,13 @@ from tercet.up import up as play
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 PR_SET_DUMPABLE = 4  # linux/prctl.h
-SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters
+SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters and its file of passes
 SENTENCES = {
     "relay": "Relay open. Its address, for desks and members:\n{address}",
+    "relay_open_to_all": "Anybody who knows this address can fill the relay's disk.",
+    "new_pass": "One more address of this relay, with a pass of its own:\n{address}",
+    "passes": "The passes in the file have changed: there are {count} now.",
+    "bad_pass": "{hint} The relay goes on with the passes it has.",
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
     "carried": "{items} items carried, {left} left where they were, {acks} acknowledgements delivered.",
 }
@@ -114,27 +120,38 @@ def relay(
     listen: Annotated[str, typer.Option(help="HOST:PORT to listen at; port 0 for any.")] = "127.0.0.1:7443",
     public: Annotated[str, typer.Option(help="HOST:PORT that members reach, if it is another.")] = "",
     quota_mib: Annotated[int, typer.Option("--quota", help="Most MiB on disk.", min=64)] = 10_240,
+    to_all: Annotated[bool, typer.Option("--open", help="Take items from anybody, without a pass.")] = False,
+    new_pass: Annotated[bool, typer.Option("--new-pass", help="Only add a pass, and print its address.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")] = False,
 ) -> None:
     """Run a relay: it stores sealed items in boxes, knows nobody and opens nothing."""
+    if to_all and new_pass:
+        raise typer.BadParameter("a relay that is open to all has no use for a pass", param_hint="--new-pass")
     person = Person(Answers(), as_json, SENTENCES)
     home = folder.expanduser()
+    passes = PassFile(home / "pass")
 
     async def work() -> None:
-        host, port = _listen(listen)
-        outside = _listen(public) if public else None
+        place, outside = _listen(listen), _listen(public) if public else None
         make_folder(home)
         cert, key, fingerprint = _identity(home)
+        if new_pass:
+            await _add_pass(person, passes, outside or place, fingerprint)
+            return
+        held = None if to_all else passes.load()
         store = CountedStore(DiskStore(home / "store", quota_mib * 1024 * 1024))
         try:
-            server = await serve(store, host, port, cert, key, clock=wall_clock)
+            server = await serve(store, *place, cert, key, clock=wall_clock, passes=held)
         except OSError:
             store.close()
             raise ShellError("listen_failed") from None
         try:
-            address = RelayAddress(*(outside or (host, server.port)), fingerprint)
-            await person.tell("relay", address=str(address))
-            await _show(store, person)
+            for each in held or (b"",):
+                address = RelayAddress(*(outside or (place[0], server.port)), fingerprint, each)
+                await person.tell("relay", address=str(address))
+            if to_all:
+                await person.tell("relay_open_to_all")
+            await _show(store, person, server, None if to_all else passes)
         finally:
             await server.close()
             store.close()
@@ -142,8 +159,25 @@ def relay(
     run(work(), as_json)
 
 
-async def _show(store: CountedStore, person: Person) -> None:
-    """Show the counters whenever they change, until the process is asked to end."""
+async def _add_pass(person: Person, passes: PassFile, place: tuple[str, int], fingerprint: bytes) -> None:
+    RelayAddress(*place, fingerprint, bytes(PASS))  # nothing is drawn for an address that cannot be
+    await person.tell("new_pass", address=str(RelayAddress(*place, fingerprint, passes.add())))
+
+
+async def _look_at(passes: PassFile, server: Relay, person: Person) -> None:
+    """Take the passes that the operator changed meanwhile."""
+    try:
+        changed = passes.changed()
+    except DropFailure as failure:
+        await person.tell("bad_pass", hint=failure.hint)
+        return
+    if changed is not None:
+        server.passes = changed
+        await person.tell("passes", count=len(changed))
+
+
+async def _show(store: CountedStore, person: Person, server: Relay, passes: PassFile | None) -> None:
+    """Show the counters whenever they change, until the process is asked to end; look at the file of passes."""
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
@@ -153,6 +187,8 @@ async def _show(store: CountedStore, person: Person) -> None:
         if seen != before:
             await person.tell("seen", **seen)
         before = seen
+        if passes is not None:
+            await _look_at(passes, server, person)
         try:
             await asyncio.wait_for(over.wait(), SHOW_EVERY)
         except TimeoutError:

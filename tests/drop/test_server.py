@@ -7,6 +7,7 @@ import contextlib
 import logging
 import ssl
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +30,7 @@ from tercet.drop import (
     name_of,
     serve,
 )
+from tercet.drop.server import _Guest, _Visitor
 from tercet.drop.wire import HELLO, MAX_MESSAGE, Request, decode_answers, encode_request
 
 from .things import NOW, block, box, certificate, frame, posted_box
@@ -273,9 +275,9 @@ def test_a_request_that_cannot_be_read_is_refused_and_its_guest_goes(tmp_path):
     async def main():
         async with running(tmp_path) as (relay, _, _):
             reader, writer, _ = await websocket(relay)
-            writer.write(ws_frame(b"\x01\x00\x00\x00\x05\x00\x01nonsense"))
+            writer.write(ws_frame(b"\x02\x00\x00\x00\x05\x00\x01nonsense"))
             refusal = await reader.readexactly(2 + 8)
-            assert refusal[2:] == b"\x01\x00\x00\x00\x05\x00\x00\x03"
+            assert refusal[2:] == b"\x02\x00\x00\x00\x05\x00\x00\x03"
             assert await ended(reader)
 
     asyncio.run(main())
@@ -313,22 +315,86 @@ def test_bytes_that_are_neither_face_end_the_connection(tmp_path):
     asyncio.run(main())
 
 
-def test_guests_beyond_the_limit_are_turned_away(tmp_path):
+def test_at_the_limit_whoever_was_silent_longest_goes_and_the_newcomer_stays(tmp_path):
     async def main():
-        async with running(tmp_path, limits=Limits(guests=2)) as (relay, client, _):
-            _, first, _ = await websocket(relay)
-            _, second, _ = await websocket(relay)
-            with pytest.raises(DropFailure) as failure:
-                await client.perform([Read(box(1).read)])
-            assert failure.value.code == "relay_unreachable"
-            first.close()
-            await first.wait_closed()
-            while len(relay.guests) > 1:
-                await asyncio.sleep(0)
+        async with running(tmp_path, limits=Limits(guests=3)) as (relay, client, _):
+            readers = [await websocket(relay) for _ in range(3)]
+            readers[0][1].write(ws_frame(b"", first=0x89))  # a ping: the first to come is not the longest silent
+            await readers[0][0].readexactly(2)
             assert await client.perform([Read(box(1).read)]) == [Items((), False)]
-            second.close()
+            assert await ended(readers[1][0])
+            assert len(relay.guests) == 3
+            assert not readers[0][0].at_eof() and not readers[2][0].at_eof()
+            for _, writer, _ in readers:
+                writer.close()
 
     asyncio.run(main())
+
+
+def test_a_row_of_idle_visitors_keeps_nobody_out(tmp_path):
+    async def main():
+        async with running(tmp_path, limits=Limits(guests=4)) as (relay, _, own):
+            idle = []
+            for _ in range(3):
+                idle += [await raw(relay) for _ in range(4)]
+                client = RelayClient(own.address(relay.port), timeout=10)
+                assert await client.perform([Put(box(1).id, frame(1))]) == [Stored()]
+                assert len(relay.guests) == 4
+                await client.close()
+            for _, writer in idle:
+                writer.transport.abort()
+
+    asyncio.run(main())
+
+
+def test_when_all_wait_for_answers_the_newcomer_goes(tmp_path):
+    async def main():
+        async with running(tmp_path, limits=Limits(guests=1)) as (relay, client, _):
+            await client.perform([Read(box(1).read)])
+            (guest,) = relay.guests
+            guest.unanswered = 1
+            reader, _ = await raw(relay)
+            assert await ended(reader)
+            guest.unanswered = 0
+            assert await client.perform([Read(box(1).read)]) == [Items((), False)], "the one who waited was not cut"
+
+    asyncio.run(main())
+
+
+def guest_with_time(limits: Limits):
+    """A guest of a relay whose time the test sets."""
+    relay = SimpleNamespace(limits=limits, now=0.0, heard=lambda _: None, hold=lambda _: None, takes=lambda _: True)
+    relay.time, relay.clock = lambda: relay.now, lambda: NOW
+    relay.committer = SimpleNamespace(submit=lambda *_, **__: None)
+    return relay, _Guest(relay, None)
+
+
+def test_an_idle_visitor_has_seconds_and_a_guest_who_asked_has_minutes():
+    limits = Limits()
+    relay, guest = guest_with_time(limits)
+    assert guest.deadline == limits.greeting
+    relay.now = 15.0
+    _Visitor(guest).on_ws_connected(SimpleNamespace(send=lambda *_: None))
+    assert guest.deadline == limits.greeting, "the upgrade is no request"
+    assert guest.ask(encode_request(1, [Read(box(1).read)]), lambda _: None)
+    assert guest.deadline == 15.0 + limits.idle
+
+
+def test_a_first_request_on_a_slow_line_gets_the_time_it_takes():
+    limits = Limits()
+    _, guest = guest_with_time(limits)
+    for second in range(1, BLOCK // int(limits.slowest)):
+        assert second < guest.deadline
+        guest.came(int(limits.slowest))
+    guest.coming = 1
+    assert guest.deadline < limits.greeting + 1, "a few bytes give no time"
+
+
+def test_a_request_that_cannot_be_read_gives_no_time():
+    relay, guest = guest_with_time(Limits())
+    relay.now = 10.0
+    assert not guest.ask(b"nonsense", lambda _: None)
+    assert guest.deadline == relay.limits.greeting
 
 
 def test_who_hoards_half_requests_goes_and_the_others_stay(tmp_path):
@@ -352,6 +418,10 @@ def test_a_guest_who_stands_still_goes(tmp_path, monkeypatch):
 
     async def main():
         async with running(tmp_path, limits=Limits(idle=0.05, greeting=5)) as (relay, _, _):
+            reader, writer, _ = await websocket(relay)
+            writer.write(ws_frame(encode_request(1, [Read(box(1).read)])))
+            assert await ended(reader)
+        async with running(tmp_path, limits=Limits(greeting=0.7)) as (relay, _, _):
             reader, _, _ = await websocket(relay)
             assert await ended(reader)
         async with running(tmp_path, limits=Limits(greeting=0.7)) as (relay, _, _):
@@ -392,7 +462,7 @@ def test_too_much_under_way_is_answered_busy_and_nothing_breaks(tmp_path):
             results = await asyncio.gather(*(client.perform(ask) for _ in range(20)), return_exceptions=True)
             failures = [each for each in results if isinstance(each, DropFailure)]
             assert failures and {failure.code for failure in failures} == {"relay_refused"}
-            assert "busy" in failures[0].hint
+            assert "too much to do" in failures[0].hint
             assert await client.perform([Put(box(1).id, frame(1))]) == [Stored()]
 
     asyncio.run(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tercet.drop import client, commit, disk, log, ops, server, wire
+from tercet.drop import address, client, commit, disk, log, ops, passes, server, wire
 from tercet.drop.ops import FAILURES, Refusal
 
 SPEC = (Path(__file__).parents[2] / "spec/10-drop.md").read_text()
@@ -47,6 +47,8 @@ def test_every_failure_the_code_makes_is_listed():
         (6, [wire.MAX_MESSAGE, wire.MAX_OPS, 3 + ops.FRAME]),
         (7, [server.Limits().guests, server.Limits().held, server.Limits().unanswered]),
         (7, [commit.MOST_AT_ONCE, commit.MOST_WAITING, int(server.Limits().greeting), int(server.Limits().idle)]),
+        (6, [address.PASS, address.LONGEST]),
+        (7, [int(server.Limits().slowest), passes.MOST_PASSES]),
         (8, [int(client.TIMEOUT)]),
     ],
 )
@@ -55,8 +57,8 @@ def test_the_numbers_of_the_spec_are_the_codes(number, values):
 
 
 def test_the_operations_have_the_kinds_of_the_spec():
-    kinds = (wire.PUT_FRAME, wire.PUT_BLOCK, wire.READ_FRAMES, wire.READ_BLOCK, wire.ACK, wire.POST)
-    names = ("PUT of a frame", "PUT of a block", "READ of frames", "READ of a block", "ACK", "POST")
+    kinds = (wire.PUT_FRAME, wire.PUT_BLOCK, wire.READ_FRAMES, wire.READ_BLOCK, wire.ACK, wire.POST, wire.PASS)
+    names = ("PUT of a frame", "PUT of a block", "READ of frames", "READ of a block", "ACK", "POST", "PASS")
     for kind, name in zip(kinds, names, strict=True):
         assert f"\n| {kind} | {name}:" in section(6)
 

@@ -22,6 +22,7 @@ from tercet.drop import (
     Want,
 )
 from tercet.drop.log import Kind, Record, scan
+from tercet.drop.passes import read_passes, write_passes
 from tercet.drop.wire import (
     BadMessage,
     Request,
@@ -38,7 +39,7 @@ from tercet.drop.wire import (
 from .things import NOW
 
 FOLDER = Path(__file__).parents[2] / "vectors/drop"
-TOPICS = ("box", "request", "answers", "refusal", "hello", "record", "address", "folder")
+TOPICS = ("box", "request", "answers", "refusal", "hello", "record", "address", "pass", "folder", "stick")
 CASES = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 
 
@@ -65,7 +66,8 @@ def op_of(said):
 
 
 def request_of(said) -> Request:
-    return Request(said["number"], tuple(op_of(op) for op in said["ops"]))
+    pass_ = bytes.fromhex(said.get("pass", ""))
+    return Request(said["number"], tuple(op_of(op) for op in said["ops"]), pass_)
 
 
 def answer_of(said):
@@ -96,7 +98,7 @@ def test_a_request_is_these_bytes_and_no_others(name):
     case = CASES[name]
     request, message = request_of(case["expected"]), data(case["input"]["message"])
     assert decode_request(message) == request
-    assert encode_request(request.number, request.ops) == message
+    assert encode_request(request.number, request.ops, request.pass_) == message
 
 
 @pytest.mark.parametrize("name", of("request", bad=True))
@@ -162,7 +164,9 @@ def test_the_log_is_these_bytes(name):
 @pytest.mark.parametrize("name", of("address"))
 def test_an_address_reads_and_writes_the_same(name):
     text, expected = CASES[name]["input"]["text"], CASES[name]["expected"]
-    address = RelayAddress(expected["host"], expected["port"], bytes.fromhex(expected["fingerprint"]))
+    address = RelayAddress(
+        expected["host"], expected["port"], bytes.fromhex(expected["fingerprint"]), bytes.fromhex(expected["pass"])
+    )
     assert RelayAddress.parse(text) == address
     assert str(address) == text
 
@@ -171,6 +175,20 @@ def test_an_address_reads_and_writes_the_same(name):
 def test_a_bad_address_is_an_error_with_its_code(name):
     with pytest.raises(DropFailure) as failure:
         RelayAddress.parse(CASES[name]["input"]["text"])
+    assert failure.value.code == CASES[name]["fails"]
+
+
+@pytest.mark.parametrize("name", of("pass"))
+def test_a_file_of_passes_reads_and_writes_the_same(name):
+    text, passes = CASES[name]["input"]["text"].encode(), CASES[name]["expected"]["passes"]
+    assert [each.hex() for each in read_passes(text)] == passes
+    assert write_passes(bytes.fromhex(each) for each in passes) == text
+
+
+@pytest.mark.parametrize("name", of("pass", bad=True))
+def test_a_bad_file_of_passes_is_an_error_with_its_code(name):
+    with pytest.raises(DropFailure) as failure:
+        read_passes(CASES[name]["input"]["text"].encode())
     assert failure.value.code == CASES[name]["fails"]
 
 

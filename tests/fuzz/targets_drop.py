@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 from tercet.drop import BLOCK, FRAME, Ack, DropFailure, Items, Post, Put, Read, RelayAddress
 from tercet.drop.log import MARKER, scan
+from tercet.drop.passes import read_passes, write_passes
 from tercet.drop.server import read_head
 from tercet.drop.wire import (
     MAX_MESSAGE,
@@ -48,7 +49,7 @@ def request(data: bytes) -> None:
         found = decode_request(data)
     except BadMessage:
         return
-    _must(encode_request(found.number, found.ops) == data)
+    _must(encode_request(found.number, found.ops, found.pass_) == data)
 
 
 def answers(data: bytes) -> None:
@@ -96,6 +97,16 @@ def address(data: bytes) -> None:
     _must(str(found) == text)
 
 
+def passes(data: bytes) -> None:
+    """A relay's file of passes."""
+    try:
+        found = read_passes(data)
+    except DropFailure as failure:
+        _must(failure.code == "bad_pass")
+        return
+    _must(write_passes(found) == data)
+
+
 def http(data: bytes) -> None:
     """The head of an HTTP request."""
     status, length, _ = read_head(data)
@@ -109,4 +120,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "drop-log": log,
     "drop-address": address,
     "drop-http": http,
+    "drop-passes": passes,
 }

@@ -32,8 +32,8 @@ from picows import (
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy
 
-from tercet.drop.address import RelayAddress
-from tercet.drop.ops import Answer, DropFailure, Op
+from tercet.drop.address import PASS, RelayAddress
+from tercet.drop.ops import REFUSAL_HINTS, Answer, DropFailure, Op, Post, Put
 from tercet.drop.quiet import quiet_log
 from tercet.drop.wire import (
     HEAD,
@@ -137,8 +137,7 @@ class _Link(WSListener):
             raise
         except WholeRefusal as refusal:
             if not answered.done():
-                hint = f"The relay refused the request ({refusal.code}): try again later."
-                answered.set_exception(DropFailure("relay_refused", hint))
+                answered.set_exception(DropFailure("relay_refused", REFUSAL_HINTS[refusal.code]))
             return
         if not answered.done():
             answered.set_result(answers)
@@ -157,14 +156,15 @@ class _Link(WSListener):
                 future.set_exception(_failure(code))
                 future.exception()  # an asker who went away is no reason for a warning
 
-    def ask(self, ops: Sequence[Op]) -> asyncio.Future[list[Answer]]:
-        """Send a request; the future gets its answers."""
+    def ask(self, ops: Sequence[Op], pass_: bytes) -> asyncio.Future[list[Answer]]:
+        """Send a request, with the pass if it lays something down; the future gets its answers."""
         if self._ws is None or self.over:
             raise _failure(self.over or "relay_unreachable")
         self._number = self._number % 0xFFFF_FFFF + 1
-        data = encode_request(self._number, ops)
+        shown = pass_ if any(isinstance(op, Put | Post) for op in ops) else b""
+        data = encode_request(self._number, ops, shown)
         answered: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
-        self._asked[self._number] = (Request(self._number, tuple(ops)), answered)
+        self._asked[self._number] = (Request(self._number, tuple(ops), shown), answered)
         self._ws.send(WSMsgType.BINARY, data)
         return answered
 
@@ -178,6 +178,7 @@ class RelayClient:
         timeout: seconds for connecting, and for each answer.
 
     Attributes:
+        address: as given.
         relay_clock: what the relay's clock said, seconds UTC, when last connected; None before.
 
     Raises:
@@ -185,7 +186,7 @@ class RelayClient:
     """
 
     def __init__(self, address: RelayAddress, proxy: str | None = None, *, timeout: float = TIMEOUT) -> None:
-        self._address = address
+        self.address = address
         self._proxy = None if proxy is None else _read_proxy(proxy)
         self._timeout = timeout
         self._context = _pinned(address.fingerprint)
@@ -208,7 +209,7 @@ class RelayClient:
             link = await self._connected()
             try:
                 async with asyncio.timeout(self._timeout):
-                    answers.extend(await link.ask(part))
+                    answers.extend(await link.ask(part, self.address.pass_))
             except TimeoutError:
                 link.fail("relay_unreachable")
                 raise _failure("relay_unreachable") from None
@@ -242,14 +243,12 @@ class RelayClient:
         return link
 
     async def _open(self) -> _Link:
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
-
         async def tunnel(_: object) -> socket.socket | None:
             return await self._tunnel()
 
         _, link = await ws_connect(
             _Link,
-            f"wss://{host}:{self._address.port}/",
+            f"wss://{self.address.place}/",
             ssl_context=self._context,
             websocket_handshake_timeout=self._timeout,
             logger_name=quiet_log(),
@@ -269,7 +268,7 @@ class RelayClient:
             return None
         host, port, user, password = self._proxy
         proxy = Proxy(ProxyType.SOCKS5, host, port, user, password, rdns=True)
-        return await proxy.connect(self._address.host, self._address.port, timeout=self._timeout)
+        return await proxy.connect(self.address.host, self.address.port, timeout=self._timeout)
 
 
 def _read_proxy(text: str) -> tuple[str, int, str | None, str | None]:
@@ -285,15 +284,16 @@ def _read_proxy(text: str) -> tuple[str, int, str | None, str | None]:
 
 
 def _parts(ops: Sequence[Op]) -> Iterator[list[Op]]:
-    """Cut operations, in order, into rows that fit one message with their answers."""
+    """Cut operations, in order, into rows that fit one message with a pass, as do their answers."""
     part: list[Op] = []
-    out = back = HEAD.size
+    head = HEAD.size + 1 + PASS
+    out = back = head
     for op in ops:
         ask = len(encode_request(1, [op])) - HEAD.size
         answer = longest_answer([op]) - HEAD.size
-        if part and (len(part) == MAX_OPS or out + ask > MAX_MESSAGE or back + answer > MAX_MESSAGE):
+        if part and (len(part) == MAX_OPS - 1 or out + ask > MAX_MESSAGE or back + answer > MAX_MESSAGE):
             yield part
-            part, out, back = [], HEAD.size, HEAD.size
+            part, out, back = [], head, head
         part.append(op)
         out, back = out + ask, back + answer
     if part:

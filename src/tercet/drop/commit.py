@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from tercet.drop.memory import Store
-from tercet.drop.ops import Answer, DropFailure, Refusal
+from tercet.drop.ops import Answer, DropFailure, Op, Post, Put, Refusal, Refused
 from tercet.drop.wire import Request, encode_answers, encode_refusal, longest_answer
 
 MOST_AT_ONCE = 2 * 1024 * 1024  # bytes of requests and answers in one `apply`; spec/10-drop.md, 7
@@ -31,11 +31,17 @@ _log = logging.getLogger("tercet.relay")  # codes only, never content, never an 
 
 class _Job(NamedTuple):
     request: Request
+    posting: bool
     weight: int
     done: Callable[[bytes], None]
 
 
 _Errand = Callable[[], None]
+_REFUSED = Refused(Refusal.NO_PASS)
+
+
+def _carried_out(job: _Job, op: Op) -> bool:
+    return job.posting or not isinstance(op, Put | Post)
 
 
 def _stop() -> None:
@@ -60,20 +66,21 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="tercet-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, request: Request, size: int, done: Callable[[bytes], None]) -> None:
+    def submit(self, request: Request, size: int, done: Callable[[bytes], None], *, posting: bool = True) -> None:
         """Have a request answered; `done` gets the answer's message. Call it from the loop's thread.
 
         Args:
             request: what is asked.
             size: bytes of the request's message.
             done: called once, in the loop's thread.
+            posting: whether its puts and posts may be carried out; if not, they are answered `no_pass`.
         """
         weight = size + longest_answer(request.ops)
         if self._waiting + weight > MOST_WAITING:
             done(encode_refusal(request.number, Refusal.BUSY))
             return
         self._waiting += weight
-        self._jobs.put(_Job(request, weight, done))
+        self._jobs.put(_Job(request, posting, weight, done))
 
     def sweep(self) -> None:
         """Have what is out of date removed."""
@@ -112,17 +119,14 @@ class Committer:
         answers: list[Answer] = []
 
         def work() -> None:
-            ops = [op for job in jobs for op in job.request.ops]
+            ops = [op for job in jobs for op in job.request.ops if _carried_out(job, op)]
             answers.extend(self._store.apply(ops, self._clock()))
 
         if not self._guarded(work):
             return [encode_refusal(job.request.number, Refusal.BUSY) for job in jobs]
-        messages, at = [], 0
-        for job in jobs:
-            end = at + len(job.request.ops)
-            messages.append(encode_answers(job.request, answers[at:end], os.urandom))
-            at = end
-        return messages
+        given = iter(answers)
+        rows = [[next(given) if _carried_out(job, op) else _REFUSED for op in job.request.ops] for job in jobs]
+        return [encode_answers(job.request, row, os.urandom) for job, row in zip(jobs, rows, strict=True)]
 
     def _sweep(self) -> None:
         self._guarded(lambda: self._store.sweep(self._clock()))

@@ -36,12 +36,21 @@ class Refusal(StrEnum):
     BUSY = "busy"
 
 
+REFUSAL_HINTS = {
+    Refusal.BOX_FULL: "This box is full until its reader has emptied it: it will be tried again.",
+    Refusal.DISK_FULL: "There is no room left there: tell whoever runs the relay, or take a larger stick.",
+    Refusal.BAD_REQUEST: "The relay did not understand: use the same version of Tercet as the relay.",
+    Refusal.NO_PASS: "The relay takes nothing without its pass: ask the desk for the relay's whole, newest address.",
+    Refusal.BUSY: "The relay has too much to do, or its disk failed: try again later.",
+}
+
 FAILURES = (
     "relay_unreachable",
     "relay_wrong_key",
     "relay_lied",
     "relay_refused",
     "bad_address",
+    "bad_pass",
     "bad_proxy",
     "store_in_use",
     "store_failed",

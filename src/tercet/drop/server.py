@@ -4,8 +4,8 @@ Does        speak TLS 1.3 with a WebSocket (and a small HTTP face) on one port; 
 Does not    log or keep an address, an account, or a key that opens anything.
 Spec        spec/10-drop.md, 6 and 7
 Always      1. No guest can make the relay hold much: what is held for all guests is bounded, and when there is too
-            much the guest who holds most goes.  2. A guest who stands still goes.  3. No name or number of a guest
-            is written anywhere.
+            much the guest who holds most goes.  2. A guest who stands still goes; when there are too many, whoever
+            was silent longest.  3. No name or number of a guest is written anywhere.
 Read first  `serve`, then `_Door.data_received`, then `_Visitor`.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -25,11 +25,13 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # docs/adr/0
 
 from tercet.drop.commit import Committer
 from tercet.drop.memory import Store
-from tercet.drop.ops import Refusal
+from tercet.drop.ops import Post, Put, Refusal
+from tercet.drop.passes import shown_is_one
 from tercet.drop.quiet import quiet_log
 from tercet.drop.wire import (
     MAX_MESSAGE,
     BadMessage,
+    Request,
     decode_request,
     encode_hello,
     encode_refusal,
@@ -48,8 +50,9 @@ class Limits:
     guests: int = 4_000
     held: int = 256 * 1024 * 1024  # bytes of unfinished requests and unsent answers, all guests together
     unanswered: int = 2 * MAX_MESSAGE  # bytes of answers one guest may have under way
-    greeting: float = 20.0  # seconds for the TLS handshake, and again for the first request
-    idle: float = 300.0  # seconds without a finished request
+    greeting: float = 20.0  # seconds for the TLS handshake, and again for the first request, to its end
+    slowest: float = 1_024.0  # bytes a second; a first request that comes in at least so fast gets the time it takes
+    idle: float = 300.0  # seconds without a finished request, once there was one
 
 
 class _Guest:
@@ -61,18 +64,26 @@ class _Guest:
         self.coming = 0
         self.unsent = 0
         self.unanswered = 0
-        self.deadline = relay.time() + relay.limits.greeting
+        self._asked = False
+        self._since = relay.time()
+        relay.heard(self)
+
+    @property
+    def deadline(self) -> float:
+        """When it must go, unless it finishes a request before."""
+        limits = self.relay.limits
+        return self._since + (limits.idle if self._asked else limits.greeting + self.coming / limits.slowest)
 
     def came(self, count: int) -> None:
         """Count bytes that came in."""
         self.coming += count
+        self.relay.heard(self)
         self.relay.hold(count)
 
     def whole(self) -> None:
-        """A request is whole."""
+        """What came in is whole, and no longer held here."""
         self.relay.hold(-self.coming)
         self.coming = 0
-        self.deadline = self.relay.time() + self.relay.limits.idle
 
     def waits(self, unsent: int) -> None:
         """So many bytes of answers are not yet taken."""
@@ -83,15 +94,17 @@ class _Guest:
         """The connection is gone."""
         self.whole()
         self.waits(0)
-        self.relay.guests.discard(self)
+        self.relay.guests.pop(self, None)
 
     def ask(self, data: bytes, reply: Callable[[bytes], None]) -> bool:
         """Have a request answered by `reply`; False if it could not be read and the guest must go."""
+        self.whole()
         try:
             request = decode_request(data)
         except BadMessage as bad:
             reply(encode_refusal(bad.number, Refusal.BAD_REQUEST))
             return False
+        self._asked, self._since = True, self.relay.time()
         weight = longest_answer(request.ops)
         if self.unanswered + weight > self.relay.limits.unanswered:
             reply(encode_refusal(request.number, Refusal.BUSY))
@@ -102,7 +115,8 @@ class _Guest:
             self.unanswered -= weight
             reply(message)
 
-        self.relay.committer.submit(request, len(data), done)
+        posting = self.relay.takes(request)
+        self.relay.committer.submit(request, len(data), done, posting=posting)
         return True
 
 
@@ -115,7 +129,7 @@ class _Visitor(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._ws = transport
-        self._guest.whole()
+        self._guest.whole()  # the upgrade; it is no request, and gives no more time
         transport.send(WSMsgType.BINARY, encode_hello(self._guest.relay.clock()))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -123,7 +137,6 @@ class _Visitor(WSListener):
             return
         whole = frame.msg_type == WSMsgType.BINARY and frame.fin
         data = frame.get_payload_as_bytes() if whole else b""
-        self._guest.whole()
         if not whole or not self._guest.ask(data, self._reply):
             transport.disconnect()
 
@@ -230,7 +243,6 @@ class _Post(asyncio.Protocol):
         if len(self._data) >= self._length:
             body = bytes(self._data[: self._length])
             self._guest.transport.pause_reading()
-            self._guest.whole()
             self._guest.ask(body, self._reply)
 
     def _reply(self, message: bytes) -> None:
@@ -259,11 +271,10 @@ class _Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         line = cast(asyncio.Transport, transport)  # TLS transports of some loops do not derive from the class
-        if len(self._relay.guests) >= self._relay.limits.guests:
+        if not self._relay.has_room():
             line.abort()
             return
         self._guest = _Guest(self._relay, line)
-        self._relay.guests.add(self._guest)
 
     def data_received(self, data: bytes) -> None:
         self._first += data
@@ -302,9 +313,13 @@ class Relay:
     Attributes:
         port: where it listens.
         limits: what guests may cost.
+        passes: whoever shows one of these (16 bytes each) may put and post; None: anybody. May be replaced at any time.
+        guests: who is connected; whoever was silent longest comes first.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], int], limits: Limits) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], int], limits: Limits, passes: Collection[bytes] | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._patrol: asyncio.Task[None] | None = None
@@ -312,7 +327,8 @@ class Relay:
         self.limits = limits
         self.clock = clock
         self.time = self._loop.time
-        self.guests: set[_Guest] = set()
+        self.passes = passes
+        self.guests: dict[_Guest, None] = {}
         self.committer = Committer(store, clock, self._loop)
         self.port = 0
 
@@ -328,6 +344,28 @@ class Relay:
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self._patrol = self._loop.create_task(self._walk())
+
+    def takes(self, request: Request) -> bool:
+        """Say whether the puts and posts of a request are carried out."""
+        if self.passes is None or not any(isinstance(op, Put | Post) for op in request.ops):
+            return True
+        return shown_is_one(request.pass_, self.passes)
+
+    def heard(self, guest: _Guest) -> None:
+        """A guest came or sent something: it goes to the end of the row."""
+        self.guests.pop(guest, None)
+        self.guests[guest] = None
+
+    def has_room(self) -> bool:
+        """Make room for one more guest, by cutting whoever was silent longest and waits for no answer."""
+        if len(self.guests) < self.limits.guests:
+            return True
+        idle = next((guest for guest in self.guests if not guest.unanswered), None)
+        if idle is None:
+            return False
+        del self.guests[idle]
+        idle.transport.abort()
+        return True
 
     def hold(self, count: int) -> None:
         """Count bytes held for guests; when it is too much, whoever holds most goes."""
@@ -381,6 +419,7 @@ async def serve(
     *,
     clock: Callable[[], int],
     limits: Limits | None = None,
+    passes: Collection[bytes] | None = None,
 ) -> Relay:
     """Open a relay.
 
@@ -392,6 +431,7 @@ async def serve(
         key_pem_path: its private key.
         clock: whole seconds since 1970, UTC.
         limits: what guests may cost.
+        passes: see `Relay.passes`.
 
     Raises:
         OSError: the address cannot be had, or a file cannot be read.
@@ -400,7 +440,7 @@ async def serve(
     Source: spec/10-drop.md, 7.
     """
     context = tls_context(cert_pem_path, key_pem_path)
-    relay = Relay(store, clock, limits or Limits())
+    relay = Relay(store, clock, limits or Limits(), passes)
     try:
         await relay.open(host, port, context)
     except OSError:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tercet.drop.address import PASS as PASS_BYTES
 from tercet.drop.ops import (
     BLOCK,
     FRAME,
@@ -32,14 +33,14 @@ from tercet.drop.ops import (
     Stored,
 )
 
-VERSION = 1
+VERSION = 2
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; spec/10-drop.md, 6
-MAX_OPS = 1_024  # operations in a request
+MAX_OPS = 1_024  # operations in a request, PASS among them
 HEAD = struct.Struct(">BIH")  # version, request number, count
 HELLO = struct.Struct(">BQ")  # version, the relay's clock in seconds
 _READ = struct.Struct(">B32sIB")  # flags, read secret, start, limit
 
-PUT_FRAME, PUT_BLOCK, READ_FRAMES, READ_BLOCK, ACK, POST = range(1, 7)
+PUT_FRAME, PUT_BLOCK, READ_FRAMES, READ_BLOCK, ACK, POST, PASS = range(1, 8)
 STORED, ITEMS, ACKED, REFUSED = range(4)
 REFUSALS = tuple(Refusal)  # a refusal's number is its place here, from 1
 FLAG = 1  # in a read: the box is posted; in items: more follow
@@ -74,10 +75,17 @@ class WholeRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A batch as it travels: the client's number for it (32 bits) and its operations (1 to 1,024)."""
+    """A batch as it travels.
+
+    Attributes:
+        number: the client's number for it, 32 bits, not 0.
+        ops: the operations, 1 to 1,024, one fewer with a pass.
+        pass_: the pass shown before them (16 bytes), or none.
+    """
 
     number: int
     ops: tuple[Op, ...]
+    pass_: bytes = field(default=b"", repr=False)
 
 
 class _Reader:
@@ -92,6 +100,12 @@ class _Reader:
         piece = self._data[self._at : end]
         self._at = end
         return piece
+
+    def next(self, kind: int) -> bool:
+        """Take the next byte if it is `kind`."""
+        found = self._data[self._at : self._at + 1] == bytes((kind,))
+        self._at += found
+        return found
 
     def end(self) -> None:
         if self._at != len(self._data):
@@ -144,21 +158,25 @@ def longest_answer(ops: Sequence[Op]) -> int:
     return HEAD.size + sum(3 + op.limit * op.size if isinstance(op, Read) else 2 for op in ops)
 
 
-def encode_request(number: int, ops: Sequence[Op]) -> bytes:
+def encode_request(number: int, ops: Sequence[Op], pass_: bytes = b"") -> bytes:
     """Return a request's bytes.
 
     Args:
         number: 32 bits, chosen by the client, not 0.
-        ops: 1 to 1,024 operations.
+        ops: 1 to 1,024 operations, one fewer with a pass.
+        pass_: the pass to show before them (16 bytes), or none.
 
     Raises:
         ValueError: the request or its longest answer would be longer than MAX_MESSAGE, or a number is out of range.
 
     Source: spec/10-drop.md, 6.
     """
-    if not 1 <= number <= 0xFFFF_FFFF or not 1 <= len(ops) <= MAX_OPS:
-        raise ValueError("a request has a number and 1 to 1,024 operations")
-    pieces = [HEAD.pack(VERSION, number, len(ops))]
+    count = len(ops) + bool(pass_)
+    if not 1 <= number <= 0xFFFF_FFFF or not ops or count > MAX_OPS or len(pass_) not in (0, PASS_BYTES):
+        raise ValueError("a request has a number, perhaps a pass, and 1 to 1,024 operations")
+    pieces = [HEAD.pack(VERSION, number, count)]
+    if pass_:
+        pieces += [bytes((PASS,)), pass_]
     for op in ops:
         pieces.extend(_encode_op(op))
     data = b"".join(pieces)
@@ -177,13 +195,16 @@ def decode_request(data: bytes) -> Request:
     try:
         if not number or not 1 <= count <= MAX_OPS:
             raise ValueError("no number, or no operation")
-        ops = tuple(_decode_op(reader) for _ in range(count))
+        pass_ = reader.take(PASS_BYTES) if reader.next(PASS) else b""
+        ops = tuple(_decode_op(reader) for _ in range(count - bool(pass_)))
+        if not ops:
+            raise ValueError("a pass and nothing else")
         reader.end()
     except ValueError:
         raise BadMessage(number) from None
     if longest_answer(ops) > MAX_MESSAGE:
         raise BadMessage(number)
-    return Request(number, ops)
+    return Request(number, ops, pass_)
 
 
 def _single(op: Op) -> bool:

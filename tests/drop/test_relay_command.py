@@ -1,0 +1,69 @@
+"""The operator's side of passes: one more, one less, and what keeps a relay from opening."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from tercet.cli import _look_at, app
+from tercet.drop import RelayAddress
+from tercet.drop.passes import PassFile, read_passes
+
+
+def relay(*words: str):
+    return CliRunner().invoke(app, ["relay", *words])
+
+
+def test_a_new_pass_is_added_to_the_file_and_printed_in_an_address(tmp_path: Path) -> None:
+    addresses = []
+    for _ in range(2):
+        result = relay("--new-pass", "--dir", str(tmp_path), "--public", "relay.example:7443", "--json")
+        assert result.exit_code == 0
+        said = json.loads(result.stdout)
+        assert said["what"] == "new_pass"
+        addresses.append(RelayAddress.parse(said["address"]))
+    assert read_passes((tmp_path / "pass").read_bytes()) == tuple(each.pass_ for each in addresses)
+    assert addresses[0].identity == addresses[1].identity
+    assert (tmp_path / "pass").stat().st_mode & 0o777 == (tmp_path / "relay.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_pass_is_drawn_for_an_address_that_cannot_be(tmp_path: Path) -> None:
+    for place in ("127.0.0.1:0", "a" * 63 + ".example:7443"):
+        result = relay("--new-pass", "--dir", str(tmp_path), "--listen", place)
+        assert "[bad_address]" in result.stderr
+    assert not (tmp_path / "pass").exists()
+
+
+def test_a_relay_does_not_open_with_a_damaged_file_of_passes(tmp_path: Path) -> None:
+    relay("--new-pass", "--dir", str(tmp_path))
+    (tmp_path / "pass").write_text("nonsense\n")
+    result = relay("--dir", str(tmp_path), "--listen", "127.0.0.1:0")
+    assert result.exit_code != 0
+    assert "[bad_pass]" in result.stderr
+
+
+def test_open_to_all_and_a_new_pass_do_not_go_together(tmp_path: Path) -> None:
+    assert relay("--open", "--new-pass", "--dir", str(tmp_path / "relay")).exit_code == 2
+    assert not (tmp_path / "relay").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "count", "said"), [("a" * 26 + "\n", 1, "passes"), ("", 0, "passes"), ("x", 2, "bad_pass")]
+)
+def test_a_running_relay_takes_what_the_operator_changed(tmp_path: Path, content: str, count: int, said: str) -> None:
+    told = []
+
+    async def tell(what: str, **facts: object) -> None:
+        told.append(what)
+
+    passes, server = PassFile(tmp_path / "pass"), SimpleNamespace(passes=(bytes(16), bytes([1]) * 16))
+    passes.load()
+    (tmp_path / "pass").write_text(content)
+    for _ in range(2):
+        asyncio.run(_look_at(passes, server, SimpleNamespace(tell=tell)))
+    assert (len(server.passes), told) == (count, [said])
