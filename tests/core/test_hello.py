@@ -79,7 +79,7 @@ def test_what_is_no_verdict_is_malformed(case: Any) -> None:
 def test_a_consent_is_parsed_as_the_vectors_say(case: Any) -> None:
     consent = hellos.parse_consent(bytes_of(case["input"]["content"]), case["input"]["side"])
     card = encode(consent.card).hex() if consent.card else None
-    assert case["expected"] == {"olm": consent.olm.hex(), "card": card}
+    assert case["expected"] == {"olm": consent.olm.hex(), "card": card, "pair": consent.pair.hex()}
 
 
 @pytest.mark.parametrize("case", bad_cases("consent", "meeting"))
@@ -114,7 +114,7 @@ def test_a_frame_of_one_side_does_not_open_as_the_others_and_a_consent_only_unde
     assert out.box == hellos.shared_box(shared, 0).id
     with pytest.raises(CannotOpen):
         hellos.open_shared(shared, 1, out.item)
-    consent = hellos.seal_consent(shared, root, 1, hellos.Consent(1, b"olm", None), chance)
+    consent = hellos.seal_consent(shared, root, 1, hellos.Consent(1, b"olm", None, b""), chance)
     assert hellos.open_consent(root, 1, consent.item).olm == b"olm"
     for wrong, side in ((root, 0), (shared, 1)):
         with pytest.raises(CannotOpen):

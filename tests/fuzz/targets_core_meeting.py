@@ -20,9 +20,9 @@ from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.board import BoardView, TwoFaces, apply_entry, body_of, parse_entry
 from tercet.core.card import Card
+from tercet.core.cell import Cell, Role
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
-from tercet.core.relation import Role
 from tercet.sealing import FRAME, derive, digest, seal
 
 _VECTORS = Path(__file__).parents[2] / "vectors" / "meeting"
@@ -39,7 +39,7 @@ def _chance(count: int) -> bytes:
 
 
 _SHARED = bytes(range(32))
-_HERE = meetings.Here(20_717, None, lambda role: True)
+_HERE = meetings.Here(20_717, None, Cell())
 _JOINER = meetings.Meeting(
     meetings.Stage.GREETING, 1, "a", None, _NOW, "relay", "042", shared=_SHARED, offer=b"A" + bytes(32)
 )

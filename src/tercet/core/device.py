@@ -15,12 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from tercet.core import beat, encounter, mail, office, reader, sending
+from tercet.core import beat, encounter, introducing, mail, office, reader, sending
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
 from tercet.core.effects import Effect
 from tercet.core.errors import Refusal
+from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.core.turn import Turn
 
@@ -83,6 +84,7 @@ def _time_passes(turn: Turn) -> None:
         turn.change(card=msgspec.structs.replace(card, chain=card.chain.since(known - 1)))
     mail.tidy(turn)
     encounter.tidy(turn)
+    introducing.tidy(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
 
@@ -102,9 +104,15 @@ def _refused(turn: Turn, event: e.Refused) -> None:
     turn.tell("relay_refused", code=event.code)
 
 
+def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
+    for letter in mail.arrived(turn, event):
+        if letter.kind in (LetterKind.INTRODUCE, LetterKind.INTRO_FRAME):
+            introducing.take(turn, event.query.id, letter)
+
+
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(
     {
-        "relation": mail.arrived,
+        "relation": _neighbour_wrote,
         "return": sending.arrived,
         "intake": office.arrived,
         "media": office.arrived,
@@ -147,6 +155,12 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Join: lambda turn, event: encounter.join(turn, event.name, event.code, event.relay),
         e.SameWords: lambda turn, _: encounter.same_words(turn),
         e.OtherWords: lambda turn, _: encounter.other_words(turn),
+        e.Introduce: lambda turn, event: introducing.introduce(turn, event.first, event.second),
+        e.AcceptIntroduction: lambda turn, event: introducing.accept(turn, event.name),
+        e.DeclineIntroduction: lambda turn, _: introducing.decline(turn),
+        e.CompareWords: lambda turn, event: introducing.compare(turn, event.name),
+        e.WordsAgree: lambda turn, event: introducing.words_agree(turn, event.name),
+        e.WordsDiffer: lambda turn, event: introducing.words_differ(turn, event.name),
         e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
         e.WriteReport: sending.write_report,
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),

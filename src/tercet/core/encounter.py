@@ -14,14 +14,15 @@ import msgspec
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.card import Card
+from tercet.core.cell import COMPLEMENT, Cell, Role
 from tercet.core.effects import ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
 from tercet.core.knock import Out
 from tercet.core.meeting import Here, Meeting, Stage
-from tercet.core.relation import COMPLEMENT, Role, admit, settle
-from tercet.core.state import Device, Spent
+from tercet.core.relation import Relation, settle, with_neighbour
+from tercet.core.state import Spent
 from tercet.core.turn import FRAMES_A_READ, Turn
 from tercet.sealing import Box, CannotOpen
 
@@ -34,14 +35,14 @@ def invite(turn: Turn, name: str, role: Role) -> None:
     """Begin a meeting as the one who says the code.
 
     Raises:
-        Refusal: `meeting_under_way`, `no_card`, `bad_name`, `cell_full`, `not_the_desk`.
+        Refusal: `meeting_under_way`, `no_card`, `bad_name`, `name_taken`, `not_the_desk`, or as `Cell.admit`.
     """
-    _free_to_meet(turn, name)
+    free_to_meet(turn, name)
     if turn.device.card is None:
         raise Refusal("no_card")
-    if (role is Role.DESK) != turn.device.is_desk:
+    if role is Role.DESK and not turn.device.is_desk:
         raise Refusal("not_the_desk")
-    admit(turn.device.relations, COMPLEMENT[role])
+    turn.device.cell.admit(COMPLEMENT[role])
     turn.change(meeting=meetings.invite(name, role, turn.device.relays[0], turn.now, turn.chance))
     _read_next(turn)
 
@@ -52,7 +53,7 @@ def join(turn: Turn, name: str, code: str, relay: str) -> None:
     Raises:
         Refusal: `meeting_under_way`, `bad_name`, `bad_code`, `relay_missing`.
     """
-    _free_to_meet(turn, name)
+    free_to_meet(turn, name)
     where = relay or (turn.device.relays[0] if turn.device.relays else "")
     if not where:
         raise Refusal("relay_missing")
@@ -69,7 +70,7 @@ def same_words(turn: Turn) -> None:
     meeting = _still_open(turn)
     if meeting is None:
         return
-    meeting, out = meetings.say_yes(meeting, _card_to_pass_on(turn), turn.chance)
+    meeting, out = meetings.say_yes(meeting, _card_to_pass_on(turn), turn.device.cell, turn.chance)
     _settle(turn, meeting, (out,))
 
 
@@ -155,8 +156,7 @@ def _meeting_arrived(turn: Turn, event: Arrived) -> None:
 
 def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
     """Take in what a box held, in whatever order it makes sense; what is not for now stays where it lies."""
-    network = turn.device.card.network if turn.device.card else None
-    here = Here(turn.today, network, _welcome(turn.device))
+    here = here_of(turn, turn.device.cell)
     sent: list[Out] = []
     waiting, moved = list(event.items), True
     while moved:
@@ -189,17 +189,9 @@ def _card_to_pass_on(turn: Turn) -> Card | None:
     return card.from_day(turn.today - 1)
 
 
-def _welcome(device: Device) -> meetings.Welcome:
-    def welcome(role: Role) -> bool:
-        if device.is_desk or role is Role.FOUNDER:
-            return device.is_desk and role is Role.FOUNDER
-        try:
-            admit(device.relations, role)
-        except Refusal:
-            return False
-        return True
-
-    return welcome
+def here_of(turn: Turn, cell: Cell) -> Here:
+    """What we bring to a meeting, or to an introduction."""
+    return Here(turn.today, turn.device.card.network if turn.device.card else None, cell)
 
 
 def _settle(turn: Turn, meeting: Meeting, outs: tuple[Out, ...] = ()) -> None:
@@ -236,11 +228,17 @@ def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
 
 def _keep(turn: Turn, meeting: Meeting) -> None:
     relation = meetings.relation_of(meeting)
+    turn.change(card=turn.device.card or meeting.card)
+    keep(turn, relation)
+    turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
+
+
+def keep(turn: Turn, relation: Relation) -> None:
+    """Have one neighbour more."""
     channel = msgspec.structs.replace(relation.channel, heard=turn.now)
     session = settle(relation.session, relation.session)
     relation = msgspec.structs.replace(relation, session=session, channel=channel)
-    turn.change(card=turn.device.card or meeting.card, relations=(*turn.device.relations, relation))
-    turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
+    turn.change(relations=with_neighbour(turn.device.relations, relation))
 
 
 def _spend(turn: Turn, meeting: Meeting) -> None:
@@ -275,10 +273,15 @@ def _plate_arrived(turn: Turn, event: Arrived) -> None:
             turn.acknowledge(knocks.plate_box(plate), item, event.relay)
 
 
-def _free_to_meet(turn: Turn, name: str) -> None:
+def free_to_meet(turn: Turn, name: str) -> None:
+    """Whether a meeting can begin, and somebody be called by a word of the owner's.
+
+    Raises:
+        Refusal: `meeting_under_way`, `bad_name`, `name_taken`.
+    """
     if turn.device.meeting is not None:
         raise Refusal("meeting_under_way")
     if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
         raise Refusal("bad_name")
-    if any(r.name == name for r in turn.device.relations):
+    if name in turn.device.names:
         raise Refusal("name_taken")

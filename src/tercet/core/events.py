@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core.relation import Role
+from tercet.core.cell import Role
 from tercet.core.report import MediaKind, Place
 
 
@@ -116,6 +116,41 @@ class SameWords(msgspec.Struct, frozen=True):
 
 class OtherWords(msgspec.Struct, frozen=True):
     """The owner saw other words, or stopped the meeting."""
+
+
+class Introduce(msgspec.Struct, frozen=True):
+    """The owner introduces two neighbours to each other, by its words for them."""
+
+    first: str
+    second: str
+
+
+class AcceptIntroduction(msgspec.Struct, frozen=True):
+    """The owner agrees to be introduced; `name` is its word for the other."""
+
+    name: str
+
+
+class DeclineIntroduction(msgspec.Struct, frozen=True):
+    """The owner does not want to be introduced."""
+
+
+class CompareWords(msgspec.Struct, frozen=True):
+    """The owner stands face to face with somebody it was introduced to, and wants to see the words."""
+
+    name: str
+
+
+class WordsAgree(msgspec.Struct, frozen=True):
+    """Both saw the same words."""
+
+    name: str
+
+
+class WordsDiffer(msgspec.Struct, frozen=True):
+    """They saw different words."""
+
+    name: str
 
 
 class WriteLetter(msgspec.Struct, frozen=True):

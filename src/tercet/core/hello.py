@@ -17,9 +17,9 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core.card import Card
+from tercet.core.cell import Role
 from tercet.core.fields import Day, Key, Malformed, Version1, decode, encode
 from tercet.core.knock import Chance, Out
-from tercet.core.relation import Role
 from tercet.sealing import FRAME, KEM_PUBLIC, NONCE, Box, box, derive, digest, open_sealed, seal
 
 SEALED_SECRET: Final = 1168  # bytes; 32 under HPKE
@@ -27,7 +27,6 @@ OLM_SMALL: Final = 512  # bytes; an Olm message of an empty text has 242 at most
 REFUSALS: Final = MappingProxyType(
     {
         "no": "code_refused",
-        "full": "cell_full",
         "network": "network_differs",
         "clock": "clocks_differ",
         "newcomer": "newcomer_above",
@@ -57,6 +56,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
         promise: the inviter's, 32 bytes: it fixes `reveal` before the joiner says anything; empty from the joiner.
         burn_point: reserved for burn lines, up to 96 bytes; empty in this version.
         commitment: reserved for adoption, up to 32 bytes; empty in this version.
+        pair: tag of the pair secret that counts between the two, 32 bytes; empty if the writer knows none.
     """
 
     version: Version1
@@ -69,6 +69,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     promise: Annotated[bytes, msgspec.Meta(max_length=32)]
     burn_point: Annotated[bytes, msgspec.Meta(max_length=96)]
     commitment: Annotated[bytes, msgspec.Meta(max_length=32)]
+    pair: Annotated[bytes, msgspec.Meta(max_length=32)]
 
 
 class KeyFrame(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -96,7 +97,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     """
 
     version: Version1
-    kind: Annotated[str, msgspec.Meta(pattern="^(no|full|network|clock|newcomer)\\Z")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(no|network|clock|newcomer)\\Z")]
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -106,11 +107,13 @@ class Consent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
         version: 1.
         olm: the joiner's: an Olm message that ends the inviter's pre-key messages; empty from the inviter.
         card: of the network, from the inviter to a newcomer; else none.
+        pair: the pair secret, 32 bytes, where the rule gives one (`cell.gives`); else empty.
     """
 
     version: Version1
     olm: Annotated[bytes, msgspec.Meta(max_length=OLM_SMALL)]
     card: Card | None
+    pair: Annotated[bytes, msgspec.Meta(max_length=32)]
 
 
 def parse_hello(content: bytes, side: int) -> Hello:
@@ -120,7 +123,7 @@ def parse_hello(content: bytes, side: int) -> Hello:
         Malformed: it is none.
     """
     hello = decode(content, Hello)
-    if len(hello.promise) != (0 if side else 32):
+    if len(hello.promise) != (0 if side else 32) or len(hello.pair) not in (0, 32):
         raise Malformed
     return hello
 
@@ -153,7 +156,7 @@ def parse_consent(content: bytes, side: int) -> Consent:
         Malformed: it is none.
     """
     consent = decode(content, Consent)
-    if bool(consent.olm) != bool(side) or (side and consent.card):
+    if bool(consent.olm) != bool(side) or (side and consent.card) or len(consent.pair) not in (0, 32):
         raise Malformed
     return consent
 
@@ -218,8 +221,12 @@ def open_shared(shared: bytes, side: int, frame: bytes) -> tuple[int, bytes]:
 
 def seal_consent(shared: bytes, root: bytes, side: int, consent: Consent, chance: Chance) -> Out:
     """The frame that says yes."""
-    frame = seal(_consent_key(root, side), encode(consent), FRAME, chance(NONCE))
-    return Out(shared_box(shared, side).id, frame)
+    return Out(shared_box(shared, side).id, consent_sealed(root, side, consent, FRAME, chance))
+
+
+def consent_sealed(root: bytes, side: int, consent: Consent, size: int, chance: Chance) -> bytes:
+    """A consent of a side under the root, in `size` bytes."""
+    return seal(_consent_key(root, side), encode(consent), size, chance(NONCE))
 
 
 def open_consent(root: bytes, side: int, frame: bytes) -> Consent:

@@ -172,11 +172,16 @@ def replace_relation(turn: Turn, relation: Relation) -> None:
     turn.change(relations=tuple(relation if r.id == relation.id else r for r in turn.device.relations))
 
 
-def arrived(turn: Turn, event: Arrived) -> None:
-    """Take in what a neighbour's box held."""
+def arrived(turn: Turn, event: Arrived) -> tuple[Letter, ...]:
+    """Take in what a neighbour's box held.
+
+    Returns:
+        The letters delivered, in order, that are no text: for who knows their kinds.
+    """
     relation = find_relation(turn, event.query.id)
     if relation is None or event.query.day < relation.chain.day:
-        return
+        return ()
+    others: list[Letter] = []
     where = lane(relation.chain, event.query.day, "relation", 1 - relation.side)
     box = where.boxes[event.query.place]
     roomy = not event.items or turn.roomy(ARRIVING_MOST)
@@ -195,7 +200,8 @@ def arrived(turn: Turn, event: Arrived) -> None:
         ):
             relation = msgspec.structs.replace(relation, channel=letters.hear(relation.channel, letter, turn.now))
             continue
-        relation = _take_letter(turn, opened, letter)
+        relation, more = _take_letter(turn, opened, letter)
+        others += more
         turn.acknowledge(box, item, event.relay)
     warn_of_clock(turn, ahead)
     if not (event.items or event.more or event.carried):
@@ -203,14 +209,16 @@ def arrived(turn: Turn, event: Arrived) -> None:
         relation = forget_drained(relation, event.query.day, event.relay, relays, turn.device.confirmed)
     replace_relation(turn, relation)
     turn.read_on(event, box)
+    return tuple(others)
 
 
-def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> Relation:
+def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> tuple[Relation, list[Letter]]:
     channel, delivered = letters.accept(relation.channel, letter, turn.now)
     notes = tuple(Note(d.number, words(d), turn.now) for d in delivered if d.kind == LetterKind.TEXT)
     for _ in notes:
         turn.tell("letter_came", name=relation.name)
-    return msgspec.structs.replace(relation, channel=channel, notes=(*relation.notes, *notes))
+    others = [d for d in delivered if d.kind not in (LetterKind.EMPTY, LetterKind.TEXT)]
+    return msgspec.structs.replace(relation, channel=channel, notes=(*relation.notes, *notes)), others
 
 
 def warn_of_clock(turn: Turn, ahead: int) -> None:

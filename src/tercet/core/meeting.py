@@ -9,7 +9,6 @@ Read first  TABLE, Meeting, take_frame().
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 import msgspec
 
 from tercet.core.card import Card
+from tercet.core.cell import ABOVE, COMPLEMENT, PAIR_SECRET, Cell, Role, gives
 from tercet.core.chain import DayChain
 from tercet.core.channel import Channel
 from tercet.core.days import LATE_DAYS
@@ -56,7 +56,7 @@ from tercet.core.knock import (
     seal_answer,
     seal_offer,
 )
-from tercet.core.relation import COMPLEMENT, Relation, Role
+from tercet.core.relation import Relation
 from tercet.sealing import (
     Box,
     CannotOpen,
@@ -75,7 +75,6 @@ from tercet.sealing import (
     words_of,
 )
 
-Welcome = Callable[[Role], bool]
 OFFER_LIFETIME: Final = 600  # seconds; spec/30-meeting.md, 7: a code lives ten minutes
 CONFIRM_LIFETIME: Final = 4_200  # seconds; who has confirmed waits an hour longer for the other's word
 LOOK_PATIENCE: Final = 120  # seconds; how long a joiner looks for an offer before the code counts as unknown
@@ -166,6 +165,7 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
         they_confirmed: whether their `yes` has come.
         card: the network's, from the inviter's `yes` to a newcomer.
         failure: code, once failed.
+        pair: the pair secret that the relation will hold, 32 bytes; empty for none.
     """
 
     stage: Stage
@@ -193,6 +193,7 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
     they_confirmed: bool = False
     card: Card | None = None
     failure: str = ""
+    pair: bytes = b""
 
     @property
     def compare(self) -> tuple[str, ...]:
@@ -217,12 +218,12 @@ class Here(msgspec.Struct, frozen=True):
     Attributes:
         today: its day.
         network: digest of its network's board key, 32 bytes; none from a newcomer.
-        welcome: whether its cell has a place for a neighbour of a role.
+        cell: its neighbours, and the pair secrets it knows.
     """
 
     today: int
     network: bytes | None
-    welcome: Welcome
+    cell: Cell
 
 
 Step = tuple[Meeting, tuple[Out, ...]]
@@ -351,27 +352,47 @@ def refused_by(meeting: Meeting, frame: bytes) -> Meeting:
     return fail(meeting, Happening.REFUSAL, knock.code)
 
 
-def say_yes(meeting: Meeting, card: Card | None, chance: Chance) -> tuple[Meeting, Out]:
+def say_yes(meeting: Meeting, card: Card | None, cell: Cell, chance: Chance) -> tuple[Meeting, Out]:
     """Our owner found the same words on both screens; kept at once if the other has confirmed already.
 
     Args:
         meeting: being compared.
         card: our network's, beginning at the day to pass on; it goes to a newcomer only.
+        cell: ours.
         chance: randomness.
 
     Raises:
         Refusal: `no_meeting`, there is nothing to confirm.
     """
+    meeting, consent = agree(meeting, card, cell, chance)
+    told = seal_consent(meeting.shared, meeting.root, meeting.side, consent, chance)
+    if meeting.they_confirmed:
+        meeting = advance(meeting, Happening.CONFIRM)
+    return meeting, told
+
+
+def agree(meeting: Meeting, card: Card | None, cell: Cell, chance: Chance) -> tuple[Meeting, Consent]:
+    """The meeting confirmed by our side, and the consent to seal; arguments and errors as for `say_yes`."""
     session, message = meeting.session, b""
     if meeting.stage is Stage.COMPARING and meeting.side == 1:
         session, message = olm_encrypt(session, b"")
     meeting = advance(meeting, Happening.OWNER_YES, session=session)
     newcomer = meeting.side == 0 and parse_hello(meeting.theirs, 1).network is None
-    consent = Consent(1, message, card if newcomer else None)
-    told = seal_consent(meeting.shared, meeting.root, meeting.side, consent, chance)
-    if meeting.they_confirmed:
-        meeting = advance(meeting, Happening.CONFIRM)
-    return meeting, told
+    given = secret_to_give(meeting, cell, chance)
+    if given and meeting.role in ABOVE:
+        meeting = msgspec.structs.replace(meeting, pair=given)
+    return meeting, Consent(1, message, card if newcomer else None, given)
+
+
+def secret_to_give(meeting: Meeting, cell: Cell, chance: Chance) -> bytes:
+    """The pair secret that our consent carries, 32 bytes; empty where the rule gives none.
+
+    A link draws it for the first of its pair below, and gives the second the same.
+    """
+    neighbour, ours, theirs = _tags(meeting)
+    if not gives(neighbour, ours, theirs):
+        return b""
+    return cell.secret(neighbour) or chance(PAIR_SECRET)
 
 
 def say_no(meeting: Meeting, chance: Chance) -> Step:
@@ -394,7 +415,14 @@ def relation_of(meeting: Meeting) -> Relation:
         meeting.side,
         Channel(),
         meeting.session,
+        pair=meeting.pair,
     )
+
+
+def _tags(meeting: Meeting) -> tuple[Role, bytes, bytes]:
+    """What the other will be to us, and the pair tags in our hello and in theirs."""
+    theirs = parse_hello(meeting.theirs, 1 - meeting.side)
+    return theirs.role, parse_hello(meeting.ours, meeting.side).pair, theirs.pair
 
 
 def _say(meeting: Meeting, kind: FrameKind, content: bytes, chance: Chance) -> Out:
@@ -407,7 +435,7 @@ def _tell(meeting: Meeting, kind: str, chance: Chance) -> tuple[Out, ...]:
     return (_say(meeting, FrameKind.VERDICT, encode(Verdict(1, kind)), chance),)
 
 
-def _greet(meeting: Meeting, role: Role, here: Here, chance: Chance) -> Meeting:
+def greet(meeting: Meeting, role: Role, here: Here, chance: Chance) -> Meeting:
     """Draw our fresh keys and write our hello."""
     account = olm_account()
     seed = chance(32)
@@ -416,7 +444,8 @@ def _greet(meeting: Meeting, role: Role, here: Here, chance: Chance) -> Meeting:
         reveal = chance(32)
         promise = promise_of(reveal)
     public = (kem_public(seed), account.identity, account.one_time)
-    hello = Hello(1, here.today, role, *public, here.network, promise, b"", b"")
+    tag = here.cell.tag(COMPLEMENT[role], meeting.shared, meeting.side)
+    hello = Hello(1, here.today, role, *public, here.network, promise, b"", b"", tag)
     drawn = {"seed": seed, "account": account.pickle, "reveal": reveal}
     return msgspec.structs.replace(meeting, role=role, ours=encode(hello), **drawn)
 
@@ -433,7 +462,7 @@ def _take_answer(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> 
         return fail(meeting, Happening.WRONG, "code_wrong"), ()
     role = meeting.role
     meeting = advance(meeting, Happening.ANSWER, shared=shared, words="", spake=b"")
-    meeting = _greet(meeting, role, here, chance)
+    meeting = greet(meeting, role, here, chance)
     return meeting, (_say(meeting, FrameKind.HELLO, meeting.ours, chance),)
 
 
@@ -456,7 +485,17 @@ def _take_shared(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> 
     except CannotOpen:
         if not meeting.root:
             raise
-        return _take_consent(meeting, open_consent(meeting.root, side, frame)), ()
+        return take_consent(meeting, open_consent(meeting.root, side, frame)), ()
+    return take_said(meeting, kind, content, here, chance)
+
+
+def take_said(meeting: Meeting, kind: int, content: bytes, here: Here, chance: Chance) -> Step:
+    """Take in a hello, key frame or verdict of the other side, opened; arguments as for `take_frame`.
+
+    Raises:
+        Malformed, CannotOpen: it is none, or not from the other.
+    """
+    side = 1 - meeting.side
     if kind == FrameKind.VERDICT:
         return fail(meeting, Happening.REFUSAL, REFUSALS[parse_verdict(content).kind]), ()
     if kind == FrameKind.HELLO and meeting.stage is Stage.GREETING:
@@ -466,7 +505,12 @@ def _take_shared(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> 
     return meeting, ()
 
 
-def _take_consent(meeting: Meeting, consent: Consent) -> Meeting:
+def take_consent(meeting: Meeting, consent: Consent) -> Meeting:
+    """Take in the other side's yes.
+
+    Raises:
+        Malformed, CannotOpen: it is not what the rule asks of them.
+    """
     if meeting.they_confirmed:
         return meeting
     session = meeting.session
@@ -476,7 +520,11 @@ def _take_consent(meeting: Meeting, consent: Consent) -> Meeting:
     network = consent.card.network if consent.card else None
     if network != (parse_hello(meeting.theirs, 0).network if newcomer else None):
         raise Malformed
-    return advance(meeting, Happening.CONFIRM, session=session, they_confirmed=True, card=consent.card)
+    neighbour, ours, theirs = _tags(meeting)
+    if bool(consent.pair) != gives(COMPLEMENT[neighbour], theirs, ours):
+        raise Malformed
+    pair = consent.pair or meeting.pair
+    return advance(meeting, Happening.CONFIRM, session=session, they_confirmed=True, card=consent.card, pair=pair)
 
 
 def _objection(meeting: Meeting, hello: Hello, here: Here) -> tuple[str, str]:
@@ -491,7 +539,8 @@ def _objection(meeting: Meeting, hello: Hello, here: Here) -> tuple[str, str]:
     inviters = hello.role if meeting.side else COMPLEMENT[hello.role]
     if joiner is None and inviters in (Role.BELOW, Role.FOUNDER):
         return "newcomer", "newcomer_above"
-    return ("", "") if here.welcome(hello.role) else ("full", "cell_full")
+    code = here.cell.objection(hello.role, hello.pair, meeting.shared, meeting.side)
+    return ("no" if code else "", code)
 
 
 def _take_hello(meeting: Meeting, hello: Hello, content: bytes, here: Here, chance: Chance) -> Step:
@@ -502,7 +551,7 @@ def _take_hello(meeting: Meeting, hello: Hello, content: bytes, here: Here, chan
         return fail(meeting, Happening.REFUSAL, code), _tell(meeting, told, chance)
     if meeting.side == 0:
         return advance(meeting, Happening.HELLO, theirs=content), ()
-    meeting = _greet(meeting, COMPLEMENT[hello.role], here, chance)
+    meeting = greet(meeting, COMPLEMENT[hello.role], here, chance)
     meeting = advance(meeting, Happening.HELLO, theirs=content)
     meeting = _write_key(meeting, hello, b"", chance)
     greeting = _say(meeting, FrameKind.HELLO, meeting.ours, chance)

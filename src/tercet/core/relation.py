@@ -9,17 +9,15 @@ Read first  Relation, seal_letter(), open_letter().
 
 from __future__ import annotations
 
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from tercet.core import channel as letters
+from tercet.core.cell import ABOVE, UNDER, Cell, Role
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
-from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.sealing import FRAME, OLM_CONTENT, olm_decrypt, olm_encrypt, open_sealed, seal
 
@@ -30,28 +28,6 @@ LETTER_TEXT: Final = OLM_CONTENT - 48  # bytes of text in a letter; 48 for the n
 NUMBERS_SKIPPED: Final = 16  # letter numbers that a lost step may have used; fewer than are under way at once
 UNREAD_KEPT: Final = 100  # letters; more wait at the relay until some are read
 NOTES_BYTES: Final = 49_152  # of text that a neighbour can make us keep, read or not
-
-
-class Role(StrEnum):
-    """What a neighbour is to the owner of a device."""
-
-    PARTNER = "partner"
-    LINK = "link"
-    BELOW = "below"
-    DESK = "desk"
-    FOUNDER = "founder"
-
-
-COMPLEMENT: Final = MappingProxyType(
-    {
-        Role.PARTNER: Role.PARTNER,
-        Role.LINK: Role.BELOW,
-        Role.BELOW: Role.LINK,
-        Role.DESK: Role.FOUNDER,
-        Role.FOUNDER: Role.DESK,
-    }
-)
-PLACES: Final = MappingProxyType({Role.PARTNER: 1, Role.LINK: 1, Role.BELOW: 2})
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
@@ -85,6 +61,9 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         strange: frames found in our boxes that did not open.
         drained: relays that showed the oldest kept day's box empty since its late days passed.
         asked: whether the owner was asked about the other's silence since it was last heard.
+        pair: the pair secret that the two share by the cell rule, 32 bytes; or empty.
+        met: whether the two compared words face to face.
+        likeness: what those words stand for, 32 bytes, until they are compared.
     """
 
     id: bytes
@@ -98,20 +77,30 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     strange: int = 0
     drained: tuple[str, ...] = ()
     asked: bool = False
+    pair: bytes = b""
+    met: bool = True
+    likeness: bytes = b""
 
 
-def admit(relations: tuple[Relation, ...], role: Role) -> None:
-    """The cell rule: one partner, one link (a desk is one), one pair below; a desk takes founders only.
+def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:
+    """What the cell rule needs to know.
 
-    Raises:
-        Refusal: `cell_full`.
-
-    Source: spec/30-meeting.md, 5.
+    Args:
+        relations: all of a device's.
+        desk: whether it is a desk.
+        expected: what people who are being introduced, and were accepted, will be to it.
     """
-    held = [Role.LINK if r.role is Role.DESK else r.role for r in relations]
-    place = Role.LINK if role is Role.DESK else role
-    if place in PLACES and held.count(place) >= PLACES[place]:
-        raise Refusal("cell_full")
+    first = {role: r.pair for r in reversed(relations) for role in (r.role,) if r.pair}
+    above = next((first[role] for role in (*ABOVE, Role.PARTNER) if role in first), b"")
+    below = next((first[role] for role in UNDER if role in first), b"")
+    return Cell(desk, (*(r.role for r in relations), *expected), above, below)
+
+
+def with_neighbour(relations: tuple[Relation, ...], new: Relation) -> tuple[Relation, ...]:
+    """All relations with one more; who has a link needs its partner's word on the pair secret no longer."""
+    if new.role in ABOVE:
+        relations = tuple(msgspec.structs.replace(r, pair=b"") if r.role is Role.PARTNER else r for r in relations)
+    return (*relations, new)
 
 
 def seal_letter(

@@ -15,12 +15,14 @@ import msgspec
 
 from tercet.core.board import BoardView
 from tercet.core.card import Card, Relay
+from tercet.core.cell import Cell
 from tercet.core.chain import DayChain, Lane, relay_order
 from tercet.core.channel import Channel
 from tercet.core.effects import Places
 from tercet.core.fields import Version1, decode, encode
+from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
-from tercet.core.relation import Relation
+from tercet.core.relation import Relation, cell_of
 from tercet.core.report import Report
 
 STATE_VERSION: Final = 1
@@ -168,6 +170,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         looked: for each box that is read now and then (8 bytes of its name), the beat at which it last was.
         returns: one-time boxes in which the desk's answers are awaited, oldest first.
         office: a desk's, else none.
+        introductions: one it makes, one it is in, and what it is about to decline.
     """
 
     version: Version1 = STATE_VERSION
@@ -185,6 +188,19 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     looked: dict[bytes, int] = {}
     returns: tuple[Return, ...] = ()
     office: Office | None = None
+    introductions: Introductions = Introductions()
+
+    @property
+    def cell(self) -> Cell:
+        """What the cell rule needs to know; who is being introduced, and was accepted, has a place."""
+        coming = self.introductions.coming
+        return cell_of(self.relations, self.is_desk, (coming.role,) if coming else ())
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The owner's words for others that are in use."""
+        coming = self.introductions.coming
+        return frozenset(r.name for r in self.relations) | ({coming.name} if coming else frozenset())
 
     @property
     def is_desk(self) -> bool:

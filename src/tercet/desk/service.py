@@ -19,7 +19,7 @@ import msgspec
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.relation import Role
+from tercet.core.cell import Role
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError

@@ -20,7 +20,7 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span
 from tercet.core.errors import Refusal
-from tercet.core.relation import Role
+from tercet.core.cell import Role
 from tercet.drop import Drop, RelayAddress
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
