@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import random
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tercet.core import channel as letters
-from tercet.core.chain import DayChain
-from tercet.core.channel import EARLY_BYTES, KEPT_DAYS, RESEAL_AFTER, WINDOW, Channel, Letter, accept, due, stamp, write
-from tercet.core.days import DAY, LATE_DAYS
+from tercet.core.channel import (
+    AWAY_AFTER,
+    EARLY_BYTES,
+    RESEAL_AFTER,
+    WINDOW,
+    Channel,
+    Letter,
+    accept,
+    due,
+    stamp,
+    write,
+)
+from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 
 NOW = 1_790_000_000
-TODAY = NOW // DAY
-RELAYS = ("one", "two")
-
-
-def fresh(side: int = 0, day: int = TODAY) -> Channel:
-    return Channel(DayChain(day, bytes(32)), side)
 
 
 def wrote(*texts: bytes) -> Channel:
-    channel = fresh()
+    channel = Channel()
     for text in texts:
         channel = write(channel, 1, text)
     return channel
@@ -62,13 +65,13 @@ def test_an_acknowledgement_of_a_letter_that_never_left_is_not_believed() -> Non
 
 
 def test_no_letter_is_delivered_twice() -> None:
-    channel, delivered = accept(fresh(), letter(1), NOW)
+    channel, delivered = accept(Channel(), letter(1), NOW)
     assert len(delivered) == 1
     assert accept(channel, letter(1), NOW)[1] == ()
 
 
 def test_a_letter_that_came_early_waits_for_the_one_before_it() -> None:
-    channel, delivered = accept(fresh(), letter(2, b"second"), NOW)
+    channel, delivered = accept(Channel(), letter(2, b"second"), NOW)
     assert delivered == ()
     channel, delivered = accept(channel, letter(1, b"first"), NOW)
     assert [d.body for d in delivered] == [b"first", b"second"]
@@ -76,7 +79,7 @@ def test_a_letter_that_came_early_waits_for_the_one_before_it() -> None:
 
 
 def test_early_letters_take_a_bounded_number_of_bytes_and_the_nearest_are_kept() -> None:
-    channel = fresh()
+    channel = Channel()
     for number in range(WINDOW, 1, -1):
         channel, _ = accept(channel, letter(number, bytes(3_000)), NOW)
     assert sum(len(e.body) for e in channel.early) <= EARLY_BYTES
@@ -85,22 +88,22 @@ def test_early_letters_take_a_bounded_number_of_bytes_and_the_nearest_are_kept()
 
 @pytest.mark.parametrize("number", [WINDOW + 1, 2**53 - 1])
 def test_a_letter_from_far_ahead_changes_nothing_but_that_an_answer_is_owed(number: int) -> None:
-    channel, delivered = accept(fresh(), letter(number), NOW)
+    channel, delivered = accept(Channel(), letter(number), NOW)
     assert (channel.received, channel.early, delivered) == (0, (), ())
     assert channel.owes
 
 
 def test_letters_that_the_writer_keeps_no_more_are_waited_for_no_more() -> None:
-    channel, _ = accept(fresh(), letter(2, b"early"), NOW)
+    channel, _ = accept(Channel(), letter(2, b"early"), NOW)
     channel, delivered = accept(channel, letter(5, b"five", first=5), NOW)
     assert [d.body for d in delivered] == [b"early", b"five"]
     assert channel.received == 5
 
 
 def test_an_empty_letter_names_the_next_number_so_that_a_gap_left_by_a_lost_step_closes() -> None:
-    ours = letters.skip_numbers(fresh(), 16)
+    ours = letters.skip_numbers(Channel(), 16)
     _, empty = stamp(ours, None, NOW)
-    channel, delivered = accept(fresh(), empty, NOW)
+    channel, delivered = accept(Channel(), empty, NOW)
     assert (channel.received, delivered, empty.first) == (16, (), 17)
 
 
@@ -151,64 +154,59 @@ def test_the_owner_is_refused_when_too_much_waits() -> None:
 
 def test_a_replayed_letter_does_not_make_a_silent_neighbour_look_alive() -> None:
     old = letter(0, written=NOW)
-    channel, _ = accept(fresh(), old, NOW + 10)
+    channel, _ = accept(Channel(), old, NOW + 10)
     again, _ = accept(channel, old, NOW + 5 * DAY)
     assert again.heard == channel.heard == NOW
 
 
 def test_a_writer_whose_clock_is_ahead_is_heard_now_and_not_in_the_future() -> None:
-    assert accept(fresh(), letter(0, written=NOW + 90 * DAY), NOW)[0].heard == NOW
+    assert accept(Channel(), letter(0, written=NOW + 90 * DAY), NOW)[0].heard == NOW
 
 
-def test_a_day_is_forgotten_when_all_its_relays_were_found_empty_after_its_late_days() -> None:
-    channel = fresh(day=TODAY)
-    late = TODAY + LATE_DAYS + 1
-    one = letters.forget_drained(channel, TODAY, "one", RELAYS, late)
-    assert one.chain.day == TODAY
-    both = letters.forget_drained(one, TODAY, "two", RELAYS, late)
-    assert both.chain.day == TODAY + 1
-    assert both.drained == ()
+@pytest.mark.parametrize(("silence", "afresh"), [(AWAY_AFTER - 1, False), (AWAY_AFTER, True)])
+def test_who_is_heard_again_after_two_days_gets_everything_that_waits_afresh(silence: int, afresh: bool) -> None:
+    channel, _ = accept(wrote(b"a", b"b"), letter(0, written=NOW), NOW)
+    back = NOW + silence
+    for waiting in channel.waiting:
+        channel, _ = stamp(channel, waiting, back)
+    channel, _ = accept(channel, letter(0, written=back), back)
+    said = []
+    while (waiting := due(channel, back)) is not None:
+        channel, out = stamp(channel, waiting, back)
+        said.append(out.number)
+    assert said == ([1, 2] if afresh else [])
 
 
-@pytest.mark.parametrize("confirmed", [0, TODAY, TODAY + LATE_DAYS])
-def test_a_day_is_not_forgotten_before_its_late_days_are_confirmed(confirmed: int) -> None:
-    channel = fresh()
-    for relay in RELAYS:
-        channel = letters.forget_drained(channel, TODAY, relay, RELAYS, confirmed)
-    assert channel == fresh()
+def test_a_replay_after_two_days_seals_nothing_afresh() -> None:
+    channel, _ = accept(wrote(b"a"), letter(0, written=NOW), NOW)
+    channel, _ = stamp(channel, channel.waiting[0], NOW)
+    again, _ = accept(channel, letter(0, written=NOW), NOW + 5 * DAY)
+    assert [w.sealed for w in again.waiting] == [NOW]
 
 
-def test_only_the_oldest_day_is_forgotten_when_drained() -> None:
-    channel = letters.forget_drained(fresh(), TODAY + 1, "one", ("one",), TODAY + 30)
-    assert channel.chain.day == TODAY
+def test_an_answer_carries_the_letter_said_least_often_and_the_oldest_of_those() -> None:
+    channel, said = wrote(b"a", b"b", b"c"), []
+    for _ in range(7):
+        waiting = letters.rarest(channel)
+        channel, out = stamp(channel, waiting, NOW)
+        said.append(out.number)
+    assert said == [1, 2, 3, 1, 2, 3, 1]
+    assert letters.rarest(Channel()) is None
 
 
-def test_days_of_which_no_relay_keeps_anything_are_forgotten_unread() -> None:
-    assert letters.forget_old(fresh(), TODAY + KEPT_DAYS).chain.day == TODAY
-    assert letters.forget_old(fresh(), TODAY + KEPT_DAYS + 3).chain.day == TODAY + 3
+def test_what_was_never_said_is_known_until_all_under_way_was() -> None:
+    channel = wrote(*[b"x"] * (WINDOW + 1))
+    for waiting in channel.waiting[:WINDOW]:
+        assert letters.unsaid(channel)
+        channel, _ = stamp(channel, waiting, NOW)
+    assert not letters.unsaid(channel)
 
 
-def test_a_forgotten_root_cannot_be_derived() -> None:
-    channel = letters.forget_old(fresh(), TODAY + KEPT_DAYS + 1)
-    with pytest.raises(ValueError, match="forgotten"):
-        channel.chain.root_on(TODAY)
-    assert bytes(32) not in msgspec.msgpack.encode(channel)
-
-
-def test_boxes_of_yesterday_today_and_tomorrow_are_read_and_the_late_ones_now_and_then() -> None:
-    channel = fresh(day=TODAY - 8)
-    assert letters.days_to_read(channel, NOW, late=False) == (TODAY - 1, TODAY, TODAY + 1)
-    assert letters.days_to_read(channel, NOW, late=True) == tuple(range(TODAY - 8, TODAY + 2))
-
-
-def test_a_reader_who_was_away_reads_the_oldest_box_first_and_not_only_now_and_then() -> None:
-    days = letters.days_to_read(fresh(day=TODAY - 20), NOW, late=False)
-    assert days == tuple(range(TODAY - 20, TODAY + 2))
-
-
-def test_the_number_of_boxes_to_read_is_bounded_whatever_the_clock_says() -> None:
-    for days in (-3_000, -2, 0, 2, 399, 3_000):
-        assert len(letters.days_to_read(fresh(), NOW + days * DAY, late=True)) <= KEPT_DAYS + 2
+def test_a_letter_without_room_is_only_heard() -> None:
+    channel = wrote(b"a")
+    channel, _ = stamp(channel, channel.waiting[0], NOW)
+    after = letters.hear(channel, letter(3, ack=1, first=3), NOW)
+    assert (after.received, after.early, after.waiting, after.owes) == (0, (), (), False)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 45), st.floats(0, 0.7), st.floats(0, 0.5))
@@ -216,7 +214,7 @@ def test_letters_arrive_once_and_in_order_under_any_loss_doubling_and_reordering
     seed: int, count: int, loss: float, doubling: float
 ) -> None:
     chance = random.Random(seed)
-    ours, theirs = wrote(*[n.to_bytes(2, "big") for n in range(count)]), fresh(1)
+    ours, theirs = wrote(*[n.to_bytes(2, "big") for n in range(count)]), Channel()
     line: list[tuple[int, Letter]] = []
     got: list[bytes] = []
     now = NOW
