@@ -149,6 +149,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         forked: whether two signed entries ever claimed the same place.
         places: how many items of the board were seen at each relay.
         intake: days whose intake boxes are known and that are not past; at most 72.
+        lent: whether those days came from the neighbour who brought us in; the board's own replace them.
     """
 
     number: Number = 0
@@ -161,6 +162,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     forked: bool = False
     places: dict[str, int] = {}
     intake: tuple[IntakeDay, ...] = ()
+    lent: bool = False
 
     @property
     def head(self) -> bytes:
@@ -284,7 +286,7 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     if isinstance(body, RelayList) and entry.number > view.listed:
         return msgspec.structs.replace(view, relays=body, listed=entry.number)
     if isinstance(body, IntakeDays):
-        return msgspec.structs.replace(view, intake=_intake(view, entry, body, now))
+        return msgspec.structs.replace(view, intake=_intake(view, entry, body, now), lent=False)
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
@@ -299,6 +301,6 @@ def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[
     """The days known after an intake entry: a day keeps what was first said of it."""
     issued = day_of(entry.issued)
     fresh = {d.day: d for d in body.days if issued - 1 <= d.day <= issued + DAYS_AHEAD + DAYS_AN_ENTRY}
-    days = fresh | {d.day: d for d in view.intake}
+    days = fresh | {d.day: d for d in view.intake if not view.lent}
     first = min(day_of(now), day_of(view.issued)) - 1
     return tuple(sorted((d for d in days.values() if d.day >= first), key=lambda d: d.day)[-DAYS_KEPT:])

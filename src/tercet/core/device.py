@@ -15,13 +15,14 @@ from typing import Any, Final
 
 import msgspec
 
-from tercet.core import beat, encounter, introducing, mail, office, reader, sending
+from tercet.core import beat, bycode, encounter, handover, introducing, mail, office, reader, sending, welcome
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
-from tercet.core.effects import Effect
+from tercet.core.effects import Effect, Filed, Tell
 from tercet.core.errors import Refusal
 from tercet.core.report import LetterKind
+from tercet.core.scan import Carried
 from tercet.core.state import Device
 from tercet.core.turn import Turn
 
@@ -108,6 +109,8 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
     for letter in mail.arrived(turn, event):
         if letter.kind in (LetterKind.INTRODUCE, LetterKind.INTRO_FRAME):
             introducing.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.WELCOME and event.query.id == turn.device.relations[0].id:
+            turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))  # from who brought us in
 
 
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(
@@ -129,6 +132,15 @@ def _arrived(turn: Turn, event: e.Arrived) -> None:
     ARRIVALS[event.query.kind](turn, event)
     if event.query.alone and event.more:
         beat.saw_more(turn, event.query, event.relay)
+
+
+def _scanned(turn: Turn, event: e.Scanned) -> None:
+    message = bycode.read(event.content)
+    if not isinstance(message, Carried):
+        encounter.scanned(turn, message)
+        return
+    _arrived(turn, handover.awaited(turn, message))
+    turn.effects = [effect for effect in turn.effects if isinstance(effect, Tell | Filed)]  # no relay is asked
 
 
 def _notes_seen(turn: Turn, _: e.NotesSeen) -> None:
@@ -153,6 +165,11 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
         e.Invite: lambda turn, event: encounter.invite(turn, event.name, event.role),
         e.Join: lambda turn, event: encounter.join(turn, event.name, event.code, event.relay),
+        e.InviteByCode: lambda turn, event: encounter.invite_by_code(turn, event.name, event.role, event.offline),
+        e.JoinByCode: lambda turn, event: encounter.join_by_code(turn, event.name, event.content),
+        e.Scanned: _scanned,
+        e.ShowCodes: lambda turn, _: encounter.show_codes(turn),
+        e.ShowLetter: lambda turn, event: handover.show_letter(turn, event.to),
         e.SameWords: lambda turn, _: encounter.same_words(turn),
         e.OtherWords: lambda turn, _: encounter.other_words(turn),
         e.Introduce: lambda turn, event: introducing.introduce(turn, event.first, event.second),

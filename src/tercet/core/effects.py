@@ -126,6 +126,17 @@ class CheckMedia(msgspec.Struct, frozen=True):
     media: int
 
 
+class ShowCode(msgspec.Struct, frozen=True):
+    """Show a message as codes, instead of what was shown before; empty for nothing.
+
+    `ref` (16 bytes) names the frame in it, if it is one that a relay could store as well: `Stored` says that
+    the other side has scanned it.
+    """
+
+    content: bytes
+    ref: bytes = b""
+
+
 class Tell(msgspec.Struct, frozen=True):
     """Let the owner know: a stable word for what happened, and what to say with it (never kept, never logged)."""
 
@@ -135,5 +146,16 @@ class Tell(msgspec.Struct, frozen=True):
 
 Filed = FileReport | FileWord | FileBlock
 Effect = (
-    PutItem | PutBlock | PostItem | ReadBox | AckItem | KeepBlock | ForgetBlock | ReadChunk | Filed | CheckMedia | Tell
+    PutItem
+    | PutBlock
+    | PostItem
+    | ReadBox
+    | AckItem
+    | KeepBlock
+    | ForgetBlock
+    | ReadChunk
+    | Filed
+    | CheckMedia
+    | ShowCode
+    | Tell
 )

@@ -11,17 +11,22 @@ from __future__ import annotations
 
 import msgspec
 
+from tercet.core import bycode, welcome
+from tercet.core import channel as letters
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.card import Card
 from tercet.core.cell import COMPLEMENT, Cell, Role
-from tercet.core.effects import ReadBox
+from tercet.core.effects import ReadBox, ShowCode
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
+from tercet.core.hello import parse_hello
 from tercet.core.knock import Out
-from tercet.core.meeting import Here, Meeting, Stage
+from tercet.core.meeting import CONFIRM_LIFETIME, Here, Meeting, Stage
 from tercet.core.relation import Relation, settle, with_neighbour
+from tercet.core.report import LetterKind
+from tercet.core.scan import Answer, Frames, Invitation, meeting_of
 from tercet.core.state import Spent
 from tercet.core.turn import FRAMES_A_READ, Turn
 from tercet.sealing import Box, CannotOpen
@@ -37,12 +42,7 @@ def invite(turn: Turn, name: str, role: Role) -> None:
     Raises:
         Refusal: `meeting_under_way`, `no_card`, `bad_name`, `name_taken`, `not_the_desk`, or as `Cell.admit`.
     """
-    free_to_meet(turn, name)
-    if turn.device.card is None:
-        raise Refusal("no_card")
-    if role is Role.DESK and not turn.device.is_desk:
-        raise Refusal("not_the_desk")
-    turn.device.cell.admit(COMPLEMENT[role])
+    _free_to_invite(turn, name, role)
     turn.change(meeting=meetings.invite(name, role, turn.device.relays[0], turn.now, turn.chance))
     _read_next(turn)
 
@@ -58,6 +58,77 @@ def join(turn: Turn, name: str, code: str, relay: str) -> None:
     if not where:
         raise Refusal("relay_missing")
     turn.change(meeting=meetings.join(name, code, where, turn.now))
+    _read_next(turn)
+
+
+def invite_by_code(turn: Turn, name: str, role: Role, offline: bool) -> None:
+    """Begin a meeting as the one whose screen is scanned first; `offline`: by codes alone.
+
+    Raises:
+        Refusal: `meeting_under_way`, `no_card`, `bad_name`, `cell_full`, `not_the_desk`.
+    """
+    _free_to_invite(turn, name, role)
+    relay = "" if offline else turn.device.relays[0]
+    meeting = bycode.begun(0, name, role, relay, turn.chance(32), turn.now)
+    _begin(turn, meeting, bycode.invite(meeting, role, here_of(turn, turn.device.cell), turn.chance))
+
+
+def join_by_code(turn: Turn, name: str, content: bytes) -> None:
+    """Begin a meeting as the one who has scanned an invitation; it may end at once, with a reason.
+
+    Raises:
+        Refusal: `meeting_under_way`, `bad_name`, `bad_scan`, `scan_own`, `scan_late`, `code_used`.
+    """
+    message = bycode.read(content)
+    if not isinstance(message, Invitation):
+        raise Refusal("bad_scan")
+    under_way = turn.device.meeting
+    if under_way is not None and under_way.scanned and under_way.side == 0 and under_way.shared == message.secret:
+        raise Refusal("scan_own")
+    free_to_meet(turn, name)
+    if turn.device.screen.at(turn.now).knows(meeting_of(message.secret)):
+        raise Refusal("code_used")
+    meeting = bycode.begun(1, name, None, message.relay, message.secret, turn.now)
+    _begin(turn, meeting, bycode.join(meeting, message, here_of(turn, turn.device.cell), turn.chance))
+
+
+def scanned(turn: Turn, message: Invitation | Answer | Frames) -> None:
+    """The owner scanned the other screen; what is to be shown now follows.
+
+    Raises:
+        Refusal: `no_meeting`, `scan_own`, `scan_other`, `code_used`.
+    """
+    if turn.device.meeting is None or not turn.device.meeting.scanned:
+        _scanned_late(turn, bycode.named(message), isinstance(message, Invitation))
+    else:
+        meeting = _still_open(turn)
+        if meeting is not None:
+            _settle(turn, *bycode.take(meeting, message, here_of(turn, turn.device.cell), turn.chance))
+            _read_next(turn)
+    show_codes(turn)
+
+
+def _scanned_late(turn: Turn, meeting: bytes, invitation: bool) -> None:
+    """A code of a meeting that is over: the other may still need what ours ended with."""
+    screen = turn.device.screen.at(turn.now)
+    if not screen.knows(meeting):
+        raise Refusal("no_meeting")
+    if invitation or not screen.last or meeting != screen.used[-1][0]:
+        raise Refusal("code_used")
+
+
+def show_codes(turn: Turn) -> None:
+    """Order what is to be shown now, for a meeting under way or the one that ended last; empty for nothing."""
+    meeting = turn.device.meeting
+    last = turn.device.screen.at(turn.now).last
+    turn.order(ShowCode(bycode.shown(meeting) if meeting is not None and meeting.scanned else last))
+
+
+def _begin(turn: Turn, begun: Meeting, first: meetings.Step) -> None:
+    """Begin a meeting by codes; what the meeting before ended with is shown no longer."""
+    screen = msgspec.structs.replace(turn.device.screen.at(turn.now), last=b"", until=0)
+    turn.change(meeting=begun, screen=screen)
+    _settle(turn, *first)
     _read_next(turn)
 
 
@@ -87,6 +158,7 @@ def other_words(turn: Turn) -> None:
 
 def tidy(turn: Turn) -> None:
     """What time does to meetings: go on with the one under way, and empty the boxes of those that are over."""
+    turn.change(screen=turn.device.screen.at(turn.now))
     look(turn)
     _tidy_plates(turn)
 
@@ -199,6 +271,8 @@ def _settle(turn: Turn, meeting: Meeting, outs: tuple[Out, ...] = ()) -> None:
     before = turn.device.meeting
     if before is None or before == meeting:
         return
+    if meeting.scanned and not meeting.relay:
+        meeting, outs = bycode.held(before, meeting, outs), ()
     over = meeting.stage in (Stage.KEPT, Stage.FAILED)
     if over:
         _drop_frames(turn, before, 0 if outs or meeting.stage is Stage.FAILED else 1)
@@ -210,12 +284,28 @@ def _settle(turn: Turn, meeting: Meeting, outs: tuple[Out, ...] = ()) -> None:
     if meeting.compare and not before.compare:
         role = COMPLEMENT[meeting.role].value if meeting.role else ""
         turn.tell("meeting_compare", words=" ".join(meeting.compare), role=role)
+    _show_new(turn, before, meeting)
     if meeting.stage is Stage.KEPT:
         _keep(turn, meeting)
     if meeting.stage is Stage.FAILED:
         turn.tell("meeting_failed", code=meeting.failure)
-    if over:
+    if over and meeting.scanned:
+        _end_by_code(turn, before, meeting)
+    elif over:
         _spend(turn, meeting)
+
+
+def _show_new(turn: Turn, before: Meeting, meeting: Meeting) -> None:
+    content = bycode.shown(meeting, before.shared) if meeting.scanned else b""
+    if content and content != bycode.shown(before):
+        turn.order(ShowCode(content))
+
+
+def _end_by_code(turn: Turn, before: Meeting, meeting: Meeting) -> None:
+    """Forget a meeting by codes but for its name, and what the other may still have to scan."""
+    last = b"" if meeting.relay else bycode.shown(meeting, before.shared)
+    screen = turn.device.screen.at(turn.now)
+    turn.change(meeting=None, screen=screen.ended(meeting_of(before.shared), last, turn.now, CONFIRM_LIFETIME))
 
 
 def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
@@ -231,6 +321,18 @@ def _keep(turn: Turn, meeting: Meeting) -> None:
     turn.change(card=turn.device.card or meeting.card)
     keep(turn, relation)
     turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
+    if meeting.side == 0 and parse_hello(meeting.theirs, 1).network is None:
+        _welcome_newcomer(turn, relation.id)
+
+
+def _welcome_newcomer(turn: Turn, relation_id: bytes) -> None:
+    """The first letters to a newcomer: what it would learn from the board, had it a network."""
+    relation = next(r for r in turn.device.relations if r.id == relation_id)
+    channel = relation.channel
+    for body in welcome.bodies(turn.device.board, turn.today):
+        channel = letters.write(channel, LetterKind.WELCOME, body)
+    relation = msgspec.structs.replace(relation, channel=channel)
+    turn.change(relations=tuple(relation if r.id == relation_id else r for r in turn.device.relations))
 
 
 def keep(turn: Turn, relation: Relation) -> None:
@@ -271,6 +373,15 @@ def _plate_arrived(turn: Turn, event: Arrived) -> None:
             ours = True
         if ours:
             turn.acknowledge(knocks.plate_box(plate), item, event.relay)
+
+
+def _free_to_invite(turn: Turn, name: str, role: Role) -> None:
+    free_to_meet(turn, name)
+    if turn.device.card is None:
+        raise Refusal("no_card")
+    if role is Role.DESK and not turn.device.is_desk:
+        raise Refusal("not_the_desk")
+    turn.device.cell.admit(COMPLEMENT[role])
 
 
 def free_to_meet(turn: Turn, name: str) -> None:

@@ -110,6 +110,37 @@ class Join(msgspec.Struct, frozen=True):
     relay: str
 
 
+class InviteByCode(msgspec.Struct, frozen=True):
+    """The owner begins a meeting by scanned codes; `offline`: by codes alone, with no relay."""
+
+    name: str
+    role: Role
+    offline: bool
+
+
+class JoinByCode(msgspec.Struct, frozen=True):
+    """The owner has scanned an invitation."""
+
+    name: str
+    content: bytes
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """The owner has scanned the other screen."""
+
+    content: bytes
+
+
+class ShowCodes(msgspec.Struct, frozen=True):
+    """The owner wants to see again what the other is to scan."""
+
+
+class ShowLetter(msgspec.Struct, frozen=True):
+    """The owner wants to hand the next frame for a neighbour over by codes."""
+
+    to: str
+
+
 class SameWords(msgspec.Struct, frozen=True):
     """The owner saw the same four words on both screens."""
 
@@ -255,6 +286,11 @@ Event = (
     | ChangeRelays
     | Invite
     | Join
+    | InviteByCode
+    | JoinByCode
+    | Scanned
+    | ShowCodes
+    | ShowLetter
     | SameWords
     | OtherWords
     | WriteLetter

@@ -23,6 +23,7 @@ from tercet.core.knock import Chance, Out
 from tercet.sealing import FRAME, KEM_PUBLIC, NONCE, Box, box, derive, digest, open_sealed, seal
 
 SEALED_SECRET: Final = 1168  # bytes; 32 under HPKE
+SEALED_MORE: Final = 41  # bytes by which a sealed content is longer: nonce, tag, end of padding
 OLM_SMALL: Final = 512  # bytes; an Olm message of an empty text has 242 at most
 REFUSALS: Final = MappingProxyType(
     {
@@ -203,9 +204,10 @@ def shared_box(shared: bytes, side: int) -> Box:
     return box(derive(shared, "meeting box", bytes([side])))
 
 
-def seal_shared(shared: bytes, side: int, kind: FrameKind, content: bytes, chance: Chance) -> Out:
-    """A frame under the shared key."""
-    frame = seal(_shared_key(shared, side), bytes([kind]) + content, FRAME, chance(NONCE))
+def seal_shared(shared: bytes, side: int, kind: FrameKind, content: bytes, chance: Chance, padded: bool = True) -> Out:
+    """A frame under the shared key: 4,096 bytes, or, for codes alone, as short as it can be."""
+    said = bytes([kind]) + content
+    frame = seal(_shared_key(shared, side), said, _size(said, padded), chance(NONCE))
     return Out(shared_box(shared, side).id, frame)
 
 
@@ -219,9 +221,10 @@ def open_shared(shared: bytes, side: int, frame: bytes) -> tuple[int, bytes]:
     return int.from_bytes(content[:1], "big"), content[1:]
 
 
-def seal_consent(shared: bytes, root: bytes, side: int, consent: Consent, chance: Chance) -> Out:
-    """The frame that says yes."""
-    return Out(shared_box(shared, side).id, consent_sealed(root, side, consent, FRAME, chance))
+def seal_consent(shared: bytes, root: bytes, side: int, consent: Consent, chance: Chance, padded: bool = True) -> Out:
+    """The frame that says yes: 4,096 bytes, or, for codes alone, as short as it can be."""
+    size = _size(encode(consent), padded)
+    return Out(shared_box(shared, side).id, consent_sealed(root, side, consent, size, chance))
 
 
 def consent_sealed(root: bytes, side: int, consent: Consent, size: int, chance: Chance) -> bytes:
@@ -237,6 +240,10 @@ def open_consent(root: bytes, side: int, frame: bytes) -> Consent:
         Malformed: it opens and is none.
     """
     return parse_consent(open_sealed(_consent_key(root, side), frame), side)
+
+
+def _size(content: bytes, padded: bool) -> int:
+    return FRAME if padded else len(content) + SEALED_MORE
 
 
 def _shared_key(shared: bytes, side: int) -> bytes:

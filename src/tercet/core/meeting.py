@@ -1,8 +1,8 @@
-"""The meeting: two people in one place make a relation by a spoken code.
+"""The meeting: two people in one place make a relation by a spoken or a scanned code.
 
 Does        carries one meeting from the code to the two confirmations, on either side.
 Does not    show or ask anything: it tells the shell what to show, and is told what the owner said.
-Spec        spec/30-meeting.md
+Spec        spec/30-meeting.md; by scanned codes, bycode.py
 Always      1. One wrong try ends a code.  2. Nothing is kept unless both owners confirmed the same words.
 Read first  TABLE, Meeting, take_frame().
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,7 +21,7 @@ from tercet.core.chain import DayChain
 from tercet.core.channel import Channel
 from tercet.core.days import LATE_DAYS
 from tercet.core.errors import Refusal
-from tercet.core.fields import Address, Malformed, encode
+from tercet.core.fields import Malformed, encode
 from tercet.core.hello import (
     REFUSALS,
     Consent,
@@ -61,6 +61,7 @@ from tercet.sealing import (
     Box,
     CannotOpen,
     derive,
+    digest,
     kem_public,
     olm_account,
     olm_decrypt,
@@ -125,6 +126,7 @@ TABLE: Final = MappingProxyType(
         (Stage.LOOKING, Happening.OFFER): Stage.GREETING,
         (Stage.LOOKING, Happening.REFUSAL): Stage.FAILED,
         (Stage.GREETING, Happening.HELLO): Stage.KEYING,
+        (Stage.GREETING, Happening.WRONG): Stage.FAILED,
         (Stage.KEYING, Happening.KEY): Stage.COMPARING,
         (Stage.COMPARING, Happening.OWNER_YES): Stage.CONFIRMING,
         (Stage.COMPARING, Happening.CONFIRM): Stage.COMPARING,
@@ -145,8 +147,8 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
         name: our owner's word for the other.
         role: what we will be to the other; none until the joiner has read the inviter's hello.
         began: our clock when it began, seconds.
-        relay: the relay's address.
-        plate: the three digits.
+        relay: the relay's address; empty for a meeting by scanned codes alone.
+        plate: the three digits; empty for a meeting by scanned codes.
         words: the code's words; erased once the key is made.
         spake: SPAKE2 state; erased likewise.
         offer: SPAKE2 message of the offer, 33 bytes; public.
@@ -166,6 +168,9 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
         card: the network's, from the inviter's `yes` to a newcomer.
         failure: code, once failed.
         pair: the pair secret that the relation will hold, 32 bytes; empty for none.
+        scanned: whether it is a meeting by scanned codes.
+        expect: by scanned codes, digest of the hello that the other screen showed, 32 bytes.
+        frames: by scanned codes alone, ours that the other may not have yet; the newest last.
     """
 
     stage: Stage
@@ -173,7 +178,7 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
     name: str
     role: Role | None
     began: int
-    relay: Address
+    relay: Annotated[str, msgspec.Meta(max_length=160)]
     plate: str
     words: str = ""
     spake: bytes = b""
@@ -194,6 +199,9 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
     card: Card | None = None
     failure: str = ""
     pair: bytes = b""
+    scanned: bool = False
+    expect: bytes = b""
+    frames: tuple[bytes, ...] = ()
 
     @property
     def compare(self) -> tuple[str, ...]:
@@ -254,6 +262,7 @@ def fail(meeting: Meeting, happening: Happening, code: str) -> Meeting:
         meeting.plate,
         offer=meeting.offer,
         failure=code,
+        scanned=meeting.scanned,
     )
 
 
@@ -290,17 +299,18 @@ def box_to_read(meeting: Meeting) -> Box | None:
         return plate_box(meeting.plate)
     if meeting.stage is Stage.OFFERED:
         return answer_box(meeting.plate, meeting.offer)
-    return shared_box(meeting.shared, 1 - meeting.side) if meeting.stage in _SHARED else None
+    return shared_box(meeting.shared, 1 - meeting.side) if meeting.stage in _SHARED and meeting.relay else None
 
 
 def refusal_box(meeting: Meeting) -> Box | None:
     """Where the inviter leaves a refusal: the joiner looks here too until it has read a hello."""
-    return plate_box(meeting.plate) if meeting.side == 1 and meeting.stage is Stage.GREETING else None
+    spoken = meeting.side == 1 and not meeting.scanned
+    return plate_box(meeting.plate) if spoken and meeting.stage is Stage.GREETING else None
 
 
 def boxes_of(meeting: Meeting) -> frozenset[bytes]:
     """Ids of the boxes that this side may have frames on the way to."""
-    ours = {plate_box(meeting.plate).id} if meeting.side == 0 else set()
+    ours = {plate_box(meeting.plate).id} if meeting.side == 0 and not meeting.scanned else set()
     if meeting.offer:
         ours.add(answer_box(meeting.plate, meeting.offer).id)
     if meeting.shared:
@@ -365,7 +375,7 @@ def say_yes(meeting: Meeting, card: Card | None, cell: Cell, chance: Chance) -> 
         Refusal: `no_meeting`, there is nothing to confirm.
     """
     meeting, consent = agree(meeting, card, cell, chance)
-    told = seal_consent(meeting.shared, meeting.root, meeting.side, consent, chance)
+    told = seal_consent(meeting.shared, meeting.root, meeting.side, consent, chance, padded=bool(meeting.relay))
     if meeting.they_confirmed:
         meeting = advance(meeting, Happening.CONFIRM)
     return meeting, told
@@ -425,14 +435,15 @@ def _tags(meeting: Meeting) -> tuple[Role, bytes, bytes]:
     return theirs.role, parse_hello(meeting.ours, meeting.side).pair, theirs.pair
 
 
-def _say(meeting: Meeting, kind: FrameKind, content: bytes, chance: Chance) -> Out:
-    return seal_shared(meeting.shared, meeting.side, kind, content, chance)
+def say(meeting: Meeting, kind: FrameKind, content: bytes, chance: Chance) -> Out:
+    """A frame of ours under the shared key; by scanned codes alone it is as short as it can be."""
+    return seal_shared(meeting.shared, meeting.side, kind, content, chance, padded=bool(meeting.relay))
 
 
 def _tell(meeting: Meeting, kind: str, chance: Chance) -> tuple[Out, ...]:
     if not meeting.shared:
         return ()
-    return (_say(meeting, FrameKind.VERDICT, encode(Verdict(1, kind)), chance),)
+    return (say(meeting, FrameKind.VERDICT, encode(Verdict(1, kind)), chance),)
 
 
 def greet(meeting: Meeting, role: Role, here: Here, chance: Chance) -> Meeting:
@@ -463,7 +474,7 @@ def _take_answer(meeting: Meeting, frame: bytes, here: Here, chance: Chance) -> 
     role = meeting.role
     meeting = advance(meeting, Happening.ANSWER, shared=shared, words="", spake=b"")
     meeting = greet(meeting, role, here, chance)
-    return meeting, (_say(meeting, FrameKind.HELLO, meeting.ours, chance),)
+    return meeting, (say(meeting, FrameKind.HELLO, meeting.ours, chance),)
 
 
 def _take_offer(meeting: Meeting, frame: bytes, chance: Chance) -> Step:
@@ -499,7 +510,7 @@ def take_said(meeting: Meeting, kind: int, content: bytes, here: Here, chance: C
     if kind == FrameKind.VERDICT:
         return fail(meeting, Happening.REFUSAL, REFUSALS[parse_verdict(content).kind]), ()
     if kind == FrameKind.HELLO and meeting.stage is Stage.GREETING:
-        return _take_hello(meeting, parse_hello(content, side), content, here, chance)
+        return _take_first_hello(meeting, content, here, chance)
     if kind == FrameKind.KEY and meeting.stage is Stage.KEYING:
         return _take_key(meeting, parse_key(content, side), content, chance)
     return meeting, ()
@@ -543,7 +554,23 @@ def _objection(meeting: Meeting, hello: Hello, here: Here) -> tuple[str, str]:
     return ("no" if code else "", code)
 
 
-def _take_hello(meeting: Meeting, hello: Hello, content: bytes, here: Here, chance: Chance) -> Step:
+def _take_first_hello(meeting: Meeting, content: bytes, here: Here, chance: Chance) -> Step:
+    """By scanned codes with a relay, a hello is the one that the other screen promised, and waits until it has."""
+    hello = parse_hello(content, 1 - meeting.side)
+    if meeting.scanned and meeting.relay:
+        if not meeting.expect:
+            return meeting, ()
+        if digest(content) != meeting.expect:
+            return fail(meeting, Happening.WRONG, "hello_swapped"), _tell(meeting, "no", chance)
+    return take_hello(meeting, hello, content, here, chance)
+
+
+def take_hello(meeting: Meeting, hello: Hello, content: bytes, here: Here, chance: Chance) -> Step:
+    """Take in the other's hello: answer it with ours and our key frame, or end the meeting with a reason.
+
+    Raises:
+        Malformed: its role does not answer ours.
+    """
     if meeting.role is not None and hello.role is not COMPLEMENT[meeting.role]:
         raise Malformed
     told, code = _objection(meeting, hello, here)
@@ -554,8 +581,8 @@ def _take_hello(meeting: Meeting, hello: Hello, content: bytes, here: Here, chan
     meeting = greet(meeting, COMPLEMENT[hello.role], here, chance)
     meeting = advance(meeting, Happening.HELLO, theirs=content)
     meeting = _write_key(meeting, hello, b"", chance)
-    greeting = _say(meeting, FrameKind.HELLO, meeting.ours, chance)
-    return meeting, (greeting, _say(meeting, FrameKind.KEY, meeting.our_key, chance))
+    greeting = say(meeting, FrameKind.HELLO, meeting.ours, chance)
+    return meeting, (greeting, say(meeting, FrameKind.KEY, meeting.our_key, chance))
 
 
 def _write_key(meeting: Meeting, theirs: Hello, olm: bytes, chance: Chance) -> Meeting:
@@ -572,7 +599,7 @@ def _take_key(meeting: Meeting, key: KeyFrame, content: bytes, chance: Chance) -
     if meeting.side == 0:
         session, message = olm_encrypt(olm_outbound(meeting.account, theirs.identity, theirs.one_time), b"")
         meeting = _write_key(meeting, theirs, message, chance)
-        out = (_say(meeting, FrameKind.KEY, meeting.our_key, chance),)
+        out = (say(meeting, FrameKind.KEY, meeting.our_key, chance),)
         reveal, secrets, keys = meeting.reveal, (meeting.our_secret, secret), (meeting.our_key, content)
     else:
         if promise_of(key.reveal) != theirs.promise:

@@ -9,6 +9,7 @@ Read first  Message, parse_message().
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final
 
@@ -91,7 +92,7 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 Message = Invitation | Answer | Frames | Carried
-KINDS: Final = MappingProxyType({1: Invitation, 2: Answer, 3: Frames, 4: Carried})
+KINDS: Final[Mapping[int, type[Message]]] = MappingProxyType({1: Invitation, 2: Answer, 3: Frames, 4: Carried})
 
 
 def encode_message(message: Message) -> bytes:
@@ -109,7 +110,7 @@ def parse_message(content: bytes) -> Message:
     kind = KINDS.get(content[0]) if content else None
     if kind is None:
         raise Malformed
-    message: Message = decode(content[1:], kind)
+    message = decode(content[1:], kind)
     if isinstance(message, Invitation) and message.relay and len(message.hello) != len(digest(b"")):
         raise Malformed
     return message

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from tercet.core.board import BoardView
+from tercet.core.bycode import Screen
 from tercet.core.card import Card, Relay
 from tercet.core.cell import Cell
 from tercet.core.chain import DayChain, Lane, relay_order
@@ -171,6 +172,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         returns: one-time boxes in which the desk's answers are awaited, oldest first.
         office: a desk's, else none.
         introductions: one it makes, one it is in, and what it is about to decline.
+        screen: meetings by codes that are over.
     """
 
     version: Version1 = STATE_VERSION
@@ -189,6 +191,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     returns: tuple[Return, ...] = ()
     office: Office | None = None
     introductions: Introductions = Introductions()
+    screen: Screen = Screen()
 
     @property
     def cell(self) -> Cell:

@@ -10,7 +10,7 @@ Read first  frames.py, then keys.py.
 from __future__ import annotations
 
 from .blocks import BLOCK_DATA, block_box, cover, next_block_key, open_block, seal_block
-from .boxes import Box, box, posted_box
+from .boxes import Box, box, id_of_read, posted_box
 from .certificate import RelayIdentity, relay_identity
 from .failure import CannotOpen, UnknownWord
 from .frames import BLOCK, BLOCK_CONTENT, FRAME, FRAME_CONTENT, NONCE, open_sealed, seal
@@ -57,6 +57,7 @@ __all__ = [
     "cover",
     "derive",
     "digest",
+    "id_of_read",
     "kem_public",
     "next_block_key",
     "next_day",

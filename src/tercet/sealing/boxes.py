@@ -55,6 +55,11 @@ def box(ack: bytes) -> Box:
     return _chain(ack, b"tercet read", b"tercet box")
 
 
+def id_of_read(read: bytes) -> bytes:
+    """The id of an ordinary box, 32 bytes, from its read secret."""
+    return _hash(read, b"tercet box")
+
+
 def posted_box(post: bytes) -> Box:
     """Compute a posted box, where putting needs the strongest secret and nobody acknowledges.
 
