@@ -18,12 +18,13 @@ from typing import Final
 import msgspec
 
 from tercet.core import mail, reader, sending
-from tercet.core.chain import LANE_RELAYS, lane, lane_of
+from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.days import LATE_DAYS
 from tercet.core.effects import ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Query
 from tercet.core.relation import Relation, days_to_read
+from tercet.core.report import return_lane
 from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
 
@@ -36,7 +37,8 @@ HOT: Final = 3  # intervals that a box counts as waited when it said that it hol
 INTERVALS: Final = MappingProxyType(
     {
         "today": (4, 16),
-        "near": (12, 24),
+        "yesterday": (6, 24),
+        "tomorrow": (48, 96),
         "late": (96, 192),
         "over": (8, 8),
         "return": (6, 12),
@@ -130,7 +132,7 @@ def _class(turn: Turn, relation: Relation, day: int) -> str:
     if day == turn.today:
         return "today"
     if abs(day - turn.today) == 1:
-        return "near"
+        return "yesterday" if day < turn.today else "tomorrow"
     return "over" if day == relation.chain.day and turn.device.confirmed > day + LATE_DAYS else "late"
 
 
@@ -149,7 +151,7 @@ def _letters(turn: Turn, query: Query, relation: Relation) -> Callable[[float], 
 
 def _returns(turn: Turn, query: Query, root: bytes) -> Callable[[float], None]:
     def order(after: float) -> None:
-        where = lane_of(root, "return", 0)
+        where = return_lane(root)
         relay = turn.device.order(where.turn)[query.place]
         turn.order(ReadBox(query, where.boxes[query.place].read, relay, after=after))
 

@@ -92,6 +92,7 @@ def _time_passes(turn: Turn) -> None:
 
 def _stored(turn: Turn, event: e.Stored) -> None:
     turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
+    mail.let_go(turn, event.ref)
     if turn.device.is_desk:
         office.stored(turn, event.ref, event.relay)
     else:
@@ -101,6 +102,7 @@ def _stored(turn: Turn, event: e.Stored) -> None:
 def _refused(turn: Turn, event: e.Refused) -> None:
     if event.code == "box_full":
         turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
+        mail.let_go(turn, event.ref)
     sending.refused(turn, event.ref, event.code)
     turn.tell("relay_refused", code=event.code)
 

@@ -166,8 +166,7 @@ def tidy(turn: Turn) -> None:
 def look(turn: Turn) -> None:
     """Put again what no relay has stored; read where the other would write next; end what is over its time."""
     for out in turn.device.outbox:
-        if not out.owner:
-            turn.put(out)
+        turn.put(out)
     if turn.device.meeting is not None:
         _settle(turn, meetings.end_if_late(turn.device.meeting, turn.now))
         _read_next(turn)
@@ -278,7 +277,7 @@ def _settle(turn: Turn, meeting: Meeting, outs: tuple[Out, ...] = ()) -> None:
         _drop_frames(turn, before, 0 if outs or meeting.stage is Stage.FAILED else 1)
     turn.change(meeting=meeting)
     for out in outs:
-        turn.send(b"", ((meeting.relay, out.box),), out.item, turn.today)
+        turn.send(meeting.relay, out.box, out.item)
     if meeting.code and not before.code and meeting.side == 0:
         turn.tell("meeting_code", code=meeting.code, relay=meeting.relay)
     if meeting.compare and not before.compare:
@@ -311,7 +310,7 @@ def _end_by_code(turn: Turn, before: Meeting, meeting: Meeting) -> None:
 def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
     """Take a meeting's frames that no relay has stored out of the outbox, but for the newest ones."""
     boxes = meetings.boxes_of(meeting)
-    refs = [o.ref for o in turn.device.outbox if not o.owner and o.places[0][1] in boxes]
+    refs = [o.ref for o in turn.device.outbox if o.box in boxes]
     gone = set(refs[: len(refs) - newest])
     turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref not in gone))
 
@@ -350,7 +349,7 @@ def _spend(turn: Turn, meeting: Meeting) -> None:
         return
     code = meeting.failure if meeting.failure in ("code_wrong", "code_expired", "code_refused") else "code_used"
     out = knocks.seal_refusal(meeting.plate, meeting.offer, code, turn.chance)
-    turn.send(b"", ((meeting.relay, out.box),), out.item, turn.today)
+    turn.send(meeting.relay, out.box, out.item)
     spent = Spent(meeting.plate, meeting.relay, turn.now + SPENT_KEPT, meeting.offer)
     turn.change(spent=(*turn.device.spent, spent))
 

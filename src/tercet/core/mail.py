@@ -29,11 +29,13 @@ from tercet.core.relation import (
     fits,
     forget_drained,
     forget_old,
+    held_ref,
     open_letter,
     seal_letter,
     skip_keys,
     vanish,
     words,
+    wrap_letter,
 )
 from tercet.core.report import LetterKind, Report
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Case
@@ -49,7 +51,7 @@ KEYS_SKIPPED = 4  # message keys passed over when the vault went back one step
 def tidy(turn: Turn) -> None:
     """What time does to letters: read ones vanish, old frames and roots go, silence is asked about."""
     device = turn.device
-    fresh = tuple(o for o in device.outbox if not o.day or abs(o.day - turn.today) <= 1)
+    fresh = tuple(o for o in device.outbox if abs(o.day - turn.today) <= 1)
     turn.change(relations=tuple(_tidy_relation(turn, r) for r in device.relations), outbox=fresh)
 
 
@@ -70,9 +72,6 @@ def _tidy_relation(turn: Turn, relation: Relation) -> Relation:
 
 def send_all(turn: Turn) -> None:
     """Write to every neighbour what is due, and read all their boxes."""
-    for out in turn.device.outbox:
-        if out.owner:
-            turn.put(out)
     for relation in turn.device.relations:
         try:
             write_due(turn, relation)
@@ -90,11 +89,7 @@ def _read_boxes(turn: Turn, relation: Relation) -> None:
 
 
 def put_one(turn: Turn, relation: Relation, after: float) -> None:
-    """Put one frame for a neighbour, `after` so many seconds: what waits, what is due, or an empty letter."""
-    held = next((o for o in turn.device.outbox if o.owner == relation.id), None)
-    if held is not None:
-        turn.put(held, after)
-        return
+    """Put one frame for a neighbour, `after` so many seconds: what is held, what is due, or an empty letter."""
     try:
         write(turn, relation, letters.due(relation.channel, turn.now), after)
     except Refusal as refusal:
@@ -103,20 +98,28 @@ def put_one(turn: Turn, relation: Relation, after: float) -> None:
 
 def write_due(turn: Turn, relation: Relation) -> None:
     """Seal what is due for a neighbour: a letter, or an empty one."""
-    something, letter = turn.letter_due(relation.id, relation.channel)
-    if something:
+    letter = letters.due(relation.channel, turn.now)
+    if relation.held or letter is not None or letters.wants_empty(relation.channel, turn.now):
         write(turn, relation, letter)
 
 
 def write(turn: Turn, relation: Relation, letter: Waiting | None, after: float = 0.0) -> None:
-    """Seal a letter, or an empty one, for a neighbour; it is put `after` so many seconds."""
+    """Put what is held for a neighbour, else seal a letter, or an empty one; it goes `after` so many seconds."""
+    content = relation.held
+    if not content:
+        relation, content = seal_letter(relation, letter, turn.now)
+        replace_relation(turn, relation)
     day = turn.day_to_write(relation.chain)
-    written, where, frame = seal_letter(relation, letter, turn.now, day, turn.chance(NONCE))
-    replace_relation(turn, written)
-    if letter is None:
-        turn.order(PutItem(b"", turn.device.places(where), frame, after))
-    else:
-        turn.send(relation.id, turn.device.places(where), frame, day, after)
+    where, frame = wrap_letter(relation, content, day, turn.chance(NONCE))
+    ref = held_ref(relation) if relation.held else b""
+    turn.order(PutItem(ref, turn.device.places(where), frame, after))
+
+
+def let_go(turn: Turn, ref: bytes) -> None:
+    """A relay has stored the letter that is held for a neighbour, or will not: it is not put again."""
+    for relation in turn.device.relations:
+        if relation.held and held_ref(relation) == ref:
+            replace_relation(turn, msgspec.structs.replace(relation, held=b""))
 
 
 def write_letter(turn: Turn, to: str, text: str) -> None:

@@ -34,6 +34,7 @@ from tercet.core.report import (
     conversation_id,
     open_content,
     return_lane,
+    return_root,
     unwrap,
 )
 from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
@@ -289,7 +290,7 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
     where = _intake_lane(card.chain, office(turn).intake, day, shard)
     box = where.boxes[event.query.place]
     for item in event.items:
-        if not _take_frame(turn, where, item, day):
+        if not _take_frame(turn, where, item):
             turn.tell("desk_full")
             return
         turn.acknowledge(box, item, event.relay)
@@ -299,7 +300,7 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
         change(turn, drained=tuple(sorted({*office(turn).drained, (shard, event.relay)})))
 
 
-def _take_frame(turn: Turn, where: Lane, item: bytes, day: int) -> bool:
+def _take_frame(turn: Turn, where: Lane, item: bytes) -> bool:
     """Take in an intake frame and answer it; noise is let go. False: no room, it stays at the relay."""
     try:
         sealed = unwrap(where, item)
@@ -315,7 +316,7 @@ def _take_frame(turn: Turn, where: Lane, item: bytes, day: int) -> bool:
         if filed is None:
             return False
         letter = filed
-    there = return_lane(back, day)
+    there = return_lane(return_root(back, item[:NONCE]))
     answer = seal_answer(there, letter, turn.chance(NONCE))
     turn.order(PutItem(b"", turn.device.places(there), answer))
     return True

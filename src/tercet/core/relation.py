@@ -19,7 +19,7 @@ from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
 from tercet.core.fields import Malformed, decode, encode
-from tercet.sealing import FRAME, OLM_CONTENT, olm_decrypt, olm_encrypt, open_sealed, seal
+from tercet.sealing import FRAME, OLM_CONTENT, digest, olm_decrypt, olm_encrypt, open_sealed, seal
 
 PLAIN: Final = 0  # first byte of a frame's content: a letter under the outer key alone
 RATCHET_KEY: Final = 36  # bytes of a message that name its ratchet key: type, version, tag, length, key
@@ -59,6 +59,8 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         session: Olm session, pickled.
         notes: letters that came.
         strange: frames found in our boxes that did not open.
+        held: content of a letter that is sealed and that no relay has stored yet, up to 4,055 bytes; empty for none.
+            Each time it is put it gets a fresh outer layer, so that nobody sees that it is the same one.
         drained: relays that showed the oldest kept day's box empty since its late days passed.
         asked: whether the owner was asked about the other's silence since it was last heard.
         pair: the pair secret that the two share by the cell rule, 32 bytes; or empty.
@@ -75,6 +77,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     session: bytes
     notes: tuple[Note, ...] = ()
     strange: int = 0
+    held: bytes = b""
     drained: tuple[str, ...] = ()
     asked: bool = False
     pair: bytes = b""
@@ -103,30 +106,34 @@ def with_neighbour(relations: tuple[Relation, ...], new: Relation) -> tuple[Rela
     return (*relations, new)
 
 
-def seal_letter(
-    relation: Relation, letter: Waiting | None, now: int, day: int, nonce: bytes
-) -> tuple[Relation, Lane, bytes]:
+def seal_letter(relation: Relation, letter: Waiting | None, now: int) -> tuple[Relation, bytes]:
     """Seal one letter, or an empty one, for a neighbour.
 
     Args:
         relation: the state before.
         letter: one of ours that is due, or none for an empty letter.
         now: seconds.
-        day: the day of the box.
-        nonce: 24 fresh random bytes.
 
     Returns:
-        The relation after, the lane of that day, and the frame (4,096 bytes).
+        The relation after, and the content of a frame, for `wrap_letter`; that of a letter is held until stored.
     """
     channel, plain = letters.stamp(relation.channel, letter, now)
-    session = relation.session
-    content = bytes([PLAIN]) + encode(plain)
-    if letter is not None:
-        session, message = olm_encrypt(session, encode(plain))
-        content = bytes([RATCHET]) + message
+    if letter is None:
+        return msgspec.structs.replace(relation, channel=channel), bytes([PLAIN]) + encode(plain)
+    session, message = olm_encrypt(relation.session, encode(plain))
+    held = bytes([RATCHET]) + message
+    return msgspec.structs.replace(relation, channel=channel, session=session, held=held), held
+
+
+def wrap_letter(relation: Relation, content: bytes, day: int, nonce: bytes) -> tuple[Lane, bytes]:
+    """The lane of a day, and the frame (4,096 bytes) that goes there; `nonce` is 24 fresh random bytes."""
     where = lane(relation.chain, day, "relation", relation.side)
-    frame = seal(where.key, content, FRAME, nonce)
-    return msgspec.structs.replace(relation, channel=channel, session=session), where, frame
+    return where, seal(where.key, content, FRAME, nonce)
+
+
+def held_ref(relation: Relation) -> bytes:
+    """What the letter that is held is called until a relay has stored it: 16 bytes."""
+    return digest(relation.held)[:16]
 
 
 def open_letter(relation: Relation, day: int, frame: bytes) -> tuple[Relation, Letter]:

@@ -26,10 +26,8 @@ from tercet.sealing import (
     FRAME,
     FRAME_CONTENT,
     HPKE_OVERHEAD,
-    NONCE,
     CannotOpen,
     derive,
-    digest,
     open_sealed,
     open_with,
     seal,
@@ -389,12 +387,12 @@ def lapses(sealed: bytes) -> int:
     return last_day_of(int.from_bytes(sealed[:2], "big")) + KEYS_KEPT + 1
 
 
-def wrap(lane: Lane, sealed: bytes) -> bytes:
-    """The frame that travels: the sealed report under the network's outer key of the day.
+def wrap(lane: Lane, sealed: bytes, nonce: bytes) -> bytes:
+    """The frame that travels: 4,055 sealed bytes under the network's outer key of the day, and 24 fresh random ones.
 
-    The nonce comes from the content, so the same report on the same day is the same item wherever it goes.
+    The same report put again is another item, as a dummy would be.
     """
-    return seal(lane.key, sealed, FRAME, digest(sealed)[:NONCE])
+    return seal(lane.key, sealed, FRAME, nonce)
 
 
 def unwrap(lane: Lane, frame: bytes) -> bytes:
@@ -411,19 +409,19 @@ def conversation_id(reply: bytes) -> bytes:
     return derive(reply, "conversation id", length=16)
 
 
-def return_lane(back: bytes, day: int) -> Lane:
-    """Where the desk puts its one answer to an intake frame.
+def return_lane(root: bytes) -> Lane:
+    """Where the desk puts its one answer to an intake frame; `root` is `return_root`'s."""
+    return lane_of(root, "return", 0)
+
+
+def return_root(back: bytes, nonce: bytes) -> bytes:
+    """The 32 bytes that the box for an answer and its key come from.
 
     Args:
         back: the secret in the frame, 32 bytes; of a report, its reply secret.
-        day: of the intake box in which the frame lay: a report that is put again has another box for its answer.
+        nonce: of the frame, 24 bytes: a report that is put again has another box for its answer.
     """
-    return lane_of(return_root(back, day), "return", 0)
-
-
-def return_root(back: bytes, day: int) -> bytes:
-    """The 32 bytes that the box for an answer and its key come from; arguments as for `return_lane`."""
-    return derive(back, "return root", day.to_bytes(4, "big"))
+    return derive(back, "return root", nonce)
 
 
 def _info(week: int) -> bytes:

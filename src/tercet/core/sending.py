@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.chain import LANE_RELAYS, lane, lane_of
+from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
 from tercet.core.conversation import dummy, open_answer, word
 from tercet.core.days import DAY
@@ -39,6 +39,7 @@ from tercet.core.report import (
     WordContent,
     conversation_id,
     lapses,
+    return_lane,
     return_root,
     seal_content,
     seal_word_content,
@@ -143,7 +144,7 @@ def send_all(turn: Turn) -> None:
         elif letters.unsaid(report.channel) or not _awaits(turn, report):
             _put_word(turn, report)
     for back in turn.device.returns:
-        turn.read(Query("return", back.id), lane_of(back.root, "return", 0), RETURN_FRAMES)
+        turn.read(Query("return", back.id), return_lane(back.root), RETURN_FRAMES)
     move_media(turn)
 
 
@@ -259,10 +260,10 @@ def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, 
     shard = int.from_bytes(turn.chance(4), "big") % len(ids)
     where = lane(card.chain, day, "intake", shard)
     places = tuple(zip(turn.device.order(where.turn), ids[shard], strict=False))
-    turn.order(PutItem(ref, places, wrap(where, sealed), after))
-    root = return_root(back, day)
-    others = tuple(r for r in turn.device.returns if r.root != root)[-RETURNS_MOST + 1 :]
-    turn.change(returns=(*others, Return(turn.chance(16), root, owner, turn.now)))
+    nonce = turn.chance(NONCE)
+    turn.order(PutItem(ref, places, wrap(where, sealed, nonce), after))
+    awaited = Return(turn.chance(16), return_root(back, nonce), owner, turn.now)
+    turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
     return True
 
 
@@ -416,7 +417,7 @@ def arrived(turn: Turn, event: Arrived) -> None:
     back = next((r for r in turn.device.returns if r.id == event.query.id), None)
     if back is None:
         return
-    where = lane_of(back.root, "return", 0)
+    where = return_lane(back.root)
     for item in event.items:
         try:
             letter = open_answer(where, item)

@@ -29,23 +29,23 @@ from tercet.core.report import Report
 STATE_VERSION: Final = 1
 OWNER_MOST: Final = 550_000  # bytes of state beyond which the owner is asked to wait
 ARRIVING_MOST: Final = 700_000  # bytes of state beyond which nothing that arrives may add to it
-OUTBOX_MOST: Final = 32  # frames that wait for a relay
+OUTBOX_MOST: Final = 32  # frames of meetings that wait for a relay; the oldest makes room
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True):
-    """A sealed frame that no relay has stored yet.
+    """A meeting's frame that the relay has not stored yet.
 
     Attributes:
         ref: 16 bytes.
-        owner: id of the relation or conversation it belongs to; empty for a meeting's.
-        places: relays, and the id of its box at each.
+        relay: where it goes.
+        box: id of its box, 32 bytes.
         item: 4,096 bytes.
-        day: the day of its box; 0 for a meeting's.
+        day: on which it was sealed.
     """
 
     ref: bytes
-    owner: bytes
-    places: Places
+    relay: str
+    box: bytes
     item: bytes
     day: int
 
@@ -162,7 +162,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         meeting: the one under way, if any.
         spent: plates to tidy up.
         board: what is known of it.
-        outbox: frames sealed and not stored.
+        outbox: frames of meetings, not stored yet.
         reports: the member's.
         reported: how many reports were ever made here.
         confirmed: newest day that both our clock and an authentic message said had begun.

@@ -14,9 +14,8 @@ from collections.abc import Callable
 import msgspec
 
 from tercet.core.chain import DayChain, Lane
-from tercet.core.channel import Channel, Waiting, due, wants_empty
 from tercet.core.days import DAY, day_of
-from tercet.core.effects import AckItem, Effect, Places, PutItem, ReadBox, Tell
+from tercet.core.effects import AckItem, Effect, PutItem, ReadBox, Tell
 from tercet.core.events import Arrived, Query
 from tercet.core.relation import Relation, days_to_read
 from tercet.core.state import OUTBOX_MOST, Device, Outgoing, save
@@ -81,40 +80,15 @@ class Turn:
         if day > self.device.confirmed:
             self.change(confirmed=day)
 
-    def send(self, owner: bytes, places: Places, item: bytes, day: int, after: float = 0.0) -> None:
-        """Put a sealed frame into the outbox; it goes out now, and again until it is stored.
+    def send(self, relay: str, box: bytes, item: bytes) -> None:
+        """Put a meeting's frame (4,096 bytes) into the outbox; it goes out now, and again until it is stored."""
+        out = Outgoing(digest(item)[:16], relay, box, item, self.today)
+        self.change(outbox=(*self.device.outbox, out)[-OUTBOX_MOST:])
+        self.put(out)
 
-        When too many wait, the oldest that belongs to a letter leaves the outbox: its letter is sealed afresh.
-
-        Args:
-            owner: id of the relation it is for; empty for a meeting's.
-            places: relays, and the id of its box at each.
-            item: 4,096 bytes.
-            day: the day of its box.
-            after: seconds until it goes.
-        """
-        out = Outgoing(digest(item)[:16], owner, places, item, day)
-        held = (*self.device.outbox, out)
-        if len(held) > OUTBOX_MOST:
-            place = next((i for i, o in enumerate(held) if o.owner), 0)
-            held = (*held[:place], *held[place + 1 :])
-        self.change(outbox=held)
-        self.put(out, after)
-
-    def put(self, out: Outgoing, after: float = 0.0) -> None:
+    def put(self, out: Outgoing) -> None:
         """Order a frame of the outbox to be put."""
-        self.order(PutItem(out.ref, out.places, out.item, after))
-
-    def waits(self, owner: bytes) -> bool:
-        """Whether a frame of a relation is still in the outbox."""
-        return any(o.owner == owner for o in self.device.outbox)
-
-    def letter_due(self, owner: bytes, channel: Channel) -> tuple[bool, Waiting | None]:
-        """Whether to seal something for a channel now, and which letter; none means an empty one."""
-        if self.waits(owner):
-            return False, None
-        letter = due(channel, self.now)
-        return letter is not None or wants_empty(channel, self.now), letter
+        self.order(PutItem(out.ref, ((out.relay, out.box),), out.item))
 
     def day_to_write(self, chain: DayChain) -> int:
         """Today, or the first day of a chain that begins later by the other's clock."""

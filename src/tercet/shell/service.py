@@ -316,7 +316,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             for r in device.relations
         ],
         "relays": [{"relay": a, "trouble": t.code if (t := relays.troubles.get(a)) else ""} for a in device.relays],
-        "outbox": len(device.outbox),
+        "outbox": len(device.outbox) + sum(bool(r.held) for r in device.relations),
         "meeting": device.meeting.stage.value if device.meeting else "",
         "board": device.board.number,
     }
