@@ -40,6 +40,7 @@ class Observation(NamedTuple):
         relay: which relay, from 0.
         operation: `put`, `read`, `ack` or `post`.
         box: number of the box, in the order in which they appear.
+        item: number of the item put or acknowledged, likewise; 0 for a read.
         hit: whether a read found something, or another operation was carried out.
         up, down: bytes of the request and of its answer, without TLS.
     """
@@ -50,6 +51,7 @@ class Observation(NamedTuple):
     relay: int
     operation: str
     box: int
+    item: int
     hit: bool
     up: int
     down: int
@@ -214,7 +216,7 @@ class Network:
         counts.posts += isinstance(op, Post)
         if self.observations is not None:
             hit = found > 0 if isinstance(op, Read) else not isinstance(answer, Refused)
-            seen = Observation(sent, now, address, relay.number, operation, number, hit, up, down)
+            seen = Observation(sent, now, address, relay.number, operation, number, thing, hit, up, down)
             self.observations.append(seen)
 
     def _size(self, op: Op) -> int:
