@@ -15,10 +15,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core.card import SHARDS_MOST, RelayTable, Shards
+from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import day_of, week_of
 from tercet.core.fields import Day, Key, Number, Seconds, Version1, decode, encode
-from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, seal, sign, verify
+from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
 
 SIGNATURE: Final = 64  # bytes
 WEEKS_AHEAD: Final = 8  # week keys are published this far ahead
@@ -195,6 +195,23 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
 
 class TwoFaces(Exception):
     """Two signed entries claim the same place: the desk or a relay shows different boards."""
+
+
+def post_at(post: bytes, address: str) -> bytes:
+    """What lets the desk post at one relay, 32 bytes; that relay learns nothing that serves it at another.
+
+    Args:
+        post: the desk's secret, 32 bytes.
+        address: the relay's.
+
+    Source: spec/60-board.md, 1.
+    """
+    return derive(post, "post at", address.encode(errors="replace"))
+
+
+def relay_table(post: bytes, addresses: tuple[str, ...]) -> tuple[Relay, ...]:
+    """The relays at these addresses, each with the read secret of the board there; `post` is the desk's, 32 bytes."""
+    return tuple(Relay(address, posted_box(post_at(post, address)).read) for address in addresses)
 
 
 def seal_entry(entry: Entry, seed: bytes, secret: bytes) -> tuple[bytes, bytes]:

@@ -61,7 +61,7 @@ HINTS: Final = MappingProxyType(
         "scan_late": "By our clock that code is not ten minutes young: ask for a fresh one, or set both clocks right.",
         "scan_other": "That code belongs to another meeting: scan the one that the other screen shows now.",
         "scan_own": "That is this device's own code: point the camera at the other screen.",
-        "set_up_wrong": "A network has one to eight relays and 1 to 64 intake boxes: correct the list, then try again.",
+        "set_up_wrong": "A network has one to eight relays and 1 to 48 intake boxes: correct the list, then try again.",
         "too_much_waiting": "Too much is waiting: let the device reach a relay, and read what came, then try again.",
         "unknown_neighbour": "Nobody you met goes by that word: look at the status for the words you chose.",
         "unknown_report": "There is no such report: look at the list for its number.",

@@ -13,7 +13,7 @@ import msgspec
 
 from tercet.core import board as boards
 from tercet.core import channel as letters
-from tercet.core.card import Card, Relay
+from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
 from tercet.core.conversation import next_letter, seal_answer
@@ -48,7 +48,6 @@ from tercet.sealing import (
     kem_public,
     next_block_key,
     open_block,
-    posted_box,
     sign_public,
 )
 
@@ -73,12 +72,12 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
     if not relays:
         raise Refusal("relay_missing")
     try:
-        decode(encode(boards.RelayList(_table(bytes(32), relays), shards)), boards.RelayList)
+        decode(encode(boards.RelayList(boards.relay_table(bytes(32), relays), shards)), boards.RelayList)
     except (Malformed, UnicodeEncodeError, OverflowError):
         raise Refusal("set_up_wrong") from None
     post, signer = turn.chance(32), turn.chance(32)
     yesterday = turn.today - 1
-    table = _table(post, relays)
+    table = boards.relay_table(post, relays)
     card = Card(1, DayChain(yesterday, turn.chance(32)), turn.chance(32), sign_public(signer), table, shards)
     intake = DayChain(yesterday, turn.chance(32))
     ours = Office(post, signer, turn.chance(32), intake, {}, announced=yesterday - 1)
@@ -97,7 +96,7 @@ def beat(turn: Turn) -> None:
         for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
                 ref = _post_ref(number, relay, post.item)
-                turn.order(PostItem(ref, _post_at(office(turn).post, relay), post.item, relay))
+                turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), post.item, relay))
     _read_intake(turn)
     change(turn, cases=tuple(c for c in office(turn).cases if turn.sure - c.used <= CONVERSATION_KEPT))
     for case in office(turn).cases:
@@ -156,17 +155,8 @@ def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
     if not relays:
         raise Refusal("relay_missing")
     left = tuple(r for r in turn.device.relays if r not in relays)
-    table = _table(office(turn).post, relays)
+    table = boards.relay_table(office(turn).post, relays)
     _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, turn.device.shards)), left)
-
-
-def _table(post: bytes, relays: tuple[str, ...]) -> tuple[Relay, ...]:
-    return tuple(Relay(relay, posted_box(_post_at(post, relay)).read) for relay in relays)
-
-
-def _post_at(post: bytes, relay: str) -> bytes:
-    """What lets the desk post at one relay, 32 bytes; that relay learns nothing that serves it at another."""
-    return derive(post, "post at", relay.encode(errors="replace"))
 
 
 def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:

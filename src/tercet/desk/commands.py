@@ -65,7 +65,7 @@ def _do(folder: Path, answers: int | None, as_json: bool, request: Request) -> d
 def init(
     relay: Annotated[list[str], typer.Option(help="A relay's address; may be given again.")],
     folder: DeskPath = DEFAULT_DESK,
-    shards: Annotated[int, typer.Option(help="Intake boxes a day, 1 to 64.", min=1, max=64)] = 8,
+    shards: Annotated[int, typer.Option(help="Intake boxes a day, 1 to 48.", min=1, max=48)] = 8,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
