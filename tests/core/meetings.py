@@ -60,8 +60,8 @@ def same_relation(one: Actor, other: Actor) -> None:
     """Both hold the same relation, from its two sides, and it works."""
     ours, theirs = one.device.relations[-1], other.device.relations[-1]
     assert ours.id == theirs.id
-    assert ours.chain == theirs.channel.chain
-    assert {ours.side, theirs.channel.side} == {0, 1}
+    assert ours.chain == theirs.chain
+    assert {ours.side, theirs.side} == {0, 1}
 
 
 def works(stage: Stage, one: Actor, other: Actor) -> None:

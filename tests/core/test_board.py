@@ -13,7 +13,8 @@ from msgspec import structs
 from tercet.core import board as boards
 from tercet.core import events as ev
 from tercet.core.board import BoardView, EntryKind, TwoFaces, apply_entry, open_entry, parse_entry, seal_entry
-from tercet.core.chain import lane
+from tercet.core.card import SHARDS_MOST, Relay
+from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.days import DAY, day_of, last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
@@ -21,7 +22,7 @@ from tercet.core.office import KEYS_KEPT
 from tercet.core.relation import Role
 from tercet.core.state import save
 from tercet.drop import Post, Read
-from tercet.sealing import FRAME, CannotOpen, kem_public, sign_public
+from tercet.sealing import FRAME, CannotOpen, kem_public, posted_box, sign_public
 from tests.sealing.cases import VECTORS, bad_cases, cases
 
 from .scenes import intake_ids
@@ -36,7 +37,7 @@ FAILS = FAILURES | {"two_faces": TwoFaces}
 def viewed(given: dict[str, Any]) -> BoardView:
     view = BoardView()
     for frame in given["frames"]:
-        entry, mark = open_entry(bytes_of(frame), bytes_of(given["board_read"]), bytes_of(given["board_key"]))
+        entry, mark = open_entry(bytes_of(frame), bytes_of(given["board_secret"]), bytes_of(given["board_key"]))
         view = apply_entry(view, entry, mark, given["now"])
     return view
 
@@ -44,25 +45,25 @@ def viewed(given: dict[str, Any]) -> BoardView:
 @pytest.mark.parametrize("case", cases("entry", "board"))
 def test_an_entry_is_signed_and_sealed_as_the_vectors_say(case: Any) -> None:
     given = case["input"]
-    seed, read = bytes_of(given["seed"]), bytes_of(given["board_read"])
+    seed, secret = bytes_of(given["seed"]), bytes_of(given["board_secret"])
     entry = boards.Entry(
         1, given["number"], bytes_of(given["before"]), given["issued"], given["kind"], bytes_of(given["body"])
     )
-    frame, mark = seal_entry(entry, seed, read)
+    frame, mark = seal_entry(entry, seed, secret)
     assert case["expected"] == {
         "board_key": sign_public(seed).hex(),
         "payload": encode(entry).hex(),
         "frame": frame.hex(),
         "mark": mark.hex(),
     }
-    assert open_entry(frame, read, sign_public(seed)) == (entry, mark)
+    assert open_entry(frame, secret, sign_public(seed)) == (entry, mark)
 
 
 @pytest.mark.parametrize("case", bad_cases("frame", "board"))
 def test_a_forged_or_foreign_frame_does_not_open(case: Any) -> None:
     given = {name: bytes_of(value) for name, value in case["input"].items()}
     with pytest.raises(FAILS[case["fails"]]):
-        open_entry(given["frame"], given["board_read"], given["board_key"])
+        open_entry(given["frame"], given["board_secret"], given["board_key"])
 
 
 @pytest.mark.parametrize("case", bad_cases("payload", "board"))
@@ -79,7 +80,7 @@ def test_a_reader_takes_entries_in_as_the_vectors_say(case: Any) -> None:
         "head": view.head.hex(),
         "issued": view.issued,
         "weeks": [k.week for k in view.keys],
-        "relays": list(view.relays.relays) if view.relays else None,
+        "relays": [relay.address for relay in view.relays.relays] if view.relays else None,
         "missing": list(view.missing),
     }
     assert view.gap == bool(view.missing)
@@ -121,6 +122,18 @@ def test_the_numbers_of_the_spec_are_those_of_the_code() -> None:
     assert SPEC.splitlines()[2] == "Version 1"
 
 
+@pytest.mark.parametrize("case", cases("post", "board"))
+def test_each_relay_has_a_post_secret_and_a_board_of_its_own_as_the_vectors_say(case: Any) -> None:
+    post, address = bytes_of(case["input"]["post"]), case["input"]["address"]
+    at = boards.post_at(post, address)
+    assert case["expected"] == {
+        "post_at": at.hex(),
+        "box": posted_box(at).id.hex(),
+        "board": posted_box(at).read.hex(),
+    }
+    assert boards.relay_table(post, (address,)) == (Relay(address, posted_box(at).read),)
+
+
 def test_a_body_that_fits_no_frame_is_an_error_of_the_desk() -> None:
     entry = boards.Entry(1, 1, boards.FIRST, 0, 200, bytes(FRAME))
     with pytest.raises(ValueError, match="."):
@@ -129,7 +142,7 @@ def test_a_body_that_fits_no_frame_is_an_error_of_the_desk() -> None:
 
 def test_a_full_entry_of_week_keys_and_the_longest_list_of_relays_fit_a_frame() -> None:
     keys = tuple(boards.WeekKey(65_535, bytes(1216)) for _ in range(boards.KEYS_AN_ENTRY))
-    relays = boards.RelayList(tuple("r" * 160 for _ in range(8)), 64)
+    relays = boards.RelayList(tuple(Relay("r" * 160, bytes(32)) for _ in range(8)), SHARDS_MOST)
     for body in (encode(boards.WeekKeys(keys)), encode(relays)):
         entry = boards.Entry(1, 2**32, bytes(32), 253_402_300_799, 1, body)
         assert len(seal_entry(entry, bytes(32), bytes(32))[0]) == FRAME
@@ -147,6 +160,11 @@ def members(stage: Stage, count: int = 1) -> list[Actor]:
     return [desk, *people]
 
 
+def listed(desk: Actor, *addresses: str) -> boards.RelayList:
+    """A list of relays as the desk would publish it."""
+    return boards.RelayList(boards.relay_table(desk.device.office.post, addresses), 2)
+
+
 def board_frames(stage: Stage, relay: str = RELAY) -> list[bytes]:
     return [item for _, posted, item in stage.relays[relay].entries() if posted]
 
@@ -155,10 +173,16 @@ def shown(member: Actor, items: tuple[bytes, ...], relay: str = RELAY, start: in
     member.do(ev.Arrived(ev.Query("board", start=start), items, more, relay))
 
 
+def post_more(stage: Stage, desk: Actor, *items: bytes, relay: str = RELAY) -> None:
+    """Whoever may post puts these on the board at one relay."""
+    post = boards.post_at(desk.device.office.post, relay)
+    stage.relays[relay].apply([Post(post, item) for item in items], stage.now)
+
+
 def publish(desk: Actor, before: BoardView, kind: int, body: bytes, issued: int) -> bytes:
     """What a desk signs behind an earlier view of its own."""
     entry = boards.Entry(1, before.number + 1, before.head, issued, kind, body)
-    return seal_entry(entry, desk.device.office.signer, desk.device.card.board_read)[0]
+    return seal_entry(entry, desk.device.office.signer, desk.device.card.board_secret)[0]
 
 
 def test_week_keys_and_relays_reach_members() -> None:
@@ -197,9 +221,9 @@ def test_noise_and_forged_entries_on_the_board_change_nothing() -> None:
     stage = Stage()
     desk, member = members(stage)
     before = member.device
-    relays = encode(boards.RelayList((OTHER,), 2))
+    relays = encode(listed(desk, OTHER))
     entry = boards.Entry(1, before.board.number + 1, before.board.head, stage.now, EntryKind.RELAYS, relays)
-    forged = seal_entry(entry, bytes(32), before.card.board_read)[0]
+    forged = seal_entry(entry, bytes(32), before.card.board_secret)[0]
     shown(member, (bytes(FRAME), b"", Seeded("noise")(FRAME), forged), start=before.board.number)
     assert member.device.relays == (RELAY,)
     assert member.device.board.number == before.board.number
@@ -209,7 +233,7 @@ def test_noise_and_forged_entries_on_the_board_change_nothing() -> None:
 def test_a_desk_or_relay_with_two_faces_is_reported_once_and_not_believed() -> None:
     stage = Stage()
     desk, member = members(stage)
-    relays = encode(boards.RelayList((OTHER,), 2))
+    relays = encode(listed(desk, OTHER))
     start = member.device.board.number
     one = publish(desk, desk.device.board, 200, b"one", stage.now)
     two = publish(desk, desk.device.board, EntryKind.RELAYS, relays, stage.now)
@@ -225,8 +249,8 @@ def test_an_entry_that_one_relay_withholds_is_taken_from_another() -> None:
     stage = Stage((RELAY, OTHER))
     desk, member = members(stage)
     view = desk.device.board
-    change = publish(desk, view, EntryKind.RELAYS, encode(boards.RelayList((OTHER,), 2)), stage.now)
-    change_entry, mark = open_entry(change, desk.device.card.board_read, desk.device.card.board_key)
+    change = publish(desk, view, EntryKind.RELAYS, encode(listed(desk, OTHER)), stage.now)
+    change_entry, mark = open_entry(change, desk.device.card.board_secret, desk.device.card.board_key)
     view = apply_entry(view, change_entry, mark, stage.now)
     after = publish(desk, view, 200, b"later", stage.now)
     shown(member, (after,), RELAY)
@@ -242,8 +266,8 @@ def test_an_older_list_of_relays_that_turns_up_late_does_not_replace_the_newer()
     desk, member = members(stage)
     view, frames = desk.device.board, []
     for relays in ((RELAY,), (OTHER,)):
-        frames.append(publish(desk, view, EntryKind.RELAYS, encode(boards.RelayList(relays, 2)), stage.now))
-        entry, mark = open_entry(frames[-1], desk.device.card.board_read, desk.device.card.board_key)
+        frames.append(publish(desk, view, EntryKind.RELAYS, encode(listed(desk, *relays)), stage.now))
+        entry, mark = open_entry(frames[-1], desk.device.card.board_secret, desk.device.card.board_key)
         view = apply_entry(view, entry, mark, stage.now)
     shown(member, (frames[1],), OTHER)
     shown(member, (frames[0],), OTHER)
@@ -350,9 +374,9 @@ def test_a_board_that_shrank_at_a_relay_is_read_from_its_beginning() -> None:
     frames = board_frames(stage)
     view = desk.device.board
     after = publish(desk, view, 200, b"one", stage.now)
-    entry, mark = open_entry(after, desk.device.card.board_read, desk.device.card.board_key)
+    entry, mark = open_entry(after, desk.device.card.board_secret, desk.device.card.board_key)
     last = publish(desk, apply_entry(view, entry, mark, stage.now), 200, b"two", stage.now)
-    stage.relays[RELAY].apply([Post(desk.device.office.post, after), Post(desk.device.office.post, last)], stage.now)
+    post_more(stage, desk, after, last)
     shown(member, (last,), start=len(frames))
     assert member.device.board.number == view.number + 2
     assert not member.device.board.gap
@@ -385,8 +409,10 @@ def test_intake_boxes_of_fifty_days_ahead_are_named_and_each_is_the_desks_own() 
     named = {day: intake_ids(member, day) for day in days}
     ours = desk.device.office.intake
     for day, ids in named.items():
-        assert ids == tuple(lane(ours, day, "intake", shard).box.id for shard in range(desk.device.shards))
-    assert len({i for ids in named.values() for i in ids}) == len(named) * desk.device.shards
+        lanes = [lane(ours, day, "intake", shard) for shard in range(desk.device.shards)]
+        assert ids == tuple(tuple(box.id for box in where.boxes) for where in lanes)
+    boxes = {box for ids in named.values() for places in ids for box in places}
+    assert len(boxes) == len(named) * desk.device.shards * LANE_RELAYS
 
 
 def test_who_holds_a_card_can_put_into_intake_and_neither_read_nor_empty_it() -> None:
@@ -396,15 +422,16 @@ def test_who_holds_a_card_can_put_into_intake_and_neither_read_nor_empty_it() ->
     member.do(ev.WriteReport("mine", None, None, ()))
     boxes = {box for box, _, _ in stage.relays[RELAY].entries()}
     today = day_of(stage.now)
-    assert boxes & set(intake_ids(member, today))
+    assert boxes & {box for places in intake_ids(member, today) for box in places}
     chain = member.device.card.chain
-    guesses = [lane(chain, today, p, s).box for p in ("intake", "relation", "conversation", "alarm") for s in range(64)]
+    purposes = ("intake", "relation", "return", "alarm")
+    guesses = [guess for p in purposes for s in range(64) for guess in lane(chain, today, p, s).boxes]
     assert not boxes & {guess.id for guess in guesses}
     known = save(member.device)
     for shard in range(desk.device.shards):
-        box = lane(desk.device.office.intake, today, "intake", shard).box
-        assert box.ack not in known
-        assert box.read not in known
+        for box in lane(desk.device.office.intake, today, "intake", shard).boxes:
+            assert box.ack not in known
+            assert box.read not in known
     stage.beat(desk)
     assert [r.content.text for r in desk.reports.values()] == ["mine"]
 
@@ -438,16 +465,17 @@ def test_a_report_waits_while_no_intake_box_is_known_and_goes_when_the_board_nam
 
 
 def test_an_entry_of_the_most_intake_boxes_fits_a_frame() -> None:
-    for shards in (1, 8, 16, 17, 64):
+    for shards in (1, 8, 16, 17, SHARDS_MOST):
         stage = Stage()
         desk = stage.desk(shards=shards)
         assert len(desk.device.board.intake) >= boards.DAYS_AHEAD - boards.DAYS_AN_ENTRY
-        assert all(len(day.ids(desk.device.card.chain.root_on(day.day))) == shards for day in desk.device.board.intake)
+        ids = [day.ids(desk.device.card.chain.root_on(day.day)) for day in desk.device.board.intake]
+        assert all(len(day) == shards and all(len(places) == LANE_RELAYS for places in day) for day in ids)
 
 
 def test_what_was_first_said_of_a_day_stays() -> None:
-    day = boards.seal_intake(20_000, (bytes(32),), bytes(32), bytes(24))
-    other = boards.seal_intake(20_000, (b"x" * 32,), bytes(32), b"n" * 24)
+    day = boards.seal_intake(20_000, ((bytes(32), bytes(32)),), bytes(32), bytes(24))
+    other = boards.seal_intake(20_000, ((b"x" * 32, b"y" * 32),), bytes(32), b"n" * 24)
     view, now = BoardView(), 20_000 * DAY
     for number, said in enumerate((day, other), start=1):
         body = encode(boards.IntakeDays((said,)))
@@ -458,7 +486,7 @@ def test_what_was_first_said_of_a_day_stays() -> None:
 @pytest.mark.parametrize("case", cases("intake", "board"))
 def test_a_days_boxes_are_sealed_as_the_vectors_say(case: Any) -> None:
     given, expected = case["input"], case["expected"]
-    ids, root = tuple(bytes.fromhex(i) for i in given["ids"]), bytes.fromhex(given["root"])
+    ids, root = tuple(tuple(map(bytes_of, places)) for places in given["ids"]), bytes_of(given["root"])
     day = boards.seal_intake(given["day"], ids, root, bytes.fromhex(given["nonce"]))
     assert (day.sealed.hex(), encode(boards.IntakeDays((day,))).hex()) == (expected["sealed"], expected["body"])
     assert day.ids(root) == ids

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tercet.core.chain import FARTHEST, DayChain, lane, relay_order
+from tercet.core.chain import FARTHEST, LANE_RELAYS, DayChain, lane, lane_of, relay_order
 from tercet.core.days import DAY, day_of, last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.sealing import box, derive, next_day
@@ -40,23 +40,27 @@ def test_lanes_differ_by_day_purpose_and_direction() -> None:
     lanes = [
         lane(CHAIN, day, purpose, direction)
         for day in (20_000, 20_001)
-        for purpose in ("relation", "conversation", "intake", "alarm")
+        for purpose in ("relation", "return", "intake", "alarm")
         for direction in (0, 1, 63)
     ]
-    assert len({each.box.id for each in lanes}) == len({each.key for each in lanes}) == len(lanes)
+    boxes = [box for each in lanes for box in each.boxes]
+    assert len({box.id for box in boxes}) == len(boxes) == LANE_RELAYS * len(lanes)
+    assert len({each.key for each in lanes}) == len(lanes)
 
 
 def test_a_lane_comes_from_the_root_of_its_day_as_the_spec_says() -> None:
     root, where = CHAIN.root_on(20_001), b"\0\1"
     found = lane(CHAIN, 20_001, "relation", 1)
-    assert found.box == box(derive(root, "relation box", where))
+    assert found.boxes == tuple(box(derive(root, "relation box", where, place)) for place in (b"\0", b"\1"))
     assert found.key == derive(root, "relation key", where)
     assert found.turn == int.from_bytes(derive(root, "relation relay", where, length=4), "big")
+    assert lane_of(root, "relation", 1) == found
 
 
-def test_relays_are_used_in_turn_and_each_once() -> None:
+def test_a_lane_lies_on_two_relays_in_turn_and_never_twice_on_one() -> None:
     relays = ("a", "b", "c")
-    assert relay_order(relays, 4) == ("b", "c", "a")
+    assert [relay_order(relays, turn) for turn in (2, 3, 4)] == [("c", "a"), ("a", "b"), ("b", "c")]
+    assert relay_order(("a",), 4) == ("a",)
     assert relay_order((), 4) == ()
 
 
