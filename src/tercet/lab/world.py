@@ -76,6 +76,10 @@ class World:
         """What relays and watchers of lines have seen since the set-up, in the order of arrival; empty if not asked."""
         return self.network.observations or []
 
+    def replace_owner(self, machine: Machine, kind: type[Owner]) -> None:
+        """Give a device another owner, before the world runs."""
+        self._owners[machine.number] = kind(self, machine)
+
     # ---- what machines need
 
     def step(self, *given: object) -> tuple[Device, tuple[fx.Effect, ...]]:

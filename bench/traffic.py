@@ -1,0 +1,145 @@
+"""What traffic shows: bytes a day, delays, and how well a watcher of all relays and lines guesses who reported.
+
+    .venv/bin/python bench/traffic.py [--json] [--record] [--worlds 24] [--beats 60]
+
+Bytes are counted at a TCP proxy on loopback before a real relay, TLS and all, for one member's covered beats, each
+operation on a connection of its own. Delays come from simulated worlds at three paces. The watcher (tercet.lab.watcher)
+sees every operation at every relay with its sender's address; it learns from half of the worlds who reported, and is
+tried on the other half. `auc` is the chance that it ranks a member who reported above one who did not: one half is
+guessing; `sigma` is the distance from one half in standard deviations of guessing. It must catch each planted fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+from multiprocessing import Pool
+from pathlib import Path
+from statistics import median
+
+from recording import Row, finish, options
+from tests.cheap import COMMAND
+from tests.shell.troupe import SECRET, Troupe
+from tests.shell.wire import CountingProxy
+
+from tercet.core import events as ev
+from tercet.drop import RelayAddress, RelayClient
+from tercet.lab.plan import Plan
+from tercet.lab.watcher import Example, auc, deviation, figures_of, guess, sight_of
+from tercet.lab.weeks import FAULTS, week
+from tercet.lab.world import World
+from tercet.member.service import MemberService
+from tercet.sealing import LOW_COST
+from tercet.shell.opening import wall_clock
+from tercet.vault import open_vault
+
+PACES = (300, 1_800, 21_600)  # seconds
+SPAN = 0.2  # seconds over which a beat is spread here
+CHANCE = 3.0  # standard deviations: below it a guess is chance
+CAUGHT = 5.0  # standard deviations: above it a fault is caught
+WORLDS = {
+    300: Plan(members=12, days=3, seed=300, pace=300.0, loss=0.05, sticks=0.0, away=0.0),
+    1_800: Plan(members=40, days=14, seed=1_800, pace=1_800.0, loss=0.05, sticks=0.0, away=0.0),
+    21_600: Plan(members=60, days=40, seed=21_600, pace=21_600.0, loss=0.05, sticks=0.0, away=0.0),
+}
+
+
+async def beat_bytes(folder: Path, beats: int) -> tuple[float, float]:
+    """Bytes up and down of one covered beat, TLS and all."""
+    troupe, mine = Troupe(folder, COMMAND, every="1"), CountingProxy()
+    member: MemberService | None = None
+    try:
+        await troupe.open_relay(proxied=False)
+        await troupe.open_desk()
+        await troupe.open_member("amal", every="1")
+        await troupe.meet("desk", "amal")
+        await troupe.actors.pop("amal").end()
+        relay = RelayAddress.parse(troupe.address)
+        mine.target, port = relay.port, await mine.start()
+        through = str(RelayAddress(relay.host, port, relay.fingerprint, relay.pass_))
+
+        def drop(address: str) -> RelayClient:
+            return RelayClient(RelayAddress.parse(through if address == troupe.address else address))
+
+        member = MemberService(open_vault(troupe.at("amal"), SECRET, cost=LOW_COST), drop, wall_clock)
+        await member.open()
+        await member.engine.do(ev.SendNow())
+        await member.relays.close()
+        before = (mine.up, mine.down)
+        for _ in range(beats):
+            await member.engine.do(ev.Beat(SPAN))
+            await asyncio.sleep(2 * SPAN)
+        return (mine.up - before[0]) / beats, (mine.down - before[1]) / beats
+    finally:
+        if member is not None:
+            await member.close()
+        await mine.close()
+        await troupe.end()
+
+
+def delays(pace: int) -> Row:
+    done = World(WORLDS[pace]).run()
+    return {
+        "reports": done.report_filed.count,
+        "report_filed_median_h": done.report_filed.median,
+        "report_filed_p95_h": done.report_filed.ninety_fifth,
+        "report_received_median_h": done.report_received.median,
+        "report_received_p95_h": done.report_received.ninety_fifth,
+        "letters": done.letter.count,
+        "letter_median_h": done.letter.median,
+        "letter_p95_h": done.letter.ninety_fifth,
+    }
+
+
+def watched(task: tuple[int, str]) -> list[Example]:
+    return week(*task)
+
+
+def watch(pool: Pool, fault: str, worlds: int) -> Row:
+    weeks = pool.map(watched, [(seed, fault) for seed in range(1, worlds + 1)], chunksize=1)
+    known = [e for each in weeks[: worlds // 2] for e in each]
+    unknown = [e for each in weeks[worlds // 2 :] for e in each]
+    scores = guess(known, unknown)
+    names = list(figures_of([], sight_of([])))
+    every = known + unknown
+    single = {n: deviation([(e.figures[i], e.reported) for e in every]) for i, n in enumerate(names)}
+    best = max(single, key=lambda n: abs(single[n]))
+    return {
+        "what": fault,
+        "weeks_learned": len(known),
+        "weeks_tried": len(unknown),
+        "auc": round(auc(scores), 3),
+        "sigma": round(deviation(scores), 2),
+        "best_single_figure": best,
+        "its_sigma": round(single[best], 2),
+        "median_sigma": round(median(abs(v) for v in single.values()), 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    options(parser)
+    parser.add_argument("--worlds", type=int, default=24)
+    parser.add_argument("--beats", type=int, default=60)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        up, down = asyncio.run(beat_bytes(Path(folder), chosen.beats))
+    rows: list[Row] = []
+    with Pool(2) as pool:
+        for pace, found in zip(PACES, pool.map(delays, PACES, chunksize=1), strict=True):
+            a_day = 86_400 / pace
+            cost = {"up_kB_a_day": round(up * a_day / 1000, 1), "down_kB_a_day": round(down * a_day / 1000, 1)}
+            rows.append({"what": f"a beat every {pace // 60} minutes", **cost, **found})
+        guesses = [watch(pool, f, chosen.worlds if f == "honest" else chosen.worlds // 2) for f in FAULTS]
+    wrong = [g["what"] for g in guesses if (g["sigma"] < CAUGHT) != (g["what"] == "honest")]
+    wrong += [g["what"] for g in guesses if g["what"] == "honest" and abs(g["sigma"]) >= CHANCE]
+    finish(chosen, "traffic", "the numbers of the worlds, from 1", rows + guesses)
+    if wrong:
+        raise SystemExit(f"The watcher told too much or caught too little: {', '.join(wrong)}.")
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).resolve().parent.parent)
+    main()
