@@ -11,7 +11,8 @@ from tercet.core import events as ev
 from tercet.core.channel import Channel
 from tercet.core.device import step
 from tercet.core.relation import Relation, Role
-from tercet.core.state import load, save
+from tercet.core.sending import AWAITED
+from tercet.core.state import Return, load, save
 from tercet.drop import MemoryStore
 
 from .stage import RELAY, Actor, Stage
@@ -63,8 +64,28 @@ def intake_ids(actor: Actor, day: int) -> tuple[bytes, ...]:
 
 
 def report(actor: Actor, text: str = "what I saw", *media: ev.MediaGiven) -> int:
+    """Write a report and send it at once."""
     actor.do(ev.WriteReport(text, None, None, media))
+    actor.do(ev.SendNow())
     return actor.device.reported
+
+
+def send_letter(actor: Actor, to: str, text: str) -> None:
+    """Write a letter and send it at once."""
+    actor.do(ev.WriteLetter(to, text))
+    actor.do(ev.SendNow())
+
+
+def talk(stage: Stage, desk: Actor, *members: Actor, rounds: int = 2) -> None:
+    """Each member asks what the desk has to say, the desk answers, and the answers are read."""
+    for _ in range(rounds):
+        stage.beat(*members, every=AWAITED)
+        stage.beat(desk, *members, every=1)
+
+
+def returns(actor: Actor, number: int = 0) -> list[Return]:
+    """The answers that a member awaits to a report and its words; to dummies for 0."""
+    return [r for r in actor.device.returns if r.owner == number]
 
 
 def drop_effects(actor: Actor, unwanted: Callable[[fx.Effect], bool]) -> None:

@@ -24,15 +24,17 @@ from tercet.core.relation import (
     seal_letter,
     settle,
     skip_keys,
+    wrap_letter,
 )
 from tercet.core.state import save
-from tercet.drop import BOX_FRAMES, MemoryStore, Put, Read, Stored
+from tercet.drop import BOX_FRAMES, MemoryStore, Put, Read, Stored, id_of_read
 from tercet.sealing import FRAME, NONCE, CannotOpen, olm_decrypt, olm_encrypt, open_sealed, seal
 
 from .scenes import (
     DAY,
     HOUR,
     SECOND_RELAY,
+    act_on_everything,
     channel,
     crash_after_saving,
     days,
@@ -42,6 +44,7 @@ from .scenes import (
     items_at,
     letters,
     relation,
+    send_letter,
 )
 from .stage import RELAY, START, Actor, Stage
 
@@ -51,8 +54,8 @@ def sealed(holder: Relation, text: bytes = b"x", now: int = START) -> tuple[Rela
     from tercet.core import channel as channels
 
     holder = msgspec.structs.replace(holder, channel=channels.write(holder.channel, 1, text))
-    holder, _, frame = seal_letter(holder, holder.channel.waiting[-1], now, day_of(now), bytes(NONCE))
-    return holder, frame
+    holder, content = seal_letter(holder, holder.channel.waiting[-1], now)
+    return holder, wrap_letter(holder, content, day_of(now), bytes(NONCE))[1]
 
 
 def pair() -> tuple[Relation, Relation]:
@@ -62,14 +65,14 @@ def pair() -> tuple[Relation, Relation]:
 
 def put(stage: Stage, holder: Relation, frame: bytes, day: int | None = None, relay: str = RELAY) -> None:
     """Lay a frame where the writer `holder` lays its own."""
-    where = lane(holder.channel.chain, day_of(stage.now) if day is None else day, "relation", holder.channel.side)
-    assert isinstance(stage.ask(relay, Put(where.box.id, frame)), Stored)
+    where = lane(holder.chain, day_of(stage.now) if day is None else day, "relation", holder.side)
+    assert isinstance(stage.ask(relay, Put(where.boxes[0].id, frame)), Stored)
 
 
 def test_thirty_letters_pass_once_and_in_order() -> None:
     stage, _, first, second = founders()
     for number in range(30):
-        first.do(ev.WriteLetter("second", f"letter {number}"))
+        send_letter(first, "second", f"letter {number}")
     stage.beat(first, second, rounds=60)
     assert letters(second, "first") == [f"letter {n}" for n in range(30)]
     assert not channel(first, "second").waiting
@@ -78,7 +81,7 @@ def test_thirty_letters_pass_once_and_in_order() -> None:
 def test_letters_survive_a_relay_that_loses_everything() -> None:
     stage, _, first, second = founders()
     for number in range(25):
-        first.do(ev.WriteLetter("second", f"letter {number}"))
+        send_letter(first, "second", f"letter {number}")
         stage.beat(first, every=60)
         if number % 3 == 0:
             empty_relay(stage)
@@ -91,7 +94,7 @@ def test_letters_survive_a_relay_that_loses_everything() -> None:
 def test_a_reader_offline_for_four_weeks_gets_every_letter_once_and_in_order() -> None:
     stage, _, first, second = founders()
     for number in range(28):
-        first.do(ev.WriteLetter("second", f"day {number}"))
+        send_letter(first, "second", f"day {number}")
         for _ in range(2):
             stage.beat(first, every=12 * HOUR)
     stage.beat(first, second, rounds=10, every=HOUR)
@@ -103,19 +106,19 @@ def test_a_reader_offline_for_four_weeks_gets_every_letter_once_and_in_order() -
 def test_forty_letters_and_a_reader_away_for_ten_days_leave_the_ratchet_usable() -> None:
     stage, _, first, second = founders()
     for number in range(40):
-        first.do(ev.WriteLetter("second", str(number)))
+        send_letter(first, "second", str(number))
     for _ in range(10 * 8):
         stage.beat(first, every=3 * HOUR)
     stage.beat(first, second, rounds=60, every=600)
     assert letters(second, "first") == [str(n) for n in range(40)]
-    second.do(ev.WriteLetter("first", "back"))
+    send_letter(second, "first", "back")
     stage.beat(second, first, rounds=3)
     assert letters(first, "second") == ["back"]
 
 
 def test_a_letter_that_is_not_acknowledged_is_sealed_afresh_after_a_day_and_not_before() -> None:
     stage, _, first, second = founders()
-    first.do(ev.WriteLetter("second", "x"))
+    send_letter(first, "second", "x")
     empty_relay(stage)
     stage.beat(first, rounds=5, every=4 * HOUR)
     stage.beat(second)
@@ -165,8 +168,9 @@ def test_a_gap_of_a_thousand_messages_is_bridged() -> None:
 
 def test_an_empty_letter_never_moves_the_ratchet() -> None:
     ours, theirs = pair()
-    after, _, frame = seal_letter(ours, None, START, day_of(START), bytes(NONCE))
-    assert after.session == ours.session
+    after, content = seal_letter(ours, None, START)
+    assert (after.session, after.held) == (ours.session, b"")
+    _, frame = wrap_letter(after, content, day_of(START), bytes(NONCE))
     opened, letter = open_letter(theirs, day_of(START), frame)
     assert opened.session == theirs.session
     assert letter.number == 0
@@ -183,7 +187,7 @@ def test_weeks_of_signs_of_life_leave_both_sessions_as_they_were() -> None:
 
 def test_a_letter_with_content_outside_the_ratchet_is_refused() -> None:
     ours, theirs = pair()
-    where = lane(ours.channel.chain, day_of(START), "relation", ours.channel.side)
+    where = lane(ours.chain, day_of(START), "relation", ours.side)
     content = Letter(1, 1, 0, 1, START, 1, b"not from the ratchet")
     frame = seal(where.key, bytes([PLAIN]) + encode(content), FRAME, bytes(NONCE))
     with pytest.raises(Malformed):
@@ -194,7 +198,7 @@ def test_a_letter_with_content_outside_the_ratchet_is_refused() -> None:
 def test_what_opens_and_is_no_letter_is_dropped_whatever_it_is(content: bytes) -> None:
     stage, _, first, second = founders()
     holder = relation(first, "second")
-    where = lane(holder.channel.chain, day_of(stage.now), "relation", holder.channel.side)
+    where = lane(holder.chain, day_of(stage.now), "relation", holder.side)
     put(stage, holder, seal(where.key, content, FRAME, bytes(NONCE)))
     before = channel(second, "first").received
     stage.beat(second)
@@ -206,7 +210,7 @@ def test_an_olm_message_that_holds_no_letter_is_dropped() -> None:
     stage, _, first, second = founders()
     holder = relation(first, "second")
     _, message = olm_encrypt(holder.session, b"no letter")
-    where = lane(holder.channel.chain, day_of(stage.now), "relation", holder.channel.side)
+    where = lane(holder.chain, day_of(stage.now), "relation", holder.side)
     put(stage, holder, seal(where.key, bytes([RATCHET]) + message, FRAME, bytes(NONCE)))
     stage.beat(second)
     assert relation(second, "first").strange == 1
@@ -216,9 +220,9 @@ def test_a_full_box_is_refused_loudly_and_the_letter_arrives_the_next_day() -> N
     stage, _, first, second = founders()
     holder = relation(first, "second")
     for number in range(BOX_FRAMES + 1):
-        where = lane(holder.channel.chain, day_of(stage.now), "relation", holder.channel.side)
-        stage.ask(RELAY, Put(where.box.id, number.to_bytes(2, "big") * (FRAME // 2)))
-    first.do(ev.WriteLetter("second", "x"))
+        where = lane(holder.chain, day_of(stage.now), "relation", holder.side)
+        stage.ask(RELAY, Put(where.boxes[0].id, number.to_bytes(2, "big") * (FRAME // 2)))
+    send_letter(first, "second", "x")
     assert first.heard("relay_refused")[-1].facts == {"code": "box_full"}
     assert channel(first, "second").waiting
     days(stage, 1.01)
@@ -230,7 +234,7 @@ def test_noise_in_a_box_is_cleared_away_and_the_letters_behind_it_arrive() -> No
     stage, _, first, second = founders()
     for number in range(60):
         put(stage, relation(first, "second"), number.to_bytes(2, "big") * (FRAME // 2))
-    first.do(ev.WriteLetter("second", "behind the noise"))
+    send_letter(first, "second", "behind the noise")
     stage.beat(second)
     assert letters(second, "first") == ["behind the noise"]
     assert relation(second, "first").strange == 60
@@ -238,11 +242,11 @@ def test_noise_in_a_box_is_cleared_away_and_the_letters_behind_it_arrive() -> No
 
 def test_someone_elses_frames_and_old_frames_in_a_box_change_nothing() -> None:
     stage, desk, first, second = founders()
-    first.do(ev.WriteLetter("second", "one"))
+    send_letter(first, "second", "one")
     old = [item for _, posted, item in items_at(stage) if not posted]
     stage.beat(second)
-    first.do(ev.WriteLetter("second", "two"))
-    desk.do(ev.WriteLetter("first", "not for you"))
+    send_letter(first, "second", "two")
+    send_letter(desk, "first", "not for you")
     other = [item for _, posted, item in items_at(stage) if not posted]
     for item in (*old, *other):
         for holder in (relation(first, "second"), relation(second, "first")):
@@ -279,7 +283,7 @@ def test_a_relay_that_withholds_letters_delays_them_and_loses_none() -> None:
     stage, _, first, second = founders()
     kept = stage.relays[RELAY]
     for number in range(5):
-        first.do(ev.WriteLetter("second", str(number)))
+        send_letter(first, "second", str(number))
         stage.beat(first)
     empty_relay(stage)
     stage.beat(second, rounds=3)
@@ -293,7 +297,7 @@ def test_letters_from_two_relays_are_read_at_both_when_the_first_was_down() -> N
     stage, _, first, second = founders((RELAY, SECOND_RELAY))
     for number in range(6):
         stage.down = {(RELAY, SECOND_RELAY)[number % 2]}
-        first.do(ev.WriteLetter("second", str(number)))
+        send_letter(first, "second", str(number))
         stage.beat(first)
     stage.down = set()
     stage.beat(first, second, rounds=4)
@@ -302,18 +306,59 @@ def test_letters_from_two_relays_are_read_at_both_when_the_first_was_down() -> N
 
 def test_nothing_is_put_where_it_is_not_read() -> None:
     stage, _, first, second = founders((RELAY, SECOND_RELAY, "tercet://third.example:443/cccc"))
-    first.before_act = lambda effect: not isinstance(effect, fx.PutItem)
     first.do(ev.WriteLetter("second", "x"))
     _, effects = step(first.device, ev.SendNow(), stage.now, first.chance)
     reads = {
-        e.query.day: e.relays
+        (e.relay, id_of_read(e.read, posted=False))
         for e in step(second.device, ev.SendNow(), stage.now, second.chance)[1]
         if isinstance(e, fx.ReadBox) and e.query.id == relation(second, "first").id
     }
-    for effect in effects:
-        if isinstance(effect, fx.PutItem) and effect.ref:
-            assert effect.relays == reads[day_of(stage.now)]
-            assert len(effect.relays) == 2
+    (put_there,) = [e for e in effects if isinstance(e, fx.PutItem) and e.ref]
+    assert len(put_there.places) == 2
+    assert set(put_there.places) <= reads
+
+
+def test_each_relay_of_a_lane_has_a_box_of_its_own_that_opens_nothing_at_the_other() -> None:
+    _, _, first, second = founders((RELAY, SECOND_RELAY))
+    holder = relation(first, "second")
+    boxes = lane(holder.chain, holder.chain.day, "relation", 0).boxes
+    known = [secret for box in boxes for secret in (box.id, box.read, box.ack)]
+    assert len(boxes) == 2
+    assert len(set(known)) == 6
+
+
+def test_writing_only_queues_and_the_letter_goes_when_it_is_sent() -> None:
+    stage, _, first, second = founders()
+    _, effects = step(first.device, ev.WriteLetter("second", "x"), stage.now, first.chance)
+    assert effects == ()
+    first.do(ev.WriteLetter("second", "x"))
+    stage.beat(second)
+    assert letters(second, "first") == []
+    first.do(ev.SendNow())
+    stage.beat(second)
+    assert letters(second, "first") == ["x"]
+
+
+def test_a_letter_put_again_is_another_item_in_the_box_of_the_day_and_is_delivered_once() -> None:
+    stage, _, first, second = founders()
+    unheard: list[fx.PutItem] = []
+    drop_effects(
+        first, lambda effect: isinstance(effect, fx.PutItem) and bool(effect.ref) and not unheard.append(effect)
+    )
+    first.do(ev.WriteLetter("second", "x"))
+    for _ in range(3):
+        stage.beat(first, every=DAY // 2)
+    act_on_everything(first)
+    assert len(unheard) == 3
+    assert len({effect.item for effect in unheard}) == 3
+    assert len({effect.ref for effect in unheard}) == 1
+    assert len({effect.places for effect in unheard}) == len({(START + n * DAY // 2) // DAY for n in (1, 2, 3)})
+    for effect in unheard:
+        relay, box = effect.places[0]
+        stage.ask(relay, Put(box, effect.item))
+    stage.beat(first, second, rounds=4)
+    assert letters(second, "first") == ["x"]
+    assert relation(first, "second").held == b""
 
 
 @pytest.mark.parametrize("skew", [2 * DAY, -2 * DAY])
@@ -322,8 +367,8 @@ def test_a_clock_two_days_off_delays_letters_and_loses_none(skew: int, wrong: st
     stage, _, first, second = founders()
     (first if wrong == "writer" else second).skew = skew
     for number in range(12):
-        first.do(ev.WriteLetter("second", f"there {number}"))
-        second.do(ev.WriteLetter("first", f"back {number}"))
+        send_letter(first, "second", f"there {number}")
+        send_letter(second, "first", f"back {number}")
         stage.beat(first, second, every=6 * HOUR)
     first.skew = second.skew = 0
     for _ in range(12):
@@ -336,7 +381,7 @@ def test_the_owner_of_a_clock_that_is_behind_is_warned_by_letters_and_any_owner_
     stage, _, first, second = founders()
     second.skew = -2 * DAY
     days(stage, 3)
-    first.do(ev.WriteLetter("second", "x"))
+    send_letter(first, "second", "x")
     for _ in range(9):
         stage.beat(first, second, every=6 * HOUR)
     assert second.heard("clock_off")
@@ -353,34 +398,34 @@ def test_the_owner_of_a_clock_that_is_behind_is_warned_by_letters_and_any_owner_
 
 def test_a_day_is_forgotten_after_its_late_days_and_only_once_confirmed() -> None:
     stage, _, first, second = founders()
-    began = channel(second, "first").chain.day
+    began = relation(second, "first").chain.day
     days(stage, LATE_DAYS + 3)
     stage.beat(second, rounds=9)
-    assert channel(second, "first").chain.day == began
+    assert relation(second, "first").chain.day == began
     stage.beat(first)
     stage.beat(second, rounds=9)
-    assert channel(second, "first").chain.day == day_of(stage.now) - LATE_DAYS
+    assert relation(second, "first").chain.day == day_of(stage.now) - LATE_DAYS
     with pytest.raises(ValueError, match="forgotten"):
-        channel(second, "first").chain.root_on(began)
+        relation(second, "first").chain.root_on(began)
 
 
 def test_a_clock_that_jumped_ahead_forgets_nothing() -> None:
     stage, _, first, second = founders()
-    began = channel(second, "first").chain.day
+    began = relation(second, "first").chain.day
     second.skew = 30 * DAY
     stage.beat(second, rounds=20)
-    assert channel(second, "first").chain.day == began
+    assert relation(second, "first").chain.day == began
 
 
 def test_a_box_is_read_to_its_end_at_both_relays_before_its_day_is_forgotten() -> None:
     stage, _, first, second = founders((RELAY, SECOND_RELAY))
     stage.down = {RELAY}
-    first.do(ev.WriteLetter("second", "while the first relay was down"))
+    send_letter(first, "second", "while the first relay was down")
     day = day_of(stage.now)
     stage.down = {SECOND_RELAY}
     days(stage, LATE_DAYS + 3)
     stage.beat(first, second, rounds=9)
-    assert channel(second, "first").chain.day <= day
+    assert relation(second, "first").chain.day <= day
 
 
 def test_roots_go_after_forty_days_though_a_relay_never_came_back() -> None:
@@ -388,7 +433,7 @@ def test_roots_go_after_forty_days_though_a_relay_never_came_back() -> None:
     stage.down = {SECOND_RELAY}
     for _ in range(25):
         stage.beat(first, second, every=2 * DAY)
-    assert channel(second, "first").chain.day >= day_of(stage.now) - 43
+    assert relation(second, "first").chain.day >= day_of(stage.now) - 43
 
 
 def test_what_a_neighbour_makes_us_keep_is_bounded_and_what_does_not_fit_waits_at_the_relay() -> None:
@@ -396,7 +441,7 @@ def test_what_a_neighbour_makes_us_keep_is_bounded_and_what_does_not_fit_waits_a
     text = "x" * LETTER_TEXT
     for _ in range(40):
         try:
-            first.do(ev.WriteLetter("second", text))
+            send_letter(first, "second", text)
         except Refusal as refusal:
             assert refusal.code == "too_much_waiting"
         stage.beat(first, second, every=HOUR)
@@ -412,7 +457,7 @@ def test_what_a_neighbour_makes_us_keep_is_bounded_and_what_does_not_fit_waits_a
 def test_a_hundred_unread_letters_are_kept_and_the_rest_come_once_they_are_read() -> None:
     stage, _, first, second = founders()
     for number in range(UNREAD_KEPT + 5):
-        first.do(ev.WriteLetter("second", str(number)))
+        send_letter(first, "second", str(number))
         stage.beat(first, second)
     assert len(letters(second, "first")) == UNREAD_KEPT
     second.do(ev.NotesSeen())
@@ -422,7 +467,7 @@ def test_a_hundred_unread_letters_are_kept_and_the_rest_come_once_they_are_read(
 
 def test_a_letter_vanishes_a_day_after_it_was_read_and_not_before() -> None:
     stage, _, first, second = founders()
-    first.do(ev.WriteLetter("second", "x"))
+    send_letter(first, "second", "x")
     stage.beat(second)
     stage.beat(second, rounds=3, every=DAY)
     assert letters(second, "first") == ["x"]
@@ -437,7 +482,7 @@ def test_too_many_letters_to_an_absent_neighbour_are_refused_and_the_state_stays
     stage, _, first, _ = founders()
     with pytest.raises(Refusal, match="too_much_waiting"):
         for _ in range(WAITING_LETTERS + 1):
-            first.do(ev.WriteLetter("second", "x" * LETTER_TEXT))
+            send_letter(first, "second", "x" * LETTER_TEXT)
     assert len(save(first.device)) < 150_000
 
 
@@ -446,23 +491,23 @@ def test_a_letter_that_is_empty_too_long_or_no_text_is_refused(text: str) -> Non
     _, _, first, _ = founders()
     before = first.device
     with pytest.raises(Refusal) as caught:
-        first.do(ev.WriteLetter("second", text))
+        send_letter(first, "second", text)
     assert caught.value.code in ("bad_reply", "letter_long")
     assert first.device == before
 
 
 def test_the_longest_letter_fits_a_frame_whatever_its_numbers_are() -> None:
     ours, theirs = pair()
-    chain = msgspec.structs.replace(ours.channel.chain, day=2_932_896)
-    far = msgspec.structs.replace(ours.channel, chain=chain, sent=2**53 - 3, received=2**53 - 1)
-    ours, frame = sealed(msgspec.structs.replace(ours, channel=far), b"x" * LETTER_TEXT, 253_402_300_799)
+    chain = msgspec.structs.replace(ours.chain, day=2_932_896)
+    far = msgspec.structs.replace(ours.channel, sent=2**53 - 3, received=2**53 - 1)
+    ours, frame = sealed(msgspec.structs.replace(ours, chain=chain, channel=far), b"x" * LETTER_TEXT, 253_402_300_799)
     assert len(frame) == FRAME
 
 
 def test_a_letter_to_nobody_we_met_is_refused() -> None:
     _, _, first, _ = founders()
     with pytest.raises(Refusal, match="unknown_neighbour"):
-        first.do(ev.WriteLetter("stranger", "x"))
+        send_letter(first, "stranger", "x")
 
 
 # ---- a vault that went back one step
@@ -471,7 +516,7 @@ def test_a_letter_to_nobody_we_met_is_refused() -> None:
 def went_back(actor: Actor, lost: str, to: str) -> None:
     """A letter was sealed, saved and sent, and then the vault opened as it was before."""
     before = actor.device
-    actor.do(ev.WriteLetter(to, lost))
+    send_letter(actor, to, lost)
     actor.device = before
     actor.do(ev.WentBack())
 
@@ -484,10 +529,10 @@ def test_a_vault_that_went_back_uses_no_message_key_again_and_the_reader_opens_b
         actors[turn % 2].do(ev.WriteLetter(actors[1 - turn % 2].name, f"turn {turn}"))
         stage.beat(first, second, rounds=2)
     went_back(first, "lost", "second")
-    first.do(ev.WriteLetter("second", "after"))
+    send_letter(first, "second", "after")
     stage.beat(first, second, rounds=6, every=7 * HOUR)
     assert letters(second, "first")[-2:] == ["lost", "after"]
-    second.do(ev.WriteLetter("first", "both came"))
+    send_letter(second, "first", "both came")
     stage.beat(first, second, rounds=3)
     assert letters(first, "second")[-1] == "both came"
 
@@ -496,7 +541,7 @@ def test_the_lost_and_the_restored_step_seal_under_different_keys() -> None:
     ours, theirs = pair()
     lost, lost_frame = sealed(ours, b"same words")
     restored, frame = sealed(skip_keys(ours, 4), b"same words")
-    key = lane(ours.channel.chain, day_of(START), "relation", ours.channel.side).key
+    key = lane(ours.chain, day_of(START), "relation", ours.side).key
     messages = [open_sealed(key, f)[1:] for f in (lost_frame, frame)]
     after_lost, first = olm_decrypt(theirs.session, messages[0])
     after_both, second = olm_decrypt(after_lost, messages[1])
@@ -526,24 +571,26 @@ def test_the_next_ratchet_key_is_drawn_when_a_letter_is_opened_not_when_the_answ
 
 def test_letters_read_in_a_lost_step_come_again_or_are_passed_over_and_the_rest_goes_on() -> None:
     stage, _, first, second = founders()
-    first.do(ev.WriteLetter("second", "one"))
+    send_letter(first, "second", "one")
     before = second.device
     stage.beat(second, first, rounds=2)
     assert not channel(first, "second").waiting
     second.device = before
     second.do(ev.WentBack())
-    first.do(ev.WriteLetter("second", "two"))
+    send_letter(first, "second", "two")
     stage.beat(second, first, rounds=3)
     assert letters(second, "first")[-1] == "two"
 
 
-def test_a_crash_after_saving_puts_the_same_frame_again() -> None:
+def test_a_crash_after_saving_puts_the_same_letter_again_and_seals_it_no_second_time() -> None:
     stage, _, first, second = founders()
-    crash_after_saving(first, ev.WriteLetter("second", "x"))
-    (waiting,) = first.device.outbox
-    drop_effects(first, lambda effect: False)
+    first.do(ev.WriteLetter("second", "x"))
+    crash_after_saving(first, ev.SendNow())
+    before = relation(first, "second")
+    assert before.held
     stage.beat(first)
-    assert waiting.item in [item for _, _, item in items_at(stage)]
+    after = relation(first, "second")
+    assert (after.session, after.held) == (before.session, b"")
     stage.beat(second)
     assert letters(second, "first") == ["x"]
 
@@ -551,7 +598,7 @@ def test_a_crash_after_saving_puts_the_same_frame_again() -> None:
 def test_letters_that_find_no_room_are_looked_at_once_a_beat() -> None:
     stage, _, first, second = founders()
     for number in range(UNREAD_KEPT + 20):
-        first.do(ev.WriteLetter("second", str(number)))
+        send_letter(first, "second", str(number))
         stage.beat(first, second)
     assert len(letters(second, "first")) == UNREAD_KEPT
     stage.beat(first, rounds=3, every=2 * DAY)
