@@ -18,12 +18,13 @@ from typing import Final
 import msgspec
 
 from tercet.core import mail, reader, sending
-from tercet.core.chain import LANE_RELAYS, lane
+from tercet.core.chain import LANE_RELAYS
 from tercet.core.days import LATE_DAYS
 from tercet.core.effects import ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Query
-from tercet.core.relation import Relation, days_to_read
+from tercet.core.mixing import chains_on
+from tercet.core.relation import Relation, days_to_read, lane_to_read
 from tercet.core.report import return_lane
 from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
@@ -122,9 +123,10 @@ def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
     looks = []
     for day in days_to_read(relation, turn.now, late=True):
         kind = _class(turn, relation, day)
-        for place in range(places):
-            query = Query("relation", relation.id, day, place=place, alone=True)
-            looks.append(Look(name_of(query), INTERVALS[kind][place], _letters(turn, query, relation)))
+        for number, _ in chains_on(relation.mix, relation.chain, day):
+            for place in range(places):
+                query = Query("relation", relation.id, day, number, place, alone=True)
+                looks.append(Look(name_of(query), INTERVALS[kind][place], _letters(turn, query, relation)))
     return looks
 
 
@@ -139,8 +141,10 @@ def _class(turn: Turn, relation: Relation, day: int) -> str:
 def _letters(turn: Turn, query: Query, relation: Relation) -> Callable[[float], None]:
     def order(after: float) -> None:
         try:
-            where = lane(relation.chain, query.day, "relation", 1 - relation.side)
+            where = lane_to_read(relation, query.day, query.index)
         except Refusal:
+            where = None
+        if where is None:
             _filler(turn)(after)
             return
         relay = turn.device.order(where.turn)[query.place]
@@ -160,7 +164,7 @@ def _returns(turn: Turn, query: Query, root: bytes) -> Callable[[float], None]:
 
 def name_of(query: Query) -> bytes:
     """What tells the box of a query from others, 8 bytes."""
-    return query.id[:5] + query.day.to_bytes(4, "big")[-2:] + bytes([query.place])
+    return query.id[:5] + query.day.to_bytes(4, "big")[-2:] + bytes([(LANE_RELAYS * query.index + query.place) % 256])
 
 
 def _board_name(relay: str) -> bytes:

@@ -61,6 +61,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
     else:
         beat.covered(turn, event.span)
         sending.move_media(turn)
+    mail.begin_mixes(turn)
 
 
 def _send_now(turn: Turn, _: e.SendNow) -> None:
@@ -71,6 +72,7 @@ def _send_now(turn: Turn, _: e.SendNow) -> None:
     else:
         sending.send_all(turn)
         reader.read(turn)
+    mail.begin_mixes(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -111,6 +113,8 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
     for letter in mail.arrived(turn, event):
         if letter.kind in (LetterKind.INTRODUCE, LetterKind.INTRO_FRAME):
             introducing.take(turn, event.query.id, letter)
+        elif letter.kind in (LetterKind.MIX, LetterKind.MIX_BACK):
+            mail.take_mix(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and event.query.id == turn.device.relations[0].id:
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))  # from who brought us in
 

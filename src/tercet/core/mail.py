@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.chain import lane
+from tercet.core import mixing
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.days import DAY
 from tercet.core.effects import PutItem
@@ -30,7 +30,10 @@ from tercet.core.relation import (
     forget_drained,
     forget_old,
     held_ref,
+    lane_to_read,
+    lanes_to_read,
     open_letter,
+    own_lane,
     seal_letter,
     skip_keys,
     vanish,
@@ -40,7 +43,7 @@ from tercet.core.relation import (
 from tercet.core.report import LetterKind, Report
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Case
 from tercet.core.turn import Turn
-from tercet.sealing import NONCE, CannotOpen
+from tercet.sealing import KEY, NONCE, CannotOpen
 
 Talk = TypeVar("Talk", Report, Case)
 SILENCE = 3 * DAY  # seconds; who was not heard for so long is asked about
@@ -82,10 +85,9 @@ def send_all(turn: Turn) -> None:
 
 def _read_boxes(turn: Turn, relation: Relation) -> None:
     """Order a neighbour's boxes to be read."""
-    chain = relation.chain
     for day in turn.days(relation):
-        chain = chain.since(day)
-        turn.read(Query("relation", relation.id, day), lane(chain, day, "relation", 1 - relation.side))
+        for number, where in lanes_to_read(relation, day):
+            turn.read(Query("relation", relation.id, day, number), where)
 
 
 def put_one(turn: Turn, relation: Relation, after: float) -> None:
@@ -182,16 +184,19 @@ def arrived(turn: Turn, event: Arrived) -> tuple[Letter, ...]:
         The letters delivered, in order, that are no text: for who knows their kinds.
     """
     relation = find_relation(turn, event.query.id)
-    if relation is None or event.query.day < relation.chain.day:
+    if relation is None:
+        return ()
+    day, number = event.query.day, event.query.index
+    where = lane_to_read(relation, day, number)
+    if where is None:
         return ()
     others: list[Letter] = []
-    where = lane(relation.chain, event.query.day, "relation", 1 - relation.side)
     box = where.boxes[event.query.place]
     roomy = not event.items or turn.roomy(ARRIVING_MOST)
     ahead = 0
     for item in event.items:
         try:
-            opened, letter = open_letter(relation, event.query.day, item)
+            opened, letter = open_letter(relation, day, item, number)
         except (CannotOpen, Malformed):
             relation = msgspec.structs.replace(relation, strange=relation.strange + 1)
             turn.acknowledge(box, item, event.relay)
@@ -207,12 +212,48 @@ def arrived(turn: Turn, event: Arrived) -> tuple[Letter, ...]:
         others += more
         turn.acknowledge(box, item, event.relay)
     warn_of_clock(turn, ahead)
-    if not (event.items or event.more or event.carried):
+    if not (event.items or event.more or event.carried) and number == own_lane(relation, day):
         relays = turn.device.order(where.turn)
-        relation = forget_drained(relation, event.query.day, event.relay, relays, turn.device.confirmed)
+        relation = forget_drained(relation, day, event.relay, relays, turn.device.confirmed)
     replace_relation(turn, relation)
     turn.read_on(event, box)
     return tuple(others)
+
+
+def take_mix(turn: Turn, relation_id: bytes, letter: Letter) -> None:
+    """Take in a letter of a mix: the other answers the inviter's, and the inviter takes the answer."""
+    relation = find_relation(turn, relation_id)
+    if relation is None or (letter.kind == LetterKind.MIX) != (relation.side == 1):
+        return
+    about = relation.mix, relation.id, relation.chain, letter.body
+    try:
+        if letter.kind == LetterKind.MIX:
+            mix, body = mixing.answer(*about, turn.device.confirmed, turn.chance(KEY))
+            relation = _with_letter(relation, LetterKind.MIX_BACK, body)
+        else:
+            mix = mixing.finish(*about)
+    except Malformed:
+        return
+    replace_relation(turn, msgspec.structs.replace(relation, mix=mix))
+
+
+def begin_mixes(turn: Turn) -> None:
+    """Begin the mixes that are due; the letters are sealed in a later step, which a vault may lose and they stay."""
+    for relation in turn.device.relations:
+        mix, confirmed = relation.mix, turn.device.confirmed
+        waiting = any(w.kind == LetterKind.MIX for w in relation.channel.waiting)
+        if relation.side or not confirmed:
+            continue
+        if not mix.since:
+            mix = msgspec.structs.replace(mix, since=confirmed)
+        elif mixing.is_due(mix, confirmed, waiting):
+            mix, body = mixing.begin(mix, confirmed, turn.chance(KEY))
+            relation = _with_letter(relation, LetterKind.MIX, body)
+        replace_relation(turn, msgspec.structs.replace(relation, mix=mix))
+
+
+def _with_letter(relation: Relation, kind: LetterKind, body: bytes) -> Relation:
+    return msgspec.structs.replace(relation, channel=letters.write(relation.channel, kind, body))
 
 
 def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> tuple[Relation, list[Letter]]:

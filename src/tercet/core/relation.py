@@ -19,7 +19,8 @@ from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
 from tercet.core.fields import Malformed, decode, encode
-from tercet.sealing import FRAME, OLM_CONTENT, digest, olm_decrypt, olm_encrypt, open_sealed, seal
+from tercet.core.mixing import Mix, chains_on, forget, prove
+from tercet.sealing import FRAME, OLM_CONTENT, CannotOpen, digest, olm_decrypt, olm_encrypt, open_sealed, seal
 
 PLAIN: Final = 0  # first byte of a frame's content: a letter under the outer key alone
 RATCHET_KEY: Final = 36  # bytes of a message that name its ratchet key: type, version, tag, length, key
@@ -53,7 +54,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         id: 16 bytes, made at the meeting; known to both, to nobody else.
         name: the owner's word for the other; never leaves the device.
         role: what the other is to the owner.
-        chain: the day chain that boxes and outer keys come from.
+        chain: the oldest kept day chain; boxes and outer keys come from it until a mixed one follows.
         side: 0 or 1, the direction in which we write.
         channel: numbers and unacknowledged letters.
         session: Olm session, pickled.
@@ -66,6 +67,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         pair: the pair secret that the two share by the cell rule, 32 bytes; or empty.
         met: whether the two compared words face to face.
         likeness: what those words stand for, 32 bytes, until they are compared.
+        mix: how far mixing has come, and the chains that follow.
     """
 
     id: bytes
@@ -83,6 +85,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     pair: bytes = b""
     met: bool = True
     likeness: bytes = b""
+    mix: Mix = Mix()
 
 
 def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:
@@ -126,8 +129,12 @@ def seal_letter(relation: Relation, letter: Waiting | None, now: int) -> tuple[R
 
 
 def wrap_letter(relation: Relation, content: bytes, day: int, nonce: bytes) -> tuple[Lane, bytes]:
-    """The lane of a day, and the frame (4,096 bytes) that goes there; `nonce` is 24 fresh random bytes."""
-    where = lane(relation.chain, day, "relation", relation.side)
+    """The lane of a day, and the frame (4,096 bytes) that goes there; `nonce` is 24 fresh random bytes.
+
+    The inviter writes on a new chain from its first day; the other one only when it saw the inviter do so.
+    """
+    chains = chains_on(relation.mix, relation.chain, day)
+    where = lane(chains[-relation.side][1], day, "relation", relation.side)
     return where, seal(where.key, content, FRAME, nonce)
 
 
@@ -136,8 +143,40 @@ def held_ref(relation: Relation) -> bytes:
     return digest(relation.held)[:16]
 
 
-def open_letter(relation: Relation, day: int, frame: bytes) -> tuple[Relation, Letter]:
+def lanes_to_read(relation: Relation, day: int) -> tuple[tuple[int, Lane], ...]:
+    """The other's lanes of a day, each with the number of the mix that made its chain: one, or two during a change.
+
+    Raises:
+        Refusal: `clock_far`, the day is out of reach.
+    """
+    chains = chains_on(relation.mix, relation.chain, day)
+    return tuple((number, lane(chain, day, "relation", 1 - relation.side)) for number, chain in chains)
+
+
+def lane_to_read(relation: Relation, day: int, number: int) -> Lane | None:
+    """The other's lane of a day on the chain of a mix; none if it is not read, or not any more.
+
+    Raises:
+        Refusal: `clock_far`, the day is out of reach.
+    """
+    if day < relation.chain.day:
+        return None
+    return next((where for mixed, where in lanes_to_read(relation, day) if mixed == number), None)
+
+
+def own_lane(relation: Relation, day: int) -> int:
+    """The number of the mix whose chain a day belongs to."""
+    return chains_on(relation.mix, relation.chain, day)[0][0]
+
+
+def open_letter(relation: Relation, day: int, frame: bytes, number: int = 0) -> tuple[Relation, Letter]:
     """Open a frame found in the other's box of a day.
+
+    Args:
+        relation: the state before.
+        day: of the box.
+        frame: 4,096 bytes.
+        number: of the mix that made the box's chain; that the other side has this chain is then proven.
 
     Returns:
         The relation with its ratchet moved, and the letter.
@@ -146,20 +185,34 @@ def open_letter(relation: Relation, day: int, frame: bytes) -> tuple[Relation, L
         CannotOpen: it is not from the other, or was opened before.
         Malformed: it is from the other and is not a letter.
     """
-    where = lane(relation.chain, day, "relation", 1 - relation.side)
+    where = lane_to_read(relation, day, number)
+    if where is None:
+        raise CannotOpen
     content = open_sealed(where.key, frame)
     if content[:1] == bytes([PLAIN]):
         letter = parse_plain(content[1:])
         if letter.number:
             raise Malformed
-        return relation, letter
+        return _proven(relation, number), letter
     if content[:1] != bytes([RATCHET]):
         raise Malformed
     session, plain = olm_decrypt(relation.session, content[1:])
     letter = decode(plain, Letter)
     if not letter.number:
         raise Malformed
-    return msgspec.structs.replace(relation, session=settle(relation.session, session)), letter
+    relation = msgspec.structs.replace(relation, session=settle(relation.session, session))
+    return _proven(relation, number), letter
+
+
+def _proven(relation: Relation, number: int) -> Relation:
+    mix = prove(relation.mix, number)
+    return relation if mix is relation.mix else _since(msgspec.structs.replace(relation, mix=mix), relation.chain.day)
+
+
+def _since(relation: Relation, day: int) -> Relation:
+    """The relation without the days before `day`."""
+    mix, chain = forget(relation.mix, relation.chain, day)
+    return msgspec.structs.replace(relation, mix=mix, chain=chain, drained=())
 
 
 def settle(before: bytes, after: bytes) -> bytes:
@@ -235,7 +288,7 @@ def forget_drained(relation: Relation, day: int, relay: str, relays: tuple[str, 
         return relation
     drained = {*relation.drained, relay}.intersection(relays)
     if drained.issuperset(relays):
-        return msgspec.structs.replace(relation, chain=relation.chain.since(day + 1), drained=())
+        return _since(relation, day + 1)
     return msgspec.structs.replace(relation, drained=tuple(sorted(drained)))
 
 
@@ -243,7 +296,7 @@ def forget_old(relation: Relation, confirmed: int) -> Relation:
     """Erase roots of days so long past that no relay keeps anything of them."""
     if confirmed - KEPT_DAYS <= relation.chain.day:
         return relation
-    return msgspec.structs.replace(relation, chain=relation.chain.since(confirmed - KEPT_DAYS), drained=())
+    return _since(relation, confirmed - KEPT_DAYS)
 
 
 def days_to_read(relation: Relation, now: int, late: bool) -> tuple[int, ...]:
