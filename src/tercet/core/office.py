@@ -279,37 +279,44 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
         return
     where = _intake_lane(card.chain, office(turn).intake, day, shard)
     box = where.boxes[event.query.place]
+    answers: list[PutItem] = []
+    full = False
     for item in event.items:
-        if not _take_frame(turn, where, item):
+        answer, full = _take_frame(turn, where, item)
+        if full:
             turn.tell("desk_full")
-            return
+            break
+        answers += [answer] if answer else []
         turn.acknowledge(box, item, event.relay)
+    for put in sorted(answers, key=lambda _: turn.chance(8)):  # in another order than they came in
+        turn.order(put)
+    if full:
+        return
     turn.read_on(event, box, INTAKE_FRAMES)
     empty = not event.items and not event.more and not event.carried
     if empty and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
         change(turn, drained=tuple(sorted({*office(turn).drained, (shard, event.relay)})))
 
 
-def _take_frame(turn: Turn, where: Lane, item: bytes) -> bool:
-    """Take in an intake frame and answer it; noise is let go. False: no room, it stays at the relay."""
+def _take_frame(turn: Turn, where: Lane, item: bytes) -> tuple[PutItem | None, bool]:
+    """Take in an intake frame: its answer (none to noise), and whether it stays where it is, for want of room."""
     try:
         sealed = unwrap(where, item)
         content = open_content(sealed, office(turn).seeds)
     except (CannotOpen, Malformed):
         turn.tell("strange_frame")
-        return True
+        return None, False
     turn.confirm(content.day * DAY)
     if isinstance(content, WordContent):
         letter, back = _hear(turn, content), content.back
     else:
         filed, back = _take_report(turn, int.from_bytes(sealed[:2], "big"), content), content.reply
         if filed is None:
-            return False
+            return None, True
         letter = filed
     there = return_lane(return_root(back, item[:NONCE]))
     answer = seal_answer(there, letter, turn.chance(NONCE))
-    turn.order(PutItem(b"", turn.device.places(there), answer))
-    return True
+    return PutItem(b"", turn.device.places(there), answer), False
 
 
 def _take_report(turn: Turn, week: int, content: ReportContent) -> Letter | None:
