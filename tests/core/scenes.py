@@ -8,12 +8,18 @@ from functools import cache
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.channel import Channel
+from tercet.core.chain import Lane, lane
+from tercet.core.channel import Channel, Letter
+from tercet.core.conversation import open_answer
+from tercet.core.days import week_of
 from tercet.core.device import step
+from tercet.core.fields import encode
 from tercet.core.relation import Relation, Role
+from tercet.core.report import ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
 from tercet.core.sending import AWAITED
 from tercet.core.state import Return, load, save
-from tercet.drop import MemoryStore
+from tercet.drop import MemoryStore, Put, Stored
+from tercet.sealing import NONCE, seal_to
 
 from .stage import RELAY, Actor, Stage
 
@@ -55,8 +61,8 @@ def words_of_desk(actor: Actor, number: int = 1) -> list[str]:
     return [n.text for r in actor.device.reports if r.number == number for n in r.notes]
 
 
-def intake_ids(actor: Actor, day: int) -> tuple[bytes, ...]:
-    """The ids of a day's intake boxes, as a member learns them."""
+def intake_ids(actor: Actor, day: int) -> tuple[tuple[bytes, ...], ...]:
+    """The ids of a day's intake boxes by shard and relay, as a member learns them."""
     card, named = actor.device.card, actor.device.board.intake_on(day)
     assert card is not None
     assert named is not None
@@ -81,6 +87,25 @@ def talk(stage: Stage, desk: Actor, *members: Actor, rounds: int = 2) -> None:
     for _ in range(rounds):
         stage.beat(*members, every=AWAITED)
         stage.beat(desk, *members, every=1)
+
+
+def lay(
+    stage: Stage, member: Actor, content: ReportContent | WordContent, nonce: bytes = bytes(NONCE), week: int = 0
+) -> Lane:
+    """A member lays whatever it likes into intake, sealed as it should be; returns where the answer will come."""
+    card, day = member.device.card, stage.now // DAY
+    assert card is not None
+    week = week or week_of(content.day)
+    key = next(k for k in member.device.board.keys if k.week == week)
+    sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), _info(week))
+    frame = wrap(lane(card.chain, day, "intake", 0), sealed, nonce)
+    assert isinstance(stage.ask(RELAY, Put(intake_ids(member, day)[0][0], frame)), Stored)
+    return return_lane(return_root(content.back if isinstance(content, WordContent) else content.reply, nonce))
+
+
+def answers(stage: Stage, where: Lane) -> list[Letter]:
+    """What lies at the first relay in a return box, opened."""
+    return [open_answer(where, item) for box, _, item in items_at(stage) if box == where.boxes[0].id]
 
 
 def returns(actor: Actor, number: int = 0) -> list[Return]:

@@ -1,80 +1,320 @@
-"""Words between the desk and a reporter it does not know."""
+"""Words between the desk and a reporter it does not know: each intake frame has one answer, in a box used once."""
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tercet.core import channel as letters
+from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.channel import Letter
-from tercet.core.conversation import open_word, seal_word
+from tercet.core.channel import Channel, Letter
+from tercet.core.conversation import dummy, open_answer, seal_answer, word
+from tercet.core.days import DAY
+from tercet.core.device import step
 from tercet.core.errors import Refusal
-from tercet.core.fields import Malformed, encode
+from tercet.core.fields import Malformed
 from tercet.core.relation import LETTER_TEXT, RATCHET
-from tercet.core.report import conversation
-from tercet.sealing import FRAME, NONCE, CannotOpen, seal
+from tercet.core.report import (
+    NOBODY,
+    WORD_TEXT,
+    LetterKind,
+    MediaState,
+    ReportContent,
+    ReportKind,
+    ReportState,
+    WordContent,
+    conversation_id,
+    return_lane,
+    return_root,
+    seal_word_content,
+)
+from tercet.core.sending import AWAITED, RETURN_KEPT, RETURNS_MOST
+from tercet.core.state import Case, save
+from tercet.drop import Put
+from tercet.sealing import FRAME, FRAME_CONTENT, NONCE, CannotOpen, kem_public, seal
 
-from .scenes import DAY, HOUR, days, empty_relay, founders, report, words_of_desk
-from .stage import START
+from .scenes import (
+    HOUR,
+    act_on_everything,
+    answers,
+    days,
+    drop_effects,
+    empty_relay,
+    founders,
+    items_at,
+    lay,
+    report,
+    returns,
+    talk,
+    words_of_desk,
+)
+from .stage import RELAY, START, Actor, Stage
 
 TODAY = START // DAY
-REPLY = bytes(range(32))
+BACK = bytes(range(32))
+HERE = return_lane(return_root(BACK, bytes(NONCE)))
 
 
-def test_a_word_opens_on_its_day_on_the_other_side_and_nowhere_else() -> None:
-    desk, reporter = conversation(REPLY, TODAY, 0), conversation(REPLY, TODAY, 1)
-    desk = letters.write(desk, 1, b"where?")
-    desk, _, frame = seal_word(desk, desk.waiting[0], START, TODAY, bytes(NONCE))
-    assert open_word(reporter, TODAY, frame).body == b"where?"
-    for holder, day in ((desk, TODAY), (reporter, TODAY + 1), (conversation(bytes(32), TODAY, 1), TODAY)):
+def received() -> tuple[Stage, Actor, Actor]:
+    """A report that is at the desk, and whose sender knows."""
+    stage, desk, first, _ = founders()
+    report(first)
+    stage.beat(desk, first)
+    assert [r.state for r in first.device.reports] == [ReportState.RECEIVED]
+    return stage, desk, first
+
+
+def cases(desk: Actor) -> tuple[Case, ...]:
+    assert desk.device.office is not None
+    return desk.device.office.cases
+
+
+def close_cases(desk: Actor) -> None:
+    """As thirty days would."""
+    office = msgspec.structs.replace(desk.device.office, cases=())
+    desk.device = msgspec.structs.replace(desk.device, office=office)
+
+
+# ---- the bytes
+
+
+def test_an_answer_opens_in_the_box_of_its_frame_and_nowhere_else() -> None:
+    letter = Letter(1, 1, 0, 1, START, LetterKind.TEXT, b"where?")
+    frame = seal_answer(HERE, letter, bytes(NONCE))
+    assert len(frame) == FRAME
+    assert open_answer(HERE, frame) == letter
+    for back, nonce in ((BACK, b"\1" * NONCE), (bytes(32), bytes(NONCE))):
+        other = return_lane(return_root(back, nonce))
+        assert other.boxes[0].id != HERE.boxes[0].id
         with pytest.raises(CannotOpen):
-            open_word(holder, day, frame)
+            open_answer(other, frame)
 
 
 @pytest.mark.parametrize("content", [b"", bytes([RATCHET]), b"\0", b"\0\xc1"])
-def test_what_opens_and_is_no_word_is_malformed(content: bytes) -> None:
-    desk, reporter = conversation(REPLY, TODAY, 0), conversation(REPLY, TODAY, 1)
-    _, where, _ = seal_word(desk, None, START, TODAY, bytes(NONCE))
+def test_what_opens_and_is_no_answer_is_malformed(content: bytes) -> None:
     with pytest.raises(Malformed):
-        open_word(reporter, TODAY, seal(where.key, content, FRAME, bytes(NONCE)))
+        open_answer(HERE, seal(HERE.key, content, FRAME, bytes(NONCE)))
+
+
+def test_a_word_carries_the_letter_said_least_often_and_a_dummy_nothing() -> None:
+    channel = letters.write(letters.write(Channel(), LetterKind.TEXT, b"a"), LetterKind.TEXT, b"b")
+    said = []
+    for _ in range(3):
+        channel, content = word(channel, bytes(16), BACK, START, TODAY)
+        said.append(content.letter.body)
+    assert said == [b"a", b"b", b"a"]
+    nothing = dummy(BACK, START, TODAY)
+    assert (nothing.kind, nothing.id, nothing.letter.number) == (ReportKind.DUMMY, NOBODY, 0)
+
+
+def test_the_longest_answer_and_the_longest_word_fit_a_frame_whatever_their_numbers_are() -> None:
+    big = Letter(1, 2**53 - 1, 2**53 - 1, 2**53 - 1, 253_402_300_799, 255, b"x" * LETTER_TEXT)
+    assert len(seal_answer(HERE, big, bytes(NONCE))) == FRAME
+    _, content = word(Channel(), BACK[:16], BACK, 253_402_300_799, 2_932_896)
+    content = msgspec.structs.replace(content, letter=msgspec.structs.replace(big, body=b"x" * WORD_TEXT))
+    assert len(seal_word_content(content, 2_959, kem_public(bytes(32)))) == FRAME_CONTENT
+
+
+# ---- one frame, one answer
+
+
+def test_writing_a_word_only_queues_and_it_goes_when_it_is_sent() -> None:
+    stage, desk, first = received()
+    assert step(first.device, ev.WriteWord(1, "x"), stage.now, first.chance)[1] == ()
+    first.do(ev.WriteWord(1, "x"))
+    stage.beat(desk)
+    assert not desk.words
+    talk(stage, desk, first)
+    assert [w.text for w in desk.words] == ["x"]
+
+
+REPORT = ReportContent(1, 1, TODAY, b"", b"", b"", BACK, "x", None, None, (), b"")
+ID = conversation_id(BACK)
+WORD = WordContent(1, ReportKind.WORD, TODAY, b"w" * 32, ID, Letter(1, 1, 0, 1, START, LetterKind.TEXT, b"word"))
+FRAMES = {
+    "a report": REPORT,
+    "a report again": REPORT,
+    "a word": WORD,
+    "an empty word": msgspec.structs.replace(WORD, letter=Letter(1, 0, 1, 1, START, 0, b"")),
+    "a word in no conversation": msgspec.structs.replace(WORD, id=b"?" * 16),
+    "a dummy": dummy(b"d" * 32, START, TODAY),
+}
+
+
+@pytest.mark.parametrize("what", FRAMES)
+def test_every_intake_frame_gets_exactly_one_answer_in_its_return_box(what: str) -> None:
+    stage, desk, first, _ = founders()
+    if what != "a report":
+        lay(stage, first, REPORT, b"\1" * NONCE)
+        stage.beat(desk)
+    where = lay(stage, first, FRAMES[what])
+    for _ in range(3):
+        stage.beat(desk)
+    (answer,) = answers(stage, where)
+    receipt = LetterKind.RECEIPT if what in ("a report", "a report again", "a word") else LetterKind.EMPTY
+    assert answer.kind == receipt
+    assert bool(answer.first) == (what not in ("a word in no conversation", "a dummy"))
+
+
+def test_a_frame_that_is_read_twice_is_answered_in_the_same_box_and_taken_in_once() -> None:
+    stage, desk, first, _ = founders()
+    lay(stage, first, REPORT, b"\1" * NONCE)
+    drop_effects(desk, lambda effect: isinstance(effect, fx.AckItem))
+    where = lay(stage, first, WORD)
+    stage.beat(desk, rounds=2)
+    assert len(answers(stage, where)) == 2
+    assert [w.text for w in desk.words] == ["word"]
+    assert len(desk.heard("report_filed")) == 1
 
 
 def test_twenty_questions_and_answers_pass_once_and_in_order_though_the_relay_forgets() -> None:
-    stage, desk, first, _ = founders()
-    report(first)
-    stage.beat(desk, first, rounds=2)
+    stage, desk, first = received()
     for number in range(20):
         desk.do(ev.Reply(1, f"question {number}"))
         first.do(ev.WriteWord(1, f"answer {number}"))
-        stage.beat(desk, first, every=HOUR)
+        stage.beat(first, desk, first, every=HOUR)
         if number % 4 == 1:
             empty_relay(stage)
-    for _ in range(16):
-        stage.beat(desk, first, every=9 * HOUR)
+    for _ in range(30):
+        stage.beat(first, desk, first, every=HOUR)
     assert words_of_desk(first) == [f"question {n}" for n in range(20)]
     assert [w.text for w in desk.words if not w.ours] == [f"answer {n}" for n in range(20)]
+    assert not first.device.reports[0].channel.waiting
+
+
+def test_a_lost_answer_comes_with_the_next_poll() -> None:
+    stage, desk, first = received()
+    desk.do(ev.Reply(1, "where?"))
+    stage.now += AWAITED
+    stage.beat(first, desk)
+    empty_relay(stage)
+    stage.beat(first)
+    assert words_of_desk(first) == []
+    talk(stage, desk, first, rounds=1)
+    assert words_of_desk(first) == ["where?"]
+
+
+def test_a_lost_receipt_comes_with_the_next_poll_and_nothing_is_filed_twice() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    stage.beat(desk)
+    empty_relay(stage)
+    talk(stage, desk, first, rounds=1)
+    assert [r.state for r in first.device.reports] == [ReportState.RECEIVED]
+    assert len(desk.heard("report_filed")) == 1
+
+
+@pytest.mark.parametrize("later", [60, DAY])
+def test_a_report_put_again_has_another_return_box_and_is_answered_again_and_filed_once(later: int) -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(first, lambda effect: isinstance(effect, fx.PutItem) and bool(effect.ref) and later < DAY)
+    report(first)
+    act_on_everything(first)
+    drop_effects(first, lambda effect: isinstance(effect, fx.ReadBox))
+    stage.now += later
+    first.do(ev.SendNow())
+    roots = [r.root for r in returns(first, 1)]
+    assert len(set(roots)) == len(roots) == 2
+    stage.beat(desk)
+    come = [len(answers(stage, return_lane(root))) for root in roots]
+    assert come == ([0, 1] if later < DAY else [1, 1])
+    assert len(desk.heard("report_filed")) == 1
+
+
+def test_a_report_whose_case_is_closed_is_answered_with_an_unnumbered_receipt() -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(first, lambda effect: isinstance(effect, fx.ReadBox) and effect.query.kind == "return")
+    report(first)
+    stage.beat(desk)
+    close_cases(desk)
+    days(stage, 1)
+    stage.beat(first, desk)
+    act_on_everything(first)
+    assert [r.state for r in first.device.reports] == [ReportState.LEFT]
+    stage.beat(first)
+    assert [r.state for r in first.device.reports] == [ReportState.RECEIVED]
+    assert len(desk.heard("report_filed")) == 1
+
+
+def test_a_desk_that_knows_the_conversation_no_more_says_so_and_the_reporter_ends_it() -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(first, lambda effect: isinstance(effect, fx.ReadChunk))
+    report(first, "x", first.give("secret-name", b"film"))
+    stage.beat(desk, first)
+    close_cases(desk)
+    first.do(ev.WriteWord(1, "anybody there?"))
+    talk(stage, desk, first, rounds=1)
+    (held,) = first.device.reports
+    assert held.channel.waiting == ()
+    assert [m.state for m in held.media] == [MediaState.LAPSED]
+    assert b"secret-name" not in save(first.device)
+    assert first.heard("media_stopped")
+
+
+def test_an_answer_that_knows_nothing_ends_no_conversation_whose_report_was_not_received() -> None:
+    stage, desk, first, _ = founders()
+    drop_effects(first, lambda effect: isinstance(effect, fx.PutItem) and bool(effect.ref))
+    report(first)
+    act_on_everything(first)
+    first.do(ev.WriteWord(1, "more"))
+    (held,) = first.device.reports
+    where = returns(first, 1)[0]
+    nothing = seal_answer(return_lane(where.root), Letter(1, 0, 0, 0, stage.now, 0, b""), bytes(NONCE))
+    first.do(ev.Arrived(ev.Query("return", where.id), (nothing,), False, RELAY))
+    assert [w.body for w in first.device.reports[0].channel.waiting] == [b"more"]
+    assert first.device.reports[0].sealed == held.sealed
+
+
+def test_a_return_box_is_forgotten_when_its_answer_came_and_not_before() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    (awaited,) = returns(first, 1)
+    first.do(ev.Arrived(ev.Query("return", awaited.id), (bytes(FRAME),), False, RELAY))
+    assert awaited in first.device.returns
+    stage.beat(desk, first)
+    assert awaited not in first.device.returns
+    assert awaited.root not in save(first.device)
+
+
+def test_answers_awaited_are_bounded_and_the_oldest_is_given_up() -> None:
+    stage, desk, first = received()
+    stage.down = set()
+    drop_effects(desk, lambda effect: True)
+    first_ids = []
+    for _ in range(RETURNS_MOST + 8):
+        stage.now += AWAITED
+        first.do(ev.SendNow())
+        first_ids += [r.id for r in first.device.returns if r.id not in first_ids]
+    assert len(first_ids) > RETURNS_MOST
+    assert [r.id for r in first.device.returns] == first_ids[-RETURNS_MOST:]
+
+
+def test_an_answer_is_awaited_for_forty_days_and_no_longer() -> None:
+    stage, _, first, _ = founders()
+    report(first)
+    (awaited,) = returns(first, 1)
+    stage.now = awaited.made + RETURN_KEPT - 1
+    first.do(ev.Beat())
+    assert awaited in first.device.returns
+    stage.now += 1
+    first.do(ev.Beat())
+    assert awaited not in first.device.returns
 
 
 def test_a_reporter_away_for_three_weeks_finds_the_desks_words() -> None:
-    stage, desk, first, second = founders()
-    report(first)
-    stage.beat(desk, first, rounds=2)
+    stage, desk, first = received()
     desk.do(ev.Reply(1, "are you safe?"))
     for _ in range(21):
-        stage.beat(desk, second, every=DAY)
-    stage.beat(first, desk, rounds=2)
+        stage.beat(desk, every=DAY)
+    talk(stage, desk, first)
     assert words_of_desk(first) == ["are you safe?"]
 
 
 def test_a_replayed_word_is_delivered_once_and_keeps_no_conversation_alive() -> None:
-    stage, desk, first, second = founders()
-    report(first)
-    stage.beat(desk, first, rounds=3)
+    stage, desk, first = received()
     first.do(ev.WriteWord(1, "once"))
-    from tercet.drop import Put
-
-    from .scenes import items_at
-
+    first.do(ev.SendNow())
     kept = [entry for entry in items_at(stage) if not entry[1]]
     stage.beat(desk, first, rounds=2)
     assert desk.device.office is not None
@@ -82,17 +322,22 @@ def test_a_replayed_word_is_delivered_once_and_keeps_no_conversation_alive() -> 
     for _ in range(3):
         days(stage, 1)
         for box, _, item in kept:
-            stage.ask(next(iter(stage.relays)), Put(box, item))
+            stage.ask(RELAY, Put(box, item))
         stage.beat(desk, rounds=8)
     assert [w.text for w in desk.words] == ["once"]
     assert desk.device.office.cases[0].used == used
 
 
+def test_the_desk_learns_from_a_conversation_no_more_than_its_id_and_what_is_said() -> None:
+    _, desk, first = received()
+    (filed,) = desk.reports.values()
+    assert [case.id for case in cases(desk)] == [conversation_id(filed.content.reply)]
+    assert filed.content.reply not in save(first.device)
+
+
 @pytest.mark.parametrize(("text", "code"), [("", "bad_reply"), ("x" * (LETTER_TEXT + 1), "letter_long")])
 def test_a_word_that_is_empty_or_too_long_is_refused_on_both_sides(text: str, code: str) -> None:
-    stage, desk, first, _ = founders()
-    report(first)
-    stage.beat(desk, first)
+    _, desk, first = received()
     with pytest.raises(Refusal, match=code):
         first.do(ev.WriteWord(1, text))
     with pytest.raises(Refusal, match=code):
@@ -101,6 +346,12 @@ def test_a_word_that_is_empty_or_too_long_is_refused_on_both_sides(text: str, co
         first.do(ev.WriteWord(2, "x"))
 
 
-def test_the_longest_word_fits_a_frame_whatever_its_numbers_are() -> None:
-    big = Letter(1, 2**53 - 1, 2**53 - 1, 2**53 - 1, 253_402_300_799, 255, b"x" * LETTER_TEXT)
-    assert len(seal(bytes(32), b"\0" + encode(big), FRAME, bytes(NONCE))) == FRAME
+def test_the_longest_word_of_a_reporter_arrives_and_one_byte_more_is_refused() -> None:
+    stage, desk, first = received()
+    with pytest.raises(Refusal, match="letter_long"):
+        first.do(ev.WriteWord(1, "x" * (WORD_TEXT + 1)))
+    first.do(ev.WriteWord(1, "x" * WORD_TEXT))
+    desk.do(ev.Reply(1, "y" * LETTER_TEXT))
+    talk(stage, desk, first)
+    assert [w.text for w in desk.words if not w.ours] == ["x" * WORD_TEXT]
+    assert words_of_desk(first) == ["y" * LETTER_TEXT]
