@@ -70,15 +70,20 @@ def _after(device: Device, kind: LetterKind, body: bytes) -> Device:
 def _agreed(offered: Brought, device: Device) -> Device:
     turn = Turn(device, _NOW, _chance)
     introducing.accept(turn, "x")
-    relations = tuple(msgspec.structs.replace(r, channel=Channel()) for r in turn.device.relations)
-    return msgspec.structs.replace(turn.device, relations=relations)
+    return _quiet(turn.device)
+
+
+def _quiet(device: Device) -> Device:
+    """The device, with nothing that waits."""
+    relations = tuple(msgspec.structs.replace(r, channel=Channel()) for r in device.relations)
+    return msgspec.structs.replace(device, relations=relations)
 
 
 _INTRODUCING = _device(_LINK, _PARTNER, bringing=Bringing(_ID, (_LINK.id, _PARTNER.id), _NOW))
 _WAITING = tuple(_device(_LINK if o.by == _LINK.id else _PARTNER, brought=o) for o in _OFFERED)
 _GREETING = tuple(_agreed(o, d) for o, d in zip(_OFFERED, _WAITING, strict=True))
 _HELLO = decode(_GREETING[0].introductions.brought.meeting.ours, tuple)  # type: ignore[union-attr]
-_KEYING = _after(_GREETING[1], LetterKind.INTRO_FRAME, encode(Frame(1, _ID, Said.HELLO, (encode(_HELLO),))))
+_KEYING = _quiet(_after(_GREETING[1], LetterKind.INTRO_FRAME, encode(Frame(1, _ID, Said.HELLO, (encode(_HELLO),)))))
 
 
 def offer(data: bytes) -> None:
