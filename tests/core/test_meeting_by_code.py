@@ -288,10 +288,16 @@ def test_what_is_no_message_is_refused(content: bytes) -> None:
         assert refused(side, ev.JoinByCode("x", content)) == "bad_scan"
 
 
+def with_keys_of_noise(side: Screen) -> bytes:
+    hello = msgspec.msgpack.decode(invitation(side).hello)
+    hello[3] = b"\xff" * 1_216
+    return encode(hello)
+
+
 def test_an_invitation_with_no_hello_in_it_is_refused() -> None:
     inviter, joiner = pair(Stage())
     inviter.actor.do(ev.InviteByCode("new", Role.DESK, True))
-    for hello in (bytes(32), encode((1, 2, 3)) + bytes(32)):
+    for hello in (bytes(32), encode((1, 2, 3)) + bytes(32), with_keys_of_noise(inviter)):
         false = msgspec.structs.replace(invitation(inviter), hello=hello)
         assert refused(joiner, ev.JoinByCode("desk", encode_message(false))) == "bad_scan"
 

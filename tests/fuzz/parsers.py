@@ -100,6 +100,18 @@ PARSERS: dict[str, str] = {
     "tercet.core.sending._send_again": "core-word-of-desk",
     "tercet.core.sending._take_word": "core-word-of-desk",
     "tercet.core.state.load": "core-state",
+    # codes: what cameras see, and what codes say
+    "tercet.core.bycode.join": "codes-invitation",
+    "tercet.core.bycode.read": "codes-message codes-invitation",
+    "tercet.core.bycode.take": "codes-message",
+    "tercet.core.bycode._take_frames": "codes-message",
+    "tercet.core.scan.parse_message": "codes-message codes-invitation",
+    "tercet.core.welcome.take": "codes-welcome",
+    "tercet.shell.codes.Collector._joined": "codes-parts",
+    "tercet.shell.codes.Collector.take": "codes-parts",
+    "tercet.shell.codes._grey": "codes-picture",
+    "tercet.shell.codes.parse_part": "codes-parts",
+    "tercet.shell.codes.read_picture": "codes-picture",
     # shells: what is typed, what the door carries, what is shown
     "tercet.cli._listen": "shell-listen",
     "tercet.desk.export.exact_json": "desk-json",

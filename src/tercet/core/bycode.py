@@ -21,7 +21,7 @@ from tercet.core.hello import FrameKind, parse_hello
 from tercet.core.knock import Chance, Out
 from tercet.core.meeting import OFFER_LIFETIME, Here, Meeting, Stage, Step, greet, say, take_frame, take_hello
 from tercet.core.scan import Answer, Carried, Frames, Invitation, encode_message, meeting_of, parse_message
-from tercet.sealing import digest
+from tercet.sealing import CannotOpen, digest
 
 USED_MOST: Final = 16  # meetings by codes that are remembered after their end
 USED_KEPT: Final = 2 * OFFER_LIFETIME  # seconds; an invitation is too old by then, whatever the two clocks say
@@ -81,7 +81,7 @@ def join(meeting: Meeting, invitation: Invitation, here: Here, chance: Chance) -
     """Take in the invitation; without a relay the hello in it may end the meeting at once.
 
     Raises:
-        Refusal: `scan_late`; `bad_scan`, the hello in it is none.
+        Refusal: `scan_late`; `bad_scan`, the hello in it is none, or its keys are.
     """
     if not -OFFER_LIFETIME < meeting.began - invitation.made < OFFER_LIFETIME:
         raise Refusal("scan_late")
@@ -89,7 +89,7 @@ def join(meeting: Meeting, invitation: Invitation, here: Here, chance: Chance) -
         return msgspec.structs.replace(meeting, expect=invitation.hello), ()
     try:
         return take_hello(meeting, parse_hello(invitation.hello, 0), invitation.hello, here, chance)
-    except Malformed:
+    except (Malformed, CannotOpen):
         raise Refusal("bad_scan") from None
 
 
