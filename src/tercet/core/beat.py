@@ -41,7 +41,7 @@ INTERVALS: Final = MappingProxyType(
         "yesterday": (6, 24),
         "tomorrow": (48, 96),
         "late": (96, 192),
-        "over": (8, 8),
+        "over": (24, 24),
         "return": (6, 12),
         "board": (16, 16),
     }
@@ -126,8 +126,16 @@ def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
         for number, _ in chains_on(relation.mix, relation.chain, day):
             for place in range(places):
                 query = Query("relation", relation.id, day, number, place, alone=True)
+                if kind == "over" and _drained(turn, relation, query):
+                    continue
                 looks.append(Look(name_of(query), INTERVALS[kind][place], _letters(turn, query, relation)))
     return looks
+
+
+def _drained(turn: Turn, relation: Relation, query: Query) -> bool:
+    """Whether a box of the oldest kept day was shown empty since its late days passed."""
+    where = lane_to_read(relation, query.day, query.index) if relation.drained else None
+    return where is not None and turn.device.order(where.turn)[query.place] in relation.drained
 
 
 def _class(turn: Turn, relation: Relation, day: int) -> str:
