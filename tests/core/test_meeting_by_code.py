@@ -78,7 +78,7 @@ def test_by_codes_alone_each_scans_three_or_two_screens_and_no_relay_is_asked() 
         scans.append(side.shows)
     assert inviter.actor.device.relations and joiner.actor.device.relations
     assert len(stage.asked) == asked
-    assert not [o for side in (inviter, joiner) for o in side.actor.device.outbox if not o.owner]
+    assert not [o for side in (inviter, joiner) for o in side.actor.device.outbox]
     sizes = [len(shown) for shown in (inviter.ever[0], joiner.ever[0], inviter.ever[1], *scans)]
     assert [size <= most for size, most in zip(sizes, (1_500, 3_000, 1_700, 500, 1_000), strict=True)] == [True] * 5, (
         sizes

@@ -24,7 +24,7 @@ from tercet.sealing import id_of_read
 def show_letter(turn: Turn, to: str) -> None:
     """Order the next frame for a neighbour to be shown; an empty order when nothing waits.
 
-    What is sealed for it stays in the outbox until the shell says that it was scanned, or a relay has it.
+    A letter is held until the shell says that it was scanned, or that a relay has it.
 
     Raises:
         Refusal: `unknown_neighbour`, `clock_far`.
@@ -33,11 +33,7 @@ def show_letter(turn: Turn, to: str) -> None:
     if relation is None:
         raise Refusal("unknown_neighbour")
     before = len(turn.effects)
-    held = next((o for o in turn.device.outbox if o.owner == relation.id), None)
-    if held is not None:
-        turn.put(held)
-    else:
-        mail.write_due(turn, relation)
+    mail.write_due(turn, relation)
     puts = [e for e in turn.effects[before:] if isinstance(e, PutItem)]
     del turn.effects[before:]
     turn.order(ShowCode(_carried(puts[0].places, puts[0].item), puts[0].ref) if puts else ShowCode(b""))
