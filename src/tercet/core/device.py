@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tercet.core import beat, bycode, encounter, handover, introducing, mail, office, reader, sending, welcome
+from tercet.core import beat, bycode, encounter, handover, introducing, locked, mail, office, reader, sending, welcome
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
@@ -64,13 +64,13 @@ def _beat(turn: Turn, event: e.Beat) -> None:
     mail.begin_mixes(turn)
 
 
-def _send_now(turn: Turn, _: e.SendNow) -> None:
+def _send_now(turn: Turn, event: e.SendNow) -> None:
     _time_passes(turn)
     mail.send_all(turn)
     if turn.device.is_desk:
         office.beat(turn)
     else:
-        sending.send_all(turn)
+        sending.send_all(turn, event.polls)
         reader.read(turn)
     mail.begin_mixes(turn)
 
@@ -163,6 +163,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
     {
         e.Beat: _beat,
         e.SendNow: _send_now,
+        e.Lock: lambda turn, event: locked.plan(turn, event.seconds, event.pace),
         e.Look: lambda turn, _: encounter.look(turn),
         e.Stored: _stored,
         e.Refused: _refused,

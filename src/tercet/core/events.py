@@ -48,7 +48,19 @@ class Beat(msgspec.Struct, frozen=True):
 
 
 class SendNow(msgspec.Struct, frozen=True):
-    """The owner wants everything that is due to go and come now, though whoever watches can see it."""
+    """The owner wants everything that is due to go and come now, though whoever watches can see it.
+
+    `polls`: how often, besides, the desk is asked in each conversation: by stick it answers once a trip to each.
+    """
+
+    polls: int = 0
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """The owner locks the device for `seconds`: draw its covered beats ahead, `pace` seconds apart on average."""
+
+    seconds: float
+    pace: float
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -278,6 +290,7 @@ class WentBack(msgspec.Struct, frozen=True):
 Event = (
     Beat
     | SendNow
+    | Lock
     | Look
     | Stored
     | Refused

@@ -136,16 +136,35 @@ def tidy(turn: Turn) -> None:
     turn.change(returns=kept)
 
 
-def send_all(turn: Turn) -> None:
-    """Send every report and word that is due, ask the desk in every conversation, and read all its answers."""
+def send_all(turn: Turn, polls: int = 0) -> None:
+    """Send every report and word that is due, ask the desk in every conversation, and read all its answers.
+
+    `polls`: how often to ask in each conversation besides, as long as there is room to await so many answers.
+    """
     for report in turn.device.reports:
         if _report_due(turn, report):
             _put_report(turn, report)
         elif letters.unsaid(report.channel) or not _awaits(turn, report):
             _put_word(turn, report)
+    _poll(turn, polls)
     for back in turn.device.returns:
         turn.read(Query("return", back.id), return_lane(back.root), RETURN_FRAMES)
     move_media(turn)
+
+
+def _poll(turn: Turn, polls: int) -> None:
+    """Ask the desk several times in each conversation, so that it can say several things in one trip of a stick."""
+    for _ in range(polls):
+        for number in [r.number for r in turn.device.reports]:
+            if len(turn.device.returns) < RETURNS_MOST:
+                _put_word(turn, find_report(turn, number))
+
+
+def planned(turn: Turn, ref: bytes, at: int) -> None:
+    """A report will be put at that moment while the device is locked: until then and a while after it is not due."""
+    for report in turn.device.reports:
+        if report.sealed and ref == _report_ref(report):
+            replace_report(turn, msgspec.structs.replace(report, put=at))
 
 
 def move_media(turn: Turn) -> None:
