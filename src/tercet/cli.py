@@ -24,7 +24,7 @@ from rich.console import Console
 
 from tercet import __version__
 from tercet.desk.commands import app as desk_app
-from tercet.drop import DropFailure, Relay, RelayAddress, RelayClient
+from tercet.drop import REFUSAL_HINTS, DropFailure, Refusal, Relay, RelayAddress, RelayClient, Stick
 from tercet.drop.address import PASS
 from tercet.drop.carry import CarryReport, open_drop
 from tercet.drop.carry import carry as carry_items
@@ -32,10 +32,11 @@ from tercet.drop.counted import CountedStore
 from tercet.drop.disk import DiskStore
 from tercet.drop.passes import PassFile
 from tercet.drop.server import serve
+from tercet.lab.commands import app as lab_app
 from tercet.member.commands import app as member_app
 from tercet.sealing import relay_identity
 from tercet.shell.dialogue import Answers, Person
-from tercet.shell.failures import ShellError
+from tercet.shell.failures import STATUS_DROP, ShellError
 from tercet.shell.opening import make_folder, run, wall_clock
 from tercet.up import up as play
 
@@ -50,7 +51,13 @@ SENTENCES = {
     "bad_pass": "{hint} The relay goes on with the passes it has.",
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
     "carried": "{items} items carried, {left} left where they were, {acks} acknowledgements delivered.",
+    "visited": "{relay}: {items} items put, {fetched} fetched, {acks} acknowledgements delivered, {left} left here.",
+    "not_visited": "{relay}: {hint} [{code}]",
+    "board_stays": "{count} items of the board stay here to be read: a relay takes these from the desk only.",
+    "refused": "{count} refused: {hint} [{code}]",
 }
+
+Place = RelayClient | DiskStore | Stick
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +67,7 @@ app = typer.Typer(
 )
 app.add_typer(member_app, name="member")
 app.add_typer(desk_app, name="desk")
+app.add_typer(lab_app, name="lab")
 
 
 def _version(wanted: bool) -> None:
@@ -197,30 +205,63 @@ async def _show(store: CountedStore, person: Person, server: Relay, passes: Pass
 
 @app.command()
 def carry(
-    source: Annotated[str, typer.Argument(help="A folder, a relay's store, or a relay's address.")],
-    target: Annotated[str, typer.Argument(help="Likewise.")],
-    keep: Annotated[bool, typer.Option(help="Leave the items at the source too.")] = False,
+    source: Annotated[str, typer.Argument(help="A stick, a relay's address, or the store of a relay.")],
+    targets: Annotated[list[str], typer.Argument(help="Where to: a stick, a store, or one or more relays to visit.")],
+    keep: Annotated[bool, typer.Option(help="Leave everything at the source too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")] = False,
 ) -> None:
-    """Carry sealed items from one drop to another, without any key: by stick, by card, by hand."""
+    """Carry sealed items without any key: visit relays with a stick, hand on from stick to stick, move a store."""
     person = Person(Answers(), as_json, SENTENCES)
 
-    async def work() -> None:
-        giving, taking = open_drop(source), open_drop(target)
-        with Console(stderr=True, highlight=False).status("Carrying…") as line:
+    async def work() -> dict[str, bool]:
+        async with contextlib.AsyncExitStack() as opened:
+            drops: list[Place] = []
+            for place in (source, *targets):
+                drops.append(open_drop(place))
+                opened.push_async_callback(_close, drops[-1])
+            several = len(targets) > 1
+            if several and not (isinstance(drops[0], Stick) and all(isinstance(d, RelayClient) for d in drops[1:])):
+                raise DropFailure("cannot_carry", "Several places in one go are relays that a stick is to visit.")
+            rows = [await _go(person, drops[0], target, keep, several) for target in drops[1:]]
+        return {"well": all(rows)}
 
-            def progress(so_far: CarryReport) -> None:
-                line.update(f"Carried {so_far.carried}, left {so_far.left}")
+    if not run(work(), as_json)["well"]:
+        raise typer.Exit(STATUS_DROP)
 
-            done = await carry_items(giving, taking, keep=keep, progress=progress)
-        for drop in (giving, taking):
-            if isinstance(drop, RelayClient):
-                await drop.close()
-            else:
-                drop.close()
-        await person.tell("carried", items=done.carried, left=done.left, acks=done.acks, refused=done.refused)
 
-    run(work(), as_json)
+async def _close(drop: Place) -> None:
+    if isinstance(drop, RelayClient):
+        await drop.close()
+    else:
+        drop.close()
+
+
+async def _go(person: Person, source: Place, target: Place, keep: bool, several: bool) -> bool:
+    """Carry between two places and say what came of it; False if something was refused, or one of several failed."""
+    relay = next((d for d in (target, source) if isinstance(d, RelayClient)), None)
+    place = relay.address.place if relay else ""
+    with Console(stderr=True, highlight=False).status("Carrying…") as line:
+
+        def progress(so_far: CarryReport) -> None:
+            line.update(f"Put {so_far.carried}, fetched {so_far.fetched}, left {so_far.left}")
+
+        try:
+            done = await carry_items(source, target, keep=keep, progress=progress)
+        except DropFailure as failure:
+            if not several:
+                raise
+            await person.tell("not_visited", relay=place, code=failure.code, hint=failure.hint)
+            return False
+    sums = {"items": done.carried, "fetched": done.fetched, "acks": done.acks, "left": done.left, "board": done.board}
+    if isinstance(source, Stick | RelayClient) and relay:
+        await person.tell("visited", relay=place, **sums)
+    else:
+        await person.tell("carried", **sums)
+    if done.board and relay:
+        await person.tell("board_stays", count=done.board)
+    for code, count in done.refused.items():
+        await person.tell("refused", count=count, code=code, hint=REFUSAL_HINTS.get(Refusal(code), ""))
+    return not done.refused
 
 
 app.command(name="up")(play)

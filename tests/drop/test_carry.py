@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 
 import pytest
 
 from tercet.drop import (
     BLOCK,
+    DAY,
+    FRAME,
     Ack,
     Acked,
+    CarryReport,
     DiskStore,
     DropFailure,
     FolderStore,
@@ -20,16 +25,19 @@ from tercet.drop import (
     Put,
     Read,
     Refused,
+    RelayAddress,
     RelayClient,
+    Stick,
     Stored,
     Want,
     carry,
     name_of,
     open_drop,
+    visit,
 )
 
 from .test_server import running
-from .things import NOW, block, box, certificate, frame, posted_box
+from .things import NOW, DyingFiles, FailingFiles, block, box, certificate, frame, in_a_child, posted_box
 
 B, C, P = box(1), box(2), posted_box(1)
 
@@ -75,55 +83,291 @@ def test_keep_leaves_the_source_as_it_was(tmp_path, kind):
     target.close()
 
 
-def test_from_a_stick_to_a_relay_and_back_with_what_is_waited_for(tmp_path):
-    stick = FolderStore(tmp_path / "stick")
-    stick.apply([Put(B.id, frame(1)), Put(C.id, block(1)), Ack(box(3).ack, name_of(frame(3)))], NOW)
-    for want in (Want(box(4).read), Want(box(5).read, BLOCK), Want(P.read, posted=True), Want(box(6).read)):
-        stick.want(want)
+def meet(stick, store, **more):
+    return asyncio.run(visit(stick, LocalDrop(store, clock), clock=clock, **more))
+
+
+def everything(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_visit_delivers_what_lies_there_and_fetches_what_is_waited_for(tmp_path):
+    (tmp_path / "stick").mkdir()
 
     async def main():
         async with running(tmp_path) as (_, client, _):
+            part = Stick(tmp_path / "stick").at(str(client.address))
+            part.apply([Put(B.id, frame(1)), Put(C.id, block(1)), Ack(box(3).ack, name_of(frame(3)))], NOW)
+            part.apply([Read(box(4).read), Read(box(5).read, BLOCK), Read(P.read, posted=True), Read(box(6).read)], NOW)
             await client.perform([Put(box(3).id, frame(3)), Put(box(5).id, block(5)), Put(box(7).id, frame(7))])
             await client.perform([Put(box(4).id, frame(100 + i)) for i in range(50)])
             await client.perform([Post(P.ack, frame(200 + i)) for i in range(20)])
-            out = await carry(stick, client, clock=clock)
-            assert (out.carried, out.acks, out.left) == (2, 1, 0)
-            assert await client.perform([Read(B.read), Read(box(3).read)]) == [
+            stick = Stick(tmp_path / "stick")
+            for source, target in ((stick, client), (client, stick)):
+                report = await carry(source, target, clock=clock)
+                assert report == (
+                    CarryReport(carried=2, fetched=71, acks=1, board=20) if source is stick else CarryReport(board=20)
+                )
+            assert await client.perform([Read(B.read), Read(box(3).read), Read(box(5).read, BLOCK)]) == [
                 Items((frame(1),), False),
                 Items((), False),
-            ]
-            assert list(stick.entries()) == [] and stick.acks() == []
-            for _ in range(2):
-                back = await carry(client, stick, clock=clock)
-                assert back.carried == 50 + 1 + 20
-            assert await client.perform([Read(box(5).read, BLOCK)]) == [Items((block(5),), False)], "it stays there"
+                Items((block(5),), False),
+            ], "what was fetched stays at the relay until it is acknowledged"
+            return part
+
+    part = asyncio.run(main())
+    assert part.acks(NOW) == [] and not list(part.outgoing())
+    assert part.apply([Read(box(4).read)], NOW)[0].items == tuple(frame(100 + i) for i in range(50))
+    assert part.apply([Read(P.read, posted=True)], NOW)[0].items == tuple(frame(200 + i) for i in range(20))
+    assert part.apply([Read(box(7).read)], NOW) == [Items((), False)], "what nobody at the stick waits for stays"
+
+
+def test_a_relay_is_shown_nothing_of_what_the_stick_holds_for_another(tmp_path):
+    shown = []
+
+    class Noting(MemoryStore):
+        def apply(self, ops, now):
+            shown.extend(ops)
+            return super().apply(ops, now)
+
+    async def main():
+        async with running(tmp_path, Noting()) as (_, client, own):
+            stick = Stick(tmp_path)
+            other = stick.at(str(RelayAddress("other.example", 443, own.fingerprint)))
+            other.apply([Put(B.id, frame(1)), Ack(C.ack, name_of(frame(2))), Read(box(4).read)], NOW)
+            before = everything(tmp_path)
+            assert await carry(stick, client, clock=clock) == CarryReport()
+            assert shown == [] and everything(tmp_path) == before
 
     asyncio.run(main())
-    assert stick.apply([Read(box(4).read, limit=128)], NOW)[0].items == tuple(frame(100 + i) for i in range(50))
-    assert stick.apply([Read(P.read, limit=128, posted=True)], NOW)[0].items == tuple(frame(200 + i) for i in range(20))
-    assert stick.apply([Read(box(7).read)], NOW) == [Items((), False)], "what nobody on the stick waits for stays"
 
 
-def test_posted_items_stay_on_the_stick_because_a_relay_takes_them_from_their_author_only(tmp_path):
-    stick = FolderStore(tmp_path)
+def test_mail_that_somebody_waits_for_at_the_stick_is_put_and_stays_and_is_put_once(tmp_path):
+    stick, relay = FolderStore(tmp_path), MemoryStore()
+    stick.apply([Put(B.id, frame(1)), Read(B.read), Put(C.id, frame(2))], NOW)
+    assert meet(stick, relay).carried == 2
+    assert stick.apply([Read(B.read)], NOW) == [Items((frame(1),), False)]
+    relay.apply([Ack(B.ack, name_of(frame(1)))], NOW)
+    assert meet(stick, relay) == CarryReport()
+    assert list(relay.entries()) == [(C.id, False, frame(2))], "its reader acknowledged it at the relay"
+
+
+def test_a_visit_lays_down_nothing_that_the_relay_said_it_has(tmp_path):
+    stick, relay = FolderStore(tmp_path), MemoryStore()
+    stick.apply([Put(B.id, frame(1)), Read(B.read)], NOW)
+    relay.apply([Put(B.id, frame(1)), Put(B.id, frame(2))], NOW)
+    assert meet(stick, relay) == CarryReport(fetched=1)
+    assert not list(stick.outgoing()) and len(list(stick.incoming())) == 2
+
+
+def test_what_was_acknowledged_at_the_stick_does_not_come_back_even_if_the_relay_will_not_hear_it(tmp_path):
+    class Deaf(MemoryStore):
+        def _one(self, op, now):
+            return Refused("busy") if isinstance(op, Ack) else super()._one(op, now)
+
+    stick, relay = FolderStore(tmp_path), Deaf()
+    relay.apply([Put(B.id, frame(1))], NOW)
+    stick.apply([Read(B.read), Ack(B.ack, name_of(frame(1)))], NOW)
+    report = meet(stick, relay)
+    assert (report.fetched, report.left, report.refused) == (0, 1, {"busy": 1})
+    assert len(stick.acks(NOW)) == 1, "and the ack waits for the next visit"
+
+
+def test_a_want_outlives_the_trip_and_serves_the_mail_of_tomorrow(tmp_path):
+    stick, relay = FolderStore(tmp_path), MemoryStore()
+    stick.apply([Read(B.read)], NOW)
+    for day in range(3):
+        relay.apply([Put(B.id, frame(day))], NOW)
+        assert meet(stick, relay).fetched == 1
+    assert asyncio.run(visit(stick, LocalDrop(relay, clock), clock=lambda: NOW + 41 * DAY)).fetched == 0
+
+
+def test_a_stick_is_tidied_only_when_the_relay_agrees_about_the_day(tmp_path):
+    class Told(LocalDrop):
+        relay_clock = NOW
+
+    for said, left in ((NOW + 50 * DAY, 0), (NOW, 1)):
+        stick = FolderStore(tmp_path / str(left))
+        stick.take(B.id, False, frame(1), NOW)
+        drop = Told(MemoryStore(), clock)
+        drop.relay_clock = said
+        asyncio.run(visit(stick, drop, clock=lambda: NOW + 50 * DAY))
+        assert len(list(stick.entries())) == left
+
+
+def test_keep_leaves_everything_on_the_stick(tmp_path):
+    stick, relay = FolderStore(tmp_path), MemoryStore()
+    stick.apply([Put(B.id, frame(1)), Ack(C.ack, name_of(frame(2)))], NOW)
+    before = everything(tmp_path)
+    for _ in range(2):
+        assert meet(stick, relay, keep=True) == CarryReport(carried=1, acks=1)
+    assert everything(tmp_path) == before
+
+
+def test_items_of_the_board_stay_on_the_stick_because_a_relay_takes_them_from_the_desk_only(tmp_path):
+    stick, relay = FolderStore(tmp_path), MemoryStore()
     stick.lay(P.id, True, frame(1), NOW)
-    report = go(stick, LocalDrop(MemoryStore(), clock))
-    assert (report.carried, report.left) == (0, 1) and len(list(stick.entries())) == 1
+    assert meet(stick, relay) == CarryReport(board=1)
+    assert len(list(stick.entries())) == 1 and not list(relay.entries())
+    store = MemoryStore()
+    store.lay(P.id, True, frame(1), NOW)
+    assert go(store, LocalDrop(relay, clock)) == CarryReport(board=1)
+    assert len(list(store.entries())) == 1
 
 
-def test_from_one_stick_to_another_go_wants_and_acks_too(tmp_path):
-    one, two = FolderStore(tmp_path / "1"), FolderStore(tmp_path / "2")
-    one.want(Want(B.read))
-    one.apply([Ack(C.ack, name_of(frame(1)))], NOW)
-    assert go(one, two).acks == 1
-    assert two.wants() == one.wants() == [Want(B.read)]
-    assert two.acks() == [Ack(C.ack, name_of(frame(1)))] and one.acks() == []
+def sticks(tmp_path, *names):
+    for name in names:
+        (tmp_path / name).mkdir()
+    return [Stick(tmp_path / name) for name in names]
 
 
-def test_a_relay_gives_only_to_a_folder(tmp_path):
-    with pytest.raises(DropFailure) as failure:
-        go(LocalDrop(MemoryStore(), clock), MemoryStore())
-    assert failure.value.code == "cannot_carry"
+ONE, TWO = (str(RelayAddress(host, 443, bytes(32))) for host in ("one.example", "two.example"))
+
+
+def test_between_sticks_everything_goes_for_every_relay_and_stays_apart(tmp_path):
+    first, second = sticks(tmp_path, "1", "2")
+    for number, relay in enumerate((ONE, TWO)):
+        part = first.at(relay)
+        part.apply([Put(box(number).id, frame(number)), Ack(C.ack, name_of(frame(1))), Read(box(9).read)], NOW)
+        part.take(box(9).id, False, frame(90 + number), NOW)
+        part.take(P.id, True, frame(200), NOW)
+    assert go(first, second) == CarryReport(carried=6, acks=2)
+    assert go(first, second) == CarryReport(), "what comes again is one"
+    for number, relay in enumerate((ONE, TWO)):
+        one, two = first.at(relay), second.at(relay)
+        assert not list(one.outgoing()) and one.acks(NOW) == [] and len(list(one.incoming())) == 2
+        assert list(two.outgoing()) == [(box(number).id, False, frame(number))]
+        assert set(two.incoming()) == {(box(9).id, False, frame(90 + number)), (P.id, True, frame(200))}
+        assert two.acks(NOW) == [Ack(C.ack, name_of(frame(1)))]
+        assert two.wants(NOW) == one.wants(NOW) == {Want(box(9).read): NOW}
+
+
+def test_the_wants_of_a_member_travel_over_several_hands_and_the_mail_comes_back(tmp_path):
+    mine, courier, stranger = sticks(tmp_path, "mine", "courier", "stranger")
+    relay = MemoryStore()
+    relay.apply([Put(B.id, frame(1))], NOW)
+    mine.at(ONE).apply([Read(B.read), Put(C.id, frame(2))], NOW)
+    go(mine, courier)
+    go(courier, stranger)
+    assert meet(stranger.at(ONE), relay) == CarryReport(carried=1, fetched=1)
+    go(stranger, courier)
+    go(courier, mine)
+    reader = mine.at(ONE)
+    assert reader.apply([Read(B.read), Ack(B.ack, name_of(frame(1)))], NOW) == [Items((frame(1),), False), Acked()]
+    go(courier, mine)
+    assert reader.apply([Read(B.read)], NOW) == [Items((), False)], "what was read does not come again"
+    go(mine, courier)
+    assert meet(courier.at(ONE), relay).acks == 1
+    assert list(relay.entries()) == [(C.id, False, frame(2))]
+
+
+def test_a_want_does_not_grow_younger_by_being_handed_on(tmp_path):
+    first, second = sticks(tmp_path, "1", "2")
+    first.at(ONE).apply([Read(B.read)], NOW - 39 * DAY)
+    go(first, second)
+    assert second.at(ONE).wants(NOW) and not second.at(ONE).wants(NOW + DAY)
+
+
+def test_more_wants_than_a_stick_serves_are_refused_and_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tercet.drop.carry"], "MOST_WANTS", 2)
+    first, second = sticks(tmp_path, "1", "2")
+    first.at(ONE).apply([Read(box(i).read) for i in range(2)], NOW)
+    second.at(ONE).apply([Read(box(9).read)], NOW)
+    assert go(first, second).refused == {"disk_full": 2}
+    assert len(second.at(ONE).wants(NOW)) == 1
+
+
+def test_a_stick_is_not_carried_onto_itself(tmp_path):
+    (stick,) = sticks(tmp_path, "1")
+    (tmp_path / "same").symlink_to(tmp_path / "1")
+    stick.at(ONE).apply([Put(B.id, frame(1))], NOW)
+    for other in (stick, Stick(tmp_path / "same")):
+        with pytest.raises(DropFailure) as failure:
+            go(stick, other)
+        assert failure.value.code == "cannot_carry"
+    assert len(list(stick.at(ONE).outgoing())) == 1
+
+
+@pytest.mark.parametrize("power_cut", [False, True])
+def test_a_carrier_killed_at_any_boundary_of_the_stick_begins_again_and_ends_the_same(tmp_path, power_cut):
+    relay_items = [Put(B.id, frame(1)), Put(box(3).id, frame(3))]
+
+    def filled_stick(path):
+        stick = FolderStore(path)
+        stick.apply([Put(C.id, frame(2)), Put(B.id, frame(4)), Read(B.read)], NOW)
+        stick.apply([Ack(box(3).ack, name_of(frame(3)))], NOW)
+
+    def trip(path, files=None):
+        relay = MemoryStore()
+        relay.apply(relay_items, NOW)
+        asyncio.run(visit(FolderStore(path, files=files), LocalDrop(relay, clock), clock=clock))
+        return sorted(relay.entries())
+
+    filled_stick(tmp_path / "whole")
+    trip(tmp_path / "whole")
+    wanted = {name for name in everything(tmp_path / "whole")}
+    die_at, status = 1, 9
+    while status == 9:
+        path = tmp_path / str(die_at)
+        filled_stick(path)
+        status = in_a_child(lambda path=path, at=die_at: trip(path, DyingFiles(at, power_cut, at)))
+        assert status in (0, 9)
+        trip(path)
+        FolderStore(path).sweep(NOW)
+        assert set(everything(path)) == wanted
+        die_at += 1
+    assert die_at > 10
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_a_visit_broken_off_at_any_operation_and_begun_again_loses_and_doubles_nothing(tmp_path, far):
+    for after in range(1, 9):
+        stick, relay = FolderStore(tmp_path / f"{after}"), MemoryStore()
+        relay.apply([Put(B.id, frame(1)), Put(B.id, frame(2)), Put(box(3).id, frame(3))], NOW)
+        stick.apply([Read(B.read), Put(B.id, frame(4)), Put(C.id, frame(5)), Ack(box(3).ack, name_of(frame(3)))], NOW)
+        left = [after]
+
+        class Breaking(LocalDrop):
+            async def perform(self, ops, left=left):
+                left[0] -= 1
+                answers = [] if left[0] == 0 and not far else await super().perform(ops)
+                if left[0] == 0:
+                    raise DropFailure("relay_unreachable", "x")
+                return answers
+
+        with contextlib.suppress(DropFailure):
+            asyncio.run(visit(stick, Breaking(relay, clock), clock=clock))
+        meet(stick, relay)
+        assert sorted(item for _, _, item in relay.entries()) == sorted(frame(i) for i in (1, 2, 4, 5))
+        assert {item for _, _, item in stick.entries()} == {frame(1), frame(2), frame(4)}
+
+
+def test_a_hostile_relay_that_fills_the_stick_is_asked_no_more(tmp_path):
+    class Flood:
+        asked = 0
+
+        async def perform(self, ops):
+            self.asked += 1
+            return [Items(tuple(frame(self.asked * 100 + i) for i in range(op.limit)), True) for op in ops]
+
+        async def close(self):
+            pass
+
+    files = FailingFiles()
+    stick, relay = FolderStore(tmp_path, files=files), Flood()
+    for i in range(64):
+        stick.want(Want(box(i).read), NOW)
+    files.room = 10 * FRAME
+    report = asyncio.run(visit(stick, relay, clock=clock))
+    assert report.fetched == 10 and report.refused.keys() == {"disk_full"} and relay.asked <= 17
+
+
+def test_places_that_do_not_go_together_are_refused(tmp_path):
+    relay, (stick,) = LocalDrop(MemoryStore(), clock), sticks(tmp_path, "stick")
+    for source, target in ((relay, MemoryStore()), (MemoryStore(), stick), (stick, MemoryStore()), (relay, relay)):
+        with pytest.raises(DropFailure) as failure:
+            go(source, target)
+        assert failure.value.code == "cannot_carry"
 
 
 def test_what_the_target_refuses_stays_and_is_counted(tmp_path):
@@ -131,6 +375,10 @@ def test_what_the_target_refuses_stays_and_is_counted(tmp_path):
     report = go(source, target)
     assert report.carried == 10 and report.left == 32 and report.refused == {"disk_full": 32}
     assert len(list(source.entries())) == 32
+
+
+class Killed(Exception):
+    """The carrier is gone."""
 
 
 class Dying(MemoryStore):
@@ -145,7 +393,7 @@ class Dying(MemoryStore):
         if self.left == 0:
             if self.done_first:
                 super()._lay(key, item, now)
-            raise KeyboardInterrupt
+            raise Killed
         return super()._lay(key, item, now)
 
 
@@ -159,7 +407,7 @@ def test_killed_anywhere_and_begun_again_nothing_is_lost_or_doubled(tmp_path, do
         drop = LocalDrop(target, clock) if far else target
         try:
             go(source, drop)
-        except KeyboardInterrupt:
+        except Killed:
             assert set(everything) == set(source.entries()) | set(target.entries())
             go(source, drop)
         assert sorted(target.entries()) == everything and list(source.entries()) == []
@@ -191,8 +439,8 @@ def test_a_relay_that_offers_without_end_is_cut_off(tmp_path):
             pass
 
     stick, relay = FolderStore(tmp_path), Endless()
-    stick.want(Want(B.read))
-    assert go(relay, stick).carried == 128
+    stick.want(Want(B.read), NOW)
+    assert asyncio.run(visit(stick, relay, clock=clock)).fetched == 128
     assert relay.asked == 8
 
 
@@ -214,14 +462,14 @@ def test_progress_is_told_after_each_item(tmp_path):
     assert [report.carried for report in seen] == list(range(1, 43))
 
 
-def test_a_text_names_a_relay_a_disk_store_or_a_folder(tmp_path):
+def test_a_text_names_a_relay_a_disk_store_or_a_stick(tmp_path):
     DiskStore(tmp_path / "disk").close()
     (tmp_path / "stick").mkdir()
     assert isinstance(open_drop(str(certificate(tmp_path).address(1))), RelayClient)
     disk = open_drop(str(tmp_path / "disk"))
     assert isinstance(disk, DiskStore)
     disk.close()
-    assert isinstance(open_drop(str(tmp_path / "stick")), FolderStore)
+    assert isinstance(open_drop(str(tmp_path / "stick")), Stick)
     for text, code in ((str(tmp_path / "none"), "no_store"), ("tercet://x", "bad_address")):
         with pytest.raises(DropFailure) as failure:
             open_drop(text)

@@ -18,6 +18,7 @@ from tercet.drop import (
     Read,
     Refused,
     RelayAddress,
+    Stick,
     Stored,
     Want,
 )
@@ -197,12 +198,27 @@ def test_a_folder_has_these_files(name, tmp_path):
     said, expected = CASES[name]["input"], CASES[name]["expected"]["file"]
     store = FolderStore(tmp_path)
     if "want" in said:
-        store.want(Want(bytes.fromhex(said["want"]["read"]), said["want"]["size"], said["want"]["posted"]))
+        store.want(Want(bytes.fromhex(said["want"]["read"]), said["want"]["size"], said["want"]["posted"]), NOW)
     elif "ack" in said:
         store.apply([Ack(bytes.fromhex(said["ack"]["ack"]), bytes.fromhex(said["ack"]["name"]))], NOW)
     else:
-        store.lay(bytes.fromhex(said["box"]), said["posted"], data(said["item"]), NOW)
+        lay = store.take if said.get("taken") else store.lay
+        lay(bytes.fromhex(said["box"]), said["posted"], data(said["item"]), NOW)
     found = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
     assert found == [expected]
     if "item" in said:
         assert (tmp_path / expected).read_bytes() == data(said["item"])
+
+
+@pytest.mark.parametrize("name", of("stick"))
+def test_a_stick_has_this_part_for_a_relay(name, tmp_path):
+    case = CASES[name]
+    Stick(tmp_path).at(case["input"]["address"])
+    assert [path.name for path in tmp_path.iterdir()] == [case["expected"]["folder"]]
+
+
+@pytest.mark.parametrize("name", of("stick", bad=True))
+def test_a_stick_has_no_part_for_what_is_no_relay(name, tmp_path):
+    with pytest.raises(DropFailure) as failure:
+        Stick(tmp_path).at(CASES[name]["input"]["address"])
+    assert failure.value.code == CASES[name]["fails"] and not list(tmp_path.iterdir())

@@ -112,6 +112,7 @@ class DyingFiles(Files):
         self.durable: dict[Path, bytes] = {}  # what the disk holds of a file that has unsynced writes
         self.fresh: dict[Path, Path] = {}  # names that are not on the disk yet, and their folder
         self.gone: dict[Path, bytes] = {}  # removed names that the disk still has
+        self.times: dict[Path, int] = {}  # their times, nanoseconds
 
     def _boundary(self) -> None:
         self.boundaries += 1
@@ -134,6 +135,7 @@ class DyingFiles(Files):
             path.unlink(missing_ok=True)
         for path, held in self.gone.items():
             path.write_bytes(held)
+            os.utime(path, ns=(self.times[path], self.times[path]))
 
     def create(self, path: Path) -> int:
         self._boundary()
@@ -183,6 +185,7 @@ class DyingFiles(Files):
         self._boundary()
         if path.exists() and path not in self.fresh:
             self.gone[path] = self.durable.get(path, path.read_bytes())
+            self.times[path] = path.stat().st_mtime_ns
         super().remove(path)
         self._boundary()
 

@@ -17,13 +17,16 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-from tercet.drop import FRAME, Ack, DropFailure, FolderStore, Read
+from tercet.drop import FRAME, Ack, DropFailure, FolderStore, Read, Stick, Want
 from tercet.drop.client import _read_proxy
 
 carry = importlib.import_module("tercet.drop.carry")  # the package has a function of that name
 _FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-")
+_STICK = tempfile.TemporaryDirectory(prefix="fuzz-")
 atexit.register(_FOLDER.cleanup)
+atexit.register(_STICK.cleanup)
 _PARTS = ("items", "board", "wants", "acks")
+_NOW = 1_800_000_000
 _SECRET = bytes(32)
 FILES = 8  # names tried in one go
 
@@ -48,11 +51,12 @@ def folder(data: bytes) -> None:
                 _make(path, line[0] // 4 % 4)
                 made.append(path)
         before = sorted(made)
-        for want in store.wants():
+        for want in store.wants(_NOW):
             _must((home / "wants" / want.file_name()) in made)
-        for ack in store.acks():
+        for ack in store.acks(_NOW):
             _must(isinstance(ack, Ack) and len(ack.ack) == len(ack.name) == 32)
-        found = store.apply([Read(_SECRET, limit=128)], 1_800_000_000)
+        found = store.apply([Read(_SECRET, limit=128)], _NOW)
+        (home / "wants" / Want(_SECRET).file_name()).unlink()  # the read is noted; a corpus file has another secret
         _must(len(found) == 1 and all(len(item) == FRAME for _, _, item in store.entries()))
         _must(before == sorted(path for part in _PARTS for path in (home / part).iterdir()))
     finally:
@@ -71,10 +75,35 @@ def _make(path: Path, kind: int) -> None:
         os.truncate(path, 4_096 * kind)
 
 
+def _no_stick(path: Path) -> Path:
+    if not path.is_dir():
+        raise DropFailure("no_store", "")
+    return path
+
+
+def stick(data: bytes) -> None:
+    """Names on a stick, one a line: which of them are parts."""
+    home = Path(_STICK.name)
+    made: list[Path] = []
+    try:
+        for name in data.split(b"\n")[:FILES]:
+            if not name or b"/" in name or b"\0" in name or name in (b".", b"..") or len(name) > 255:
+                continue
+            path = home / os.fsdecode(name)
+            if not os.path.lexists(path):
+                path.mkdir()
+                made.append(path)
+        for tag in Stick(home).tags():
+            _must(len(tag) == 16 and home / f"relay-{tag}" in made)
+    finally:
+        for path in made:
+            path.rmdir()
+
+
 def text(data: bytes) -> None:
     """Where to carry, as typed; nothing is opened."""
     given = data.decode("utf-8", "surrogateescape")
-    with mock.patch.object(carry, "FolderStore", Path), mock.patch.object(carry, "DiskStore", Path):
+    with mock.patch.object(carry, "Stick", _no_stick), mock.patch.object(carry, "DiskStore", Path):
         try:
             carry.open_drop(given)
         except DropFailure as failure:
@@ -93,6 +122,7 @@ def proxy(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "carry-folder": folder,
+    "carry-stick": stick,
     "carry-text": text,
     "carry-proxy": proxy,
 }

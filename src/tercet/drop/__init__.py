@@ -8,7 +8,7 @@ Read first  `ops`, then `boxes`.
 """
 
 from tercet.drop.address import RelayAddress
-from tercet.drop.carry import CarryReport, carry, open_drop
+from tercet.drop.carry import CarryReport, carry, open_drop, visit
 from tercet.drop.client import RelayClient
 from tercet.drop.disk import DiskStore
 from tercet.drop.folder import FolderStore, Want
@@ -41,6 +41,7 @@ from tercet.drop.ops import (
     read_of_post,
 )
 from tercet.drop.server import Limits, Relay, serve
+from tercet.drop.stick import Stick, tag_of
 
 __all__ = [
     "BLOCK",
@@ -72,6 +73,7 @@ __all__ = [
     "Relay",
     "RelayAddress",
     "RelayClient",
+    "Stick",
     "Store",
     "Stored",
     "Want",
@@ -82,4 +84,6 @@ __all__ = [
     "read_of_ack",
     "read_of_post",
     "serve",
+    "tag_of",
+    "visit",
 ]

@@ -1,18 +1,19 @@
-"""Carrying items from one drop to another, without any key.
+"""Carrying items between sticks, relays and stores, without any key.
 
-Does        move what lies in a store to a store or a relay; fetch from a relay what a folder's wants ask for.
+Does        visit a relay with a stick, both ways; hand on from stick to stick; move what lies in a store.
 Does not    open, read or choose: a carrier knows box ids and sizes, no more.
 Spec        spec/10-drop.md, 9
 Always      1. Nothing is removed where it lay before it is durable where it goes.  2. Killed anywhere and begun
             again, it ends the same.  3. One operation a request: what is carried is not tied together by it.
-Read first  `carry`.
+            4. A relay is shown only what the stick holds for that relay.
+Read first  `carry`, then `visit`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -20,12 +21,13 @@ from pathlib import Path
 from tercet.drop.address import SCHEME, RelayAddress
 from tercet.drop.client import RelayClient
 from tercet.drop.disk import LOCK, DiskStore
-from tercet.drop.folder import FolderStore, Want
+from tercet.drop.folder import MOST_SHOWN, MOST_WANTS, FolderStore, Want
 from tercet.drop.local import Drop
-from tercet.drop.memory import Store
+from tercet.drop.memory import Store, acked_box
 from tercet.drop.ops import (
     BOX_BLOCKS,
     BOX_FRAMES,
+    DAY,
     FRAME,
     Acked,
     Answer,
@@ -34,15 +36,19 @@ from tercet.drop.ops import (
     Op,
     Put,
     Read,
+    Refusal,
     Refused,
     Stored,
     id_of_read,
     name_of,
 )
+from tercet.drop.stick import Stick
 
 AT_ONCE = 16  # requests under way at a relay
 READ_AT_ONCE = 16  # frames asked for in one read
-MOST_POSTED = 16_384  # frames (64 MiB) fetched of one posted box in one go, whatever the relay says
+
+_Entry = tuple[bytes, bool, bytes]  # a box's id, whether it is posted, an item
+_Place = tuple[bytes, bool, bytes]  # a box's id, whether it is posted, an item's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,18 @@ class CarryReport:
     """What was carried: numbers only.
 
     Attributes:
-        carried: items that lie at the target now.
+        carried: items that were laid at the target and lie there.
+        fetched: items that came from a relay onto the stick and were not on it before.
         acks: acks that the target has taken.
-        left: items left where they were: posted ones, which a relay takes from their author only, and refused ones.
-        refused: how many of those the target refused, by code.
+        board: items of the board that stay where they are: a relay takes them from the desk only.
+        left: items, acks and wants that were refused and stay where they were.
+        refused: how many of those, by code.
     """
 
     carried: int = 0
+    fetched: int = 0
     acks: int = 0
+    board: int = 0
     left: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 
@@ -70,91 +80,217 @@ def wall_clock() -> int:
     return int(time.time())
 
 
-class _Target:
-    """Where things go: a store or a relay, asked the same way. `report` is what came of it so far."""
+class _Trip:
+    """A way from one place to another. `report` is what came of it so far."""
 
-    def __init__(self, drop: Store | Drop, now: int, progress: Progress | None) -> None:
-        self.drop = drop
-        self._now = now
+    def __init__(self, keep: bool, now: int, progress: Progress | None) -> None:
+        self.keep = keep
+        self.now = now
         self._progress = progress
         self.report = CarryReport()
 
-    async def ask(self, op: Op) -> Answer:
-        if isinstance(self.drop, Store):
-            return self.drop.apply([op], self._now)[0]
-        return (await self.drop.perform([op]))[0]
+    async def ask(self, drop: Store | Drop, op: Op) -> Answer:
+        if isinstance(drop, Store):
+            return drop.apply([op], self.now)[0]
+        return (await drop.perform([op]))[0]
 
-    async def lay(self, box: bytes, posted: bool, item: bytes) -> bool:
-        """Lay an item, and count it; True if it is durable at the target."""
-        answer: Answer | None = None
-        if isinstance(self.drop, Store):
-            answer = self.drop.lay(box, posted, item, self._now)
-        elif not posted:
-            answer = await self.ask(Put(box, item))
+    async def lay(self, drop: Store | Drop, box: bytes, posted: bool, item: bytes) -> bool:
+        """Lay an item, and count it; True if it is durable there."""
+        if isinstance(drop, Store):
+            answer = drop.lay(box, posted, item, self.now)
+        elif posted:
+            self.count(board=1)
+            return False
+        else:
+            answer = await self.ask(drop, Put(box, item))
         if isinstance(answer, Stored):
-            self._tell(replace(self.report, carried=self.report.carried + 1))
+            self.count(carried=1)
             return True
-        refused = dict(self.report.refused)
-        if isinstance(answer, Refused):
-            refused[answer.code] = refused.get(answer.code, 0) + 1
-        self._tell(replace(self.report, left=self.report.left + 1, refused=refused))
+        self.refused(answer)
         return False
 
-    def acked(self) -> None:
-        self._tell(replace(self.report, acks=self.report.acks + 1))
+    def refused(self, answer: Answer) -> None:
+        """Count something that stays where it was."""
+        code = answer.code if isinstance(answer, Refused) else Refusal.BAD_REQUEST  # no client passes on anything else
+        sums = self.report.refused
+        self.report = replace(self.report, refused={**sums, code: sums.get(code, 0) + 1})
+        self.count(left=1)
 
-    def _tell(self, report: CarryReport) -> None:
-        self.report = report
+    def count(self, **more: int) -> None:
+        sums = {name: getattr(self.report, name) + number for name, number in more.items()}
+        self.report = replace(self.report, **sums)
         if self._progress is not None:
-            self._progress(report)
+            self._progress(self.report)
 
 
-async def _items_out(source: Store, target: _Target, keep: bool) -> None:
-    entries = source.entries()
-    while some := list(islice(entries, AT_ONCE)):
-        durable = await asyncio.gather(*(target.lay(*entry) for entry in some))
-        for (box, _, item), done in zip(some, durable, strict=True):
-            if done and not keep:
-                source.remove(box, name_of(item))
+async def _items_out(
+    trip: _Trip,
+    entries: Iterator[_Entry],
+    target: Store | Drop,
+    done: Callable[[bytes, bytes], None],
+    there: Collection[_Place] = (),
+) -> None:
+    """Lay items at the target; `done` gets the box and the name of each that lies there, or does already (`there`)."""
+    while some := [(*entry, name_of(entry[2])) for entry in islice(entries, AT_ONCE)]:
+        going = [entry for entry in some if (entry[0], entry[1], entry[3]) not in there]
+        durable = await asyncio.gather(*(trip.lay(target, box, posted, item) for box, posted, item, _ in going))
+        laid = {(entry[0], entry[3]) for entry, well in zip(going, durable, strict=True) if well}
+        for box, posted, _, name in some:
+            if not trip.keep and ((box, name) in laid or (box, posted, name) in there):
+                done(box, name)
 
 
-async def _acks_out(source: FolderStore, target: _Target, keep: bool) -> None:
-    for ack in source.acks():
-        if isinstance(await target.ask(ack), Acked):
-            target.acked()
-            if not keep:
+async def _acks_out(trip: _Trip, source: FolderStore, target: Store | Drop) -> None:
+    acks = iter(source.acks(trip.now))
+    while some := list(islice(acks, AT_ONCE)):
+        answers = await asyncio.gather(*(trip.ask(target, ack) for ack in some))
+        for ack, answer in zip(some, answers, strict=True):
+            if not isinstance(answer, Acked):
+                trip.refused(answer)
+                continue
+            trip.count(acks=1)
+            if not trip.keep:
                 source.forget_ack(ack)
 
 
-async def _mail_in(source: Drop, want: Want, target: _Target) -> None:
-    """Fetch one box. Its items stay at the relay until they are acknowledged."""
-    most = MOST_POSTED if want.posted else BOX_FRAMES if want.size == FRAME else BOX_BLOCKS
-    limit = READ_AT_ONCE if want.size == FRAME else 1
-    start, more = 0, True
-    while more and start < most:
-        answer = (await source.perform([Read(want.read, want.size, start, limit, want.posted)]))[0]
-        if not isinstance(answer, Items):
+def _acked(store: FolderStore, now: int) -> set[_Place]:
+    """The items that were acknowledged at a stick: nobody there waits for them any more."""
+    return {(acked_box(ack).box, False, ack.name) for ack in store.acks(now)}
+
+
+def _boxes(wants: Iterable[Want]) -> set[bytes]:
+    """The ids of the ordinary boxes that are waited for."""
+    return {id_of_read(want.read) for want in wants if not want.posted}
+
+
+class _Mail:
+    """What a relay holds for a stick. `there`: which items of the wanted boxes the relay said it has."""
+
+    def __init__(self, trip: _Trip, relay: Drop, stick: FolderStore) -> None:
+        self._trip = trip
+        self._relay = relay
+        self._stick = stick
+        self._done = _acked(stick, trip.now)
+        self._full = False
+        self.there: set[_Place] = set()
+
+    async def fetch(self, wants: Iterable[Want]) -> None:
+        """Fetch the boxes that are waited for. Their items stay at the relay until they are acknowledged."""
+        row = iter(wants)
+        while some := list(islice(row, AT_ONCE)):
+            await asyncio.gather(*(self._box(want) for want in some))
+
+    async def _box(self, want: Want) -> None:
+        most = MOST_SHOWN if want.posted else BOX_FRAMES if want.size == FRAME else BOX_BLOCKS
+        limit = READ_AT_ONCE if want.size == FRAME else 1
+        start, more = 0, True
+        while more and start < most and not self._full:
+            answer = await self._trip.ask(self._relay, Read(want.read, want.size, start, limit, want.posted))
+            if not isinstance(answer, Items):
+                return
+            for item in answer.items:
+                self._take(id_of_read(want.read, want.posted), want.posted, item)
+            start += len(answer.items)
+            more = answer.more and bool(answer.items)
+
+    def _take(self, box: bytes, posted: bool, item: bytes) -> None:
+        name = name_of(item)
+        self.there.add((box, posted, name))
+        if (box, posted, name) in self._done or self._stick.holds(box, posted, name):
             return
-        for item in answer.items:
-            await target.lay(id_of_read(want.read, want.posted), want.posted, item)
-        start += len(answer.items)
-        more = answer.more and bool(answer.items)
+        answer = self._stick.take(box, posted, item, self._trip.now)
+        if isinstance(answer, Stored):
+            self._trip.count(fetched=1)
+            return
+        self._full = self._full or answer == Refused(Refusal.DISK_FULL)
+        self._trip.refused(answer)
 
 
-async def carry(
-    source: Store | Drop,
-    target: Store | Drop,
+async def visit(
+    stick: FolderStore,
+    relay: Drop,
     *,
     keep: bool = False,
     progress: Progress | None = None,
     clock: Callable[[], int] = wall_clock,
 ) -> CarryReport:
-    """Carry items from one drop to another.
+    """Visit a relay with what a stick holds for it: deliver acks, fetch what is waited for, put what lies there.
+
+    What is put goes from the stick, unless somebody waits there for that box; then it stays, to be read. What was
+    fetched stays, to be read, and is never put back.
 
     Args:
-        source: a store, whose items (and, of a folder, whose acks) are carried; or a relay, from which comes what
-            the wants of `target` ask for, and `target` must then be a folder.
-        target: a store or a relay.
+        stick: the stick's part for this relay.
+        relay: the relay.
+        keep: leave everything on the stick.
+        progress: called after each item and ack with the report so far.
+        clock: whole seconds UTC; items begin their lifetime anew where they arrive.
+
+    Returns:
+        What was carried.
+
+    Raises:
+        DropFailure: whatever the two raise. What was carried until then is carried.
+
+    Source: spec/10-drop.md, 9.
+    """
+    trip = _Trip(keep, clock(), progress)
+    await _acks_out(trip, stick, relay)
+    wants = stick.wants(trip.now)
+    mail = _Mail(trip, relay, stick)
+    await mail.fetch(wants)
+    waited_for = _boxes(wants)
+
+    def put(box: bytes, name: bytes) -> None:
+        if box in waited_for:
+            stick.settle(box, name)
+        else:
+            stick.remove(box, name)
+
+    await _items_out(trip, stick.outgoing(), relay, put, mail.there)
+    trip.count(board=sum(posted for _, posted, _ in stick.incoming()))
+    said = getattr(relay, "relay_clock", None)
+    if said is not None and abs(said - trip.now) < DAY:  # two clocks agree: what is old may go
+        stick.sweep(trip.now)
+    return trip.report
+
+
+async def _hand_on(trip: _Trip, source: FolderStore, target: FolderStore) -> None:
+    """From one stick to another, for one relay: acks, wants with their age, items, and copies of mail and board."""
+    await _acks_out(trip, source, target)
+    wants, held = source.wants(trip.now), target.wants(trip.now)
+    room = MOST_WANTS - len(wants.keys() | held.keys())
+    for want, since in wants.items():
+        answer = target.want(want, since) if room >= 0 or want in held else Refused(Refusal.DISK_FULL)
+        if not isinstance(answer, Stored):
+            trip.refused(answer)
+    waited_for, done = _boxes(wants), _acked(target, trip.now)
+
+    def handed(box: bytes, name: bytes) -> None:
+        if box not in waited_for:
+            source.remove(box, name)
+
+    await _items_out(trip, source.outgoing(), target, handed, done)
+    for box, posted, item in source.incoming():
+        place = (box, posted, name_of(item))
+        if place not in done and not target.holds(*place):
+            answer = target.take(box, posted, item, trip.now)
+            trip.count(carried=1) if isinstance(answer, Stored) else trip.refused(answer)
+
+
+async def carry(
+    source: Store | Stick | Drop,
+    target: Store | Stick | Drop,
+    *,
+    keep: bool = False,
+    progress: Progress | None = None,
+    clock: Callable[[], int] = wall_clock,
+) -> CarryReport:
+    """Carry between two places: visit a relay with a stick, hand on from stick to stick, or empty a store.
+
+    Args:
+        source: a stick; a relay, which is then visited with the stick `target`; a store, whose items are moved.
+        target: a stick if the source is one or a relay; else a relay or a store.
         keep: leave at the source what was carried.
         progress: called after each item and ack with the report so far.
         clock: whole seconds UTC; items begin their lifetime anew where they arrive.
@@ -163,29 +299,29 @@ async def carry(
         What was carried.
 
     Raises:
-        DropFailure: cannot_carry if a relay is the source and the target is no folder; and whatever the two raise.
-            What was carried until then is carried.
+        DropFailure: cannot_carry for two places that do not go together; and whatever the two raise. What was
+            carried until then is carried.
 
     Source: spec/10-drop.md, 9.
     """
-    going = _Target(target, clock(), progress)
-    if isinstance(source, Store):
-        await _items_out(source, going, keep)
-        if isinstance(source, FolderStore):
-            await _acks_out(source, going, keep)
-            if isinstance(target, FolderStore):
-                for want in source.wants():
-                    target.want(want)
-    elif isinstance(target, FolderStore):
-        for want in target.wants():
-            await _mail_in(source, want, going)
+    for stick, relay in ((source, target), (target, source)):
+        if isinstance(stick, Stick) and isinstance(relay, RelayClient):
+            part = stick.at(str(relay.address))
+            return await visit(part, relay, keep=keep, progress=progress, clock=clock)
+    trip = _Trip(keep, clock(), progress)
+    if isinstance(source, Stick) and isinstance(target, Stick) and not source.is_also(target):
+        for tag in source.tags():
+            await _hand_on(trip, source.part(tag), target.part(tag))
+    elif isinstance(source, Store) and not isinstance(target, Stick):
+        await _items_out(trip, source.entries(), target, source.remove)
     else:
-        raise DropFailure("cannot_carry", "A relay gives out only what a folder waits for: name a folder as target.")
-    return going.report
+        hint = "Visit a relay with a stick, carry from stick to stick, or empty a store into another or into a relay."
+        raise DropFailure("cannot_carry", hint)
+    return trip.report
 
 
-def open_drop(text: str, *, proxy: str | None = None) -> RelayClient | DiskStore | FolderStore:
-    """Open what a text names: a relay's address, the folder of a disk store, or a folder.
+def open_drop(text: str, *, proxy: str | None = None) -> RelayClient | DiskStore | Stick:
+    """Open what a text names: a relay's address, the folder of a disk store, or a stick.
 
     Raises:
         DropFailure: bad_address, bad_proxy, no_store (there is no such folder), store_in_use, store_failed.
@@ -196,9 +332,7 @@ def open_drop(text: str, *, proxy: str | None = None) -> RelayClient | DiskStore
         return RelayClient(RelayAddress.parse(text), proxy)
     path = Path(text)
     try:
-        here, disk = path.is_dir(), (path / LOCK).exists()
+        disk = path.is_dir() and (path / LOCK).exists()
+        return DiskStore(path) if disk else Stick(path)
     except OSError:  # a name too long, or a folder that may not be looked into
-        here = disk = False
-    if not here:
-        raise DropFailure("no_store", "There is no folder of that name: look whether the stick is in.")
-    return DiskStore(path) if disk else FolderStore(path)
+        raise DropFailure("no_store", "There is no folder of that name: look whether the stick is in.") from None

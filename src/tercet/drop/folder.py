@@ -1,8 +1,8 @@
-"""A folder as a drop: a USB stick, a memory card.
+"""A folder as a drop: what a USB stick or a memory card holds for one relay.
 
-Does        keep one file an item; keep what the stick's owner waits for (`wants`) and has read (`acks`),
+Does        keep one file an item; keep what those who read here wait for (`wants`) and have read (`acks`),
             so that a carrier without any key can serve them.
-Does not    trust what it finds: foreign and damaged files are passed over, and left alone.
+Does not    trust what it finds: foreign and damaged files are passed over, and left alone; what is too much is refused.
 Spec        spec/10-drop.md, 5
 Always      1. A file has its whole content before it has its name.  2. Names are made of hex digits and nothing
             that was received, so no path leads out of the folder.
@@ -18,7 +18,8 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from tercet.drop.boxes import Boxes, Entry, Key
@@ -26,7 +27,9 @@ from tercet.drop.files import Files
 from tercet.drop.memory import acked_box, target
 from tercet.drop.ops import (
     BLOCK,
+    DAY,
     FRAME,
+    READ_LIMIT,
     SIZES,
     Ack,
     Acked,
@@ -41,17 +44,24 @@ from tercet.drop.ops import (
     name_of,
 )
 
-ITEMS, BOARD, WANTS, ACKS = "items", "board", "wants", "acks"
+ITEMS, MAIL, BOARD, WANTS, ACKS = PARTS = "items", "mail", "board", "wants", "acks"
 SECOND = 1_000_000_000  # nanoseconds
+ERRAND_LIFETIME = 40 * DAY  # seconds that a want or an ack is kept; spec/10-drop.md, 5
+RENEWED = DAY  # seconds after which a want that is still waited for gets a new date
+MOST_FILES = 65_536  # names looked at in one folder
+MOST_ITEMS = 32_768  # items laid; beyond, the folder is full
+MOST_WANTS = 16_384  # wants served, the newest first
+MOST_SHOWN = 4_096  # frames of one box that a folder or a carrier shows or takes in one go
 _ITEM = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})", re.ASCII)
 _WANT = re.compile(r"([0-9a-f]{64})\.(frame|block|board)", re.ASCII)
 _PART = re.compile(r"[0-9a-f]{16}\.part", re.ASCII)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A box whose mail the folder's owner waits for: read secret (32 bytes), item size, kind of box."""
+    """A box whose mail somebody waits for who reads here: read secret (32 bytes), item size, kind of box."""
 
     read: bytes
     size: int = FRAME
@@ -70,6 +80,9 @@ class Want:
 class FolderStore:
     """A `Store` in a folder that anybody may also copy, empty or damage.
 
+    It differs from other stores in what a reader finds: all that lies here of a box, whatever `start` and `limit` say,
+    because those count what lies at the relay; and each read is also noted as a want, each ack kept for the carrier.
+
     The folder is read again at each `apply`, `entries` and `sweep`, so two processes may share one: each item
     stays whole, though the limit of a box may be passed by what both laid at once.
 
@@ -85,14 +98,31 @@ class FolderStore:
         self._path = path
         self._files = files or Files()
         self._boxes: Boxes[Path] = Boxes()
+        self._held = 0  # items
         self._turn = 0  # nanoseconds; no two files laid by this store share a time
         with _told():
-            for part in (path, *(path / name for name in (ITEMS, BOARD, WANTS, ACKS))):
-                self._files.folder(part)
+            self._make()
             self._scan()
 
+    def _make(self) -> None:
+        folders = [self._path, *(self._path / name for name in PARTS)]
+        if any(folder.is_symlink() for folder in folders):
+            raise DropFailure(
+                "store_failed", "A folder on the stick is a link to somewhere else: do not use this stick."
+            )
+        missing = [folder for folder in folders if not folder.exists()]
+        for folder in missing:
+            self._files.folder(folder)
+        for above in {folder.parent for folder in missing}:
+            self._files.sync_dir(above)
+
     def apply(self, ops: Sequence[Op], now: int) -> list[Answer]:
-        """See `Store.apply`. An ack is also kept for the carrier, whether the item lay here or not."""
+        """See `Store.apply`; a READ shows the whole box and is noted as a want, an ACK is also kept for the carrier.
+
+        At most 4,096 frames are shown, and `more` is never said. An ACK is kept whether the item lay here or not.
+
+        Source: spec/10-drop.md, 5.
+        """
         with _told():
             self._scan()
             return [self._one(op, now) for op in ops]
@@ -101,16 +131,44 @@ class FolderStore:
         if isinstance(op, Read):
             return self._show(op, now)
         if isinstance(op, Ack):
-            return self._ack(op)
-        return self._lay(target(op), op.item, now)
+            return self._ack(op, now)
+        return self._lay(target(op), op.item, now, ITEMS)
 
     def _show(self, op: Read, now: int) -> Items:
-        return self._boxes.show(op, now, lambda name, entry: _whole(entry.place, name))
+        self._wait_for(op, now)
+        found: list[bytes] = []
+        more = True
+        while more and len(found) < MOST_SHOWN:
+            page = replace(op, start=len(found), limit=READ_LIMIT[op.size])
+            shown = self._boxes.show(page, now, lambda name, entry: _whole(entry.place, name))
+            found += shown.items
+            more = shown.more
+        return Items(tuple(found), more=False)
 
-    def _ack(self, op: Ack) -> Answer:
+    def _wait_for(self, op: Read, now: int) -> None:
+        """Note a read as a want. A stick that is full or closed for writing still shows what it has."""
+        if op.posted and op.size != FRAME:
+            return
+        try:
+            self._note(Want(op.read, op.size, op.posted), now)
+        except OSError as error:
+            if error.errno not in _FULL | _CLOSED:
+                raise
+
+    def _note(self, want: Want, since: int) -> None:
+        path = self._path / WANTS / want.file_name()
+        try:
+            about = path.lstat()
+        except FileNotFoundError:
+            self._write(path, b"", since * SECOND)
+            return
+        if stat.S_ISREG(about.st_mode) and about.st_mtime_ns // SECOND + RENEWED <= since:
+            os.utime(path, ns=(since * SECOND, since * SECOND))
+
+    def _ack(self, op: Ack, now: int) -> Answer:
         key = acked_box(op)
         try:
-            self._write(self._path / ACKS / f"{op.ack.hex()}.{op.name.hex()}", b"", None)
+            self._write(self._path / ACKS / f"{op.ack.hex()}.{op.name.hex()}", b"", now * SECOND)
         except OSError as error:
             if error.errno in _FULL:
                 return Refused(Refusal.DISK_FULL)
@@ -118,37 +176,40 @@ class FolderStore:
         self._discard(key, op.name)
         return Acked()
 
-    def _lay(self, key: Key, item: bytes, now: int) -> Answer:
+    def _lay(self, key: Key, item: bytes, now: int, part: str) -> Answer:
         name = name_of(item)
-        path = self._file_of(key, name)
+        path = self._file_of(BOARD if key.posted else part, key, name)
         held = self._boxes.get(key, name)
-        if (held is None or self._boxes.find(key, name, now)) and _whole(path, name) is not None:
+        alive = held is None or self._boxes.find(key, name, now) is not None
+        if alive and any(_whole(place, name) is not None for place in (path, held.place if held else path)):
             return Stored()
-        refusal = self._boxes.refusal(key, len(item), now)
+        refusal = Refusal.DISK_FULL if self._held >= MOST_ITEMS else self._boxes.refusal(key, len(item), now)
         if refusal is not None and held is None:
             return Refused(refusal)
+        self._turn = max(now * SECOND, self._turn + 1)
         try:
-            self._write(path, item, now)
+            self._write(path, item, self._turn)
         except OSError as error:
             if error.errno in _FULL:
                 return Refused(Refusal.DISK_FULL)
             raise
+        if held is not None and held.place != path:
+            self._files.remove(held.place)
+        self._held += held is None
         self._boxes.add(key, name, Entry(now, len(item), path))
         return Stored()
 
-    def _file_of(self, key: Key, name: bytes) -> Path:
-        return self._path / (BOARD if key.posted else ITEMS) / f"{key.box.hex()}.{name.hex()}"
+    def _file_of(self, part: str, key: Key, name: bytes) -> Path:
+        return self._path / part / f"{key.box.hex()}.{name.hex()}"
 
-    def _write(self, path: Path, content: bytes, now: int | None) -> None:
-        """Write a file under another name, bring it to the disk, then give it its own name."""
+    def _write(self, path: Path, content: bytes, at: int) -> None:
+        """Write a file under another name, bring it to the disk, then give it its own name; `at` in nanoseconds."""
         part = path.parent / f"{secrets.token_hex(8)}.part"
         try:
             fd = self._files.create(part)
             try:
                 self._files.write(fd, 0, content)
-                if now is not None:
-                    self._turn = max(now * SECOND, self._turn + 1)
-                    os.utime(fd, ns=(self._turn, self._turn))
+                os.utime(fd, ns=(at, at))
                 self._files.sync(fd)
             finally:
                 self._files.close(fd)
@@ -161,41 +222,44 @@ class FolderStore:
 
     def _discard(self, key: Key, name: bytes) -> None:
         self._boxes.discard(key, name)
-        path = self._file_of(key, name)
-        if path.exists():
-            self._files.remove(path)
-            self._files.sync_dir(path.parent)
+        for part in (BOARD,) if key.posted else (ITEMS, MAIL):
+            path = self._file_of(part, key, name)
+            if path.exists():
+                self._files.remove(path)
+                self._files.sync_dir(path.parent)
 
     def _scan(self) -> None:
         """Read the folder's names and sizes again; contents are checked when they are read."""
         found: list[tuple[int, str, Key, bytes, Entry[Path]]] = []
-        for part in (ITEMS, BOARD):
+        for part in (BOARD, MAIL, ITEMS):
             for file, shape in _names(self._path / part, _ITEM):
-                try:
-                    about = file.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue  # somebody removed it meanwhile
-                if stat.S_ISREG(about.st_mode) and about.st_size in SIZES:
+                about = _about(file)
+                if about is not None and about.st_size in SIZES:
                     box, name = bytes.fromhex(shape[1]), bytes.fromhex(shape[2])
                     entry = Entry(about.st_mtime_ns // SECOND, about.st_size, Path(file.path))
                     found.append((about.st_mtime_ns, file.name, Key(box, part == BOARD), name, entry))
-        self._boxes = Boxes()
+        self._boxes, self._held = Boxes(), len(found)
         for _, _, key, name, entry in sorted(found, key=lambda each: each[:2]):
-            self._boxes.add(key, name, entry)
+            held = self._boxes.get(key, name)
+            if held is None or held.place.parent.name == MAIL:  # of two copies, the one that still has to go
+                self._boxes.add(key, name, entry)
 
     def entries(self) -> Iterator[tuple[bytes, bool, bytes]]:
         """See `Store.entries`. Damaged files are passed over."""
+        yield from self._entries(PARTS)
+
+    def _entries(self, parts: tuple[str, ...]) -> Iterator[tuple[bytes, bool, bytes]]:
         with _told():
             self._scan()
             for key, name, entry in self._boxes.walk():
-                item = _whole(entry.place, name)
+                item = _whole(entry.place, name) if entry.place.parent.name in parts else None
                 if item is not None:
                     yield key.box, key.posted, item
 
     def lay(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
         """See `Store.lay`."""
         with _told():
-            return self._lay(Key(box, posted), item, now)
+            return self._lay(Key(box, posted), item, now, ITEMS)
 
     def remove(self, box: bytes, name: bytes) -> None:
         """See `Store.remove`."""
@@ -204,13 +268,17 @@ class FolderStore:
             self._discard(Key(box, posted=True), name)
 
     def sweep(self, now: int) -> int:
-        """See `Store.sweep`. Remains of interrupted writes go too."""
+        """See `Store.sweep`. Old wants and acks, and remains of interrupted writes, go too."""
         with _told():
             self._scan()
             old = self._boxes.outdated(now)
             for key, name in old:
                 self._discard(key, name)
-            for part in (ITEMS, BOARD, WANTS, ACKS):
+            for part, shape in ((WANTS, _WANT), (ACKS, _ITEM)):
+                for errand, since in self._errands(part, shape):
+                    if since + ERRAND_LIFETIME <= now:
+                        self._files.remove(self._path / part / errand)
+            for part in PARTS:
                 for file, _ in _names(self._path / part, _PART):
                     self._files.remove(Path(file.path))
         return len(old)
@@ -220,33 +288,85 @@ class FolderStore:
 
     # What a carrier needs
 
-    def want(self, want: Want) -> None:
-        """Note that the mail of a box is waited for."""
-        with _told():
-            self._write(self._path / WANTS / want.file_name(), b"", None)
+    def outgoing(self) -> Iterator[tuple[bytes, bool, bytes]]:
+        """Yield, as `entries` does, what was laid here and is not known to lie at the relay."""
+        return self._entries((ITEMS,))
 
-    def unwant(self, want: Want) -> None:
-        """Wait for it no longer."""
-        with _told():
-            self._files.remove(self._path / WANTS / want.file_name())
+    def incoming(self) -> Iterator[tuple[bytes, bool, bytes]]:
+        """Yield, as `entries` does, what lies or lay at the relay: mail, and items of the board."""
+        return self._entries((MAIL, BOARD))
 
-    def wants(self) -> list[Want]:
-        """Return what is waited for, in the order of the names."""
+    def take(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
+        """Lay an item that lies at the relay: it is here to be read, not to be carried there."""
+        with _told():
+            return self._lay(Key(box, posted), item, now, MAIL)
+
+    def settle(self, box: bytes, name: bytes) -> None:
+        """Note that an outgoing item lies at the relay now; whoever waits for it here still reads it."""
+        key = Key(box, posted=False)
+        old, path = self._file_of(ITEMS, key, name), self._file_of(MAIL, key, name)
+        item = _whole(old, name)
+        if item is None:
+            return
+        with _told():
+            try:
+                arrived = old.lstat().st_mtime_ns
+                self._write(path, item, arrived)
+                self._files.remove(old)  # not renamed: on some file systems a power cut then takes both names
+                self._files.sync_dir(old.parent)
+            except OSError as error:
+                if error.errno in _FULL:
+                    return  # it stays where it is, and will be offered to the relay again
+                raise
+        self._boxes.add(key, name, Entry(arrived // SECOND, len(item), path))
+
+    def holds(self, box: bytes, posted: bool, name: bytes) -> bool:
+        """Say whether an item lies here whole, as of the last look at the folder or later."""
+        entry = self._boxes.get(Key(box, posted), name)
+        return entry is not None and _whole(entry.place, name) is not None
+
+    def want(self, want: Want, since: int) -> Answer:
+        """Note that somebody waits for the mail of a box since a time (seconds); a later time replaces an earlier one.
+
+        Returns:
+            Stored, or Refused (disk_full).
+        """
+        with _told():
+            try:
+                self._note(want, since)
+            except OSError as error:
+                if error.errno in _FULL:
+                    return Refused(Refusal.DISK_FULL)
+                raise
+        return Stored()
+
+    def wants(self, now: int) -> dict[Want, int]:
+        """Return what is waited for, and since when; the newest first, at most 16,384, none older than 40 days."""
         kinds = {"frame": (FRAME, False), "block": (BLOCK, False), "board": (FRAME, True)}
         with _told():
-            names = sorted(shape[0] for _, shape in _names(self._path / WANTS, _WANT))
-        return [Want(bytes.fromhex(name[:64]), *kinds[name[65:]]) for name in names]
+            fresh = [each for each in self._errands(WANTS, _WANT) if each[1] + ERRAND_LIFETIME > now]
+        newest = sorted(fresh, key=lambda each: (-each[1], each[0]))[:MOST_WANTS]
+        return {Want(bytes.fromhex(name[:64]), *kinds[name[65:]]): since for name, since in newest}
 
-    def acks(self) -> list[Ack]:
-        """Return what was acknowledged here and has not been carried on, in the order of the names."""
+    def acks(self, now: int) -> list[Ack]:
+        """Return what was acknowledged here in the last 40 days and not carried on, in the order of the names."""
         with _told():
-            names = sorted(shape[0] for _, shape in _names(self._path / ACKS, _ITEM))
+            names = sorted(name for name, since in self._errands(ACKS, _ITEM) if since + ERRAND_LIFETIME > now)
         return [Ack(bytes.fromhex(name[:64]), bytes.fromhex(name[65:])) for name in names]
 
     def forget_ack(self, ack: Ack) -> None:
         """Forget an ack that was carried on."""
         with _told():
             self._files.remove(self._path / ACKS / f"{ack.ack.hex()}.{ack.name.hex()}")
+
+    def _errands(self, part: str, shape: re.Pattern[str]) -> list[tuple[str, int]]:
+        """Return the names of wants or acks, and their times in seconds."""
+        found = []
+        for file, _ in _names(self._path / part, shape):
+            about = _about(file)
+            if about is not None:
+                found.append((file.name, about.st_mtime_ns // SECOND))
+        return found
 
 
 @contextlib.contextmanager
@@ -262,7 +382,19 @@ def _told() -> Iterator[None]:
 
 def _names(folder: Path, shape: re.Pattern[str]) -> list[tuple[os.DirEntry[str], re.Match[str]]]:
     with os.scandir(folder) as files:
-        return [(file, match) for file in files if (match := shape.fullmatch(file.name))]
+        some = list(islice(files, MOST_FILES + 1))
+    if len(some) > MOST_FILES:
+        raise DropFailure("store_failed", "A folder on the stick has too many files: take away what is not ours.")
+    return [(file, match) for file in some if (match := shape.fullmatch(file.name))]
+
+
+def _about(file: os.DirEntry[str]) -> os.stat_result | None:
+    """Return what the file system says about a file; None for a link, a folder, a pipe, or one that is gone."""
+    try:
+        about = file.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return about if stat.S_ISREG(about.st_mode) else None
 
 
 def _whole(path: Path, name: bytes) -> bytes | None:
