@@ -184,14 +184,26 @@ def test_a_replay_after_two_days_seals_nothing_afresh() -> None:
     assert [w.sealed for w in again.waiting] == [NOW]
 
 
-def test_an_answer_carries_the_letter_said_least_often_and_the_oldest_of_those() -> None:
+def test_an_answer_carries_the_letter_said_longest_ago_and_the_oldest_of_those() -> None:
     channel, said = wrote(b"a", b"b", b"c"), []
-    for _ in range(7):
-        waiting = letters.rarest(channel)
-        channel, out = stamp(channel, waiting, NOW)
+    for turn in range(7):
+        channel, out = stamp(channel, letters.stalest(channel, NOW + turn), NOW + turn)
         said.append(out.number)
     assert said == [1, 2, 3, 1, 2, 3, 1]
-    assert letters.rarest(Channel()) is None
+    assert letters.stalest(Channel(), NOW) is None
+
+
+@pytest.mark.parametrize("back", [0, 365 * DAY])
+def test_a_letter_lost_again_and_again_holds_up_a_new_one_for_one_turn_only_whatever_the_clock_did(back: int) -> None:
+    channel, said = wrote(b"a"), []
+    for turn in range(40):
+        channel, _ = stamp(channel, letters.stalest(channel, NOW + turn), NOW + turn)
+    channel = write(channel, 1, b"b")
+    for turn in range(50, 54):
+        channel, out = stamp(channel, letters.stalest(channel, NOW - back + turn), NOW - back + turn)
+        said.append(out.number)
+    assert sorted(said[:2]) == [1, 2]
+    assert said[2:] == said[:2]
 
 
 def test_what_was_never_said_is_known_until_all_under_way_was() -> None:

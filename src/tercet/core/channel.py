@@ -130,9 +130,13 @@ def unsaid(channel: Channel) -> bool:
     return any(w.times == 0 for w in channel.waiting[:WINDOW])
 
 
-def rarest(channel: Channel) -> Waiting | None:
-    """Of our letters under way the one sealed least often, the oldest first: what the next answer carries."""
-    return min(channel.waiting[:WINDOW], key=lambda w: (w.times, w.number), default=None)
+def stalest(channel: Channel, now: int) -> Waiting | None:
+    """Of our letters under way the one sealed longest ago, or never: what the next word or answer carries.
+
+    However often the oldest was lost, it comes again in its turn. A moment after `now` counts as never.
+    """
+    under_way = channel.waiting[:WINDOW]
+    return min(under_way, key=lambda w: (w.sealed if w.sealed <= now else 0, w.number), default=None)
 
 
 def wants_empty(channel: Channel, now: int) -> bool:

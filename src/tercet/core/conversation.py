@@ -31,7 +31,7 @@ def word(channel: Channel, conversation: bytes, back: bytes, now: int, day: int)
     Returns:
         The channel after, and the content to seal to the desk.
     """
-    channel, letter = letters.stamp(channel, letters.rarest(channel), now)
+    channel, letter = letters.stamp(channel, letters.stalest(channel, now), now)
     return channel, WordContent(1, ReportKind.WORD, day, back, conversation, letter)
 
 
@@ -59,5 +59,5 @@ def open_answer(where: Lane, frame: bytes) -> Letter:
 
 
 def next_letter(channel: Channel, now: int) -> tuple[Channel, Letter]:
-    """What the desk says next in a conversation: the letter it said least often, or an empty one."""
-    return letters.stamp(channel, letters.rarest(channel), now)
+    """What the desk says next in a conversation: the letter it said longest ago, or an empty one."""
+    return letters.stamp(channel, letters.stalest(channel, now), now)
