@@ -8,13 +8,14 @@ from functools import cache
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.cell import Role
 from tercet.core.chain import Lane, lane
 from tercet.core.channel import Channel, Letter
 from tercet.core.conversation import open_answer
 from tercet.core.days import week_of
 from tercet.core.device import step
 from tercet.core.fields import encode
-from tercet.core.relation import Relation, Role
+from tercet.core.relation import Relation
 from tercet.core.report import ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
 from tercet.core.sending import AWAITED
 from tercet.core.state import Return, load, save

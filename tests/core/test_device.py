@@ -9,14 +9,14 @@ import pytest
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.chain import lane
+from tercet.core.cell import Role
+from tercet.core.chain import Lane, lane
 from tercet.core.channel import Letter
 from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
-from tercet.core.relation import Role
-from tercet.core.report import MediaKind, MediaState, ReportState, ResendRequest
-from tercet.core.state import load, save
+from tercet.core.report import MediaKind, MediaState, ReportState, ResendRequest, return_lane
+from tercet.core.state import Device, load, save
 from tercet.sealing import seal
 
 from .stage import RELAY, Actor, Seeded, Stage
@@ -42,7 +42,8 @@ def test_a_report_with_a_photo_reaches_the_desk_and_its_sender_sees_it_received(
     photo = bytes(range(256)) * 3000
     given = first.give("p.png", photo, MediaKind.PHOTO, travel=b"small" * 100)
     first.do(ev.WriteReport("what I saw", None, None, (given,)))
-    stage.beat(desk, first, second, rounds=3)
+    stage.beat(first, desk, second, rounds=3, every=60)
+    stage.beat(first)
     (filed,) = desk.reports.values()
     assert filed.content.text == "what I saw"
     assert desk.file_of(filed.case, 1) == photo
@@ -115,8 +116,7 @@ def test_a_clock_years_off_is_refused_and_changes_nothing(years: int) -> None:
 def test_one_neighbour_whose_days_are_out_of_reach_does_not_hold_up_the_others() -> None:
     stage, desk, first, second = staged()
     broken = next(r for r in first.device.relations if r.name == "second")
-    chain = msgspec.structs.replace(broken.channel.chain, day=0)
-    broken = msgspec.structs.replace(broken, channel=msgspec.structs.replace(broken.channel, chain=chain))
+    broken = msgspec.structs.replace(broken, chain=msgspec.structs.replace(broken.chain, day=0))
     others = tuple(r for r in first.device.relations if r.name != "second")
     first.device = msgspec.structs.replace(first.device, relations=(broken, *others))
     first.do(ev.WriteLetter("desk", "x"))
@@ -139,29 +139,38 @@ class Feeder:
         return Letter(1, pick(big), pick(big), pick(big), written, pick((0, 1, 2, 3, 4, 5, 6, 255)), body)
 
 
+def lane_read(device: Device, effect: fx.Effect) -> Lane | None:
+    """The lane of which an effect reads a box, if it is a neighbour's or an answer's."""
+    lanes: list[Lane] = []
+    if isinstance(effect, fx.ReadBox) and effect.query.kind == "relation":
+        day = effect.query.day
+        lanes = [lane(r.chain, day, "relation", 1 - r.side) for r in device.relations if r.chain.day <= day]
+    elif isinstance(effect, fx.ReadBox) and effect.query.kind == "return":
+        lanes = [return_lane(r.root) for r in device.returns]
+    return next((w for w in lanes for box in w.boxes if box.read == getattr(effect, "read", b"")), None)
+
+
 @pytest.mark.parametrize(("seed", "beats"), [(0, 15), (1, 15), pytest.param(2, 150, marks=pytest.mark.full)])
 def test_no_frame_of_a_hostile_neighbour_or_desk_makes_a_step_fail_or_the_state_grow(seed: int, beats: int) -> None:
     stage, desk, first, second = staged()
-    feeder, chance = Feeder(random.Random(seed)), random.Random(seed)
+    feeder, chance, fed = Feeder(random.Random(seed)), random.Random(seed), set[str]()
     first.do(ev.WriteReport("x", None, None, (first.give("f", bytes(600_000)),)))
     stage.beat(desk, first, rounds=2)
     for _ in range(beats):
         stage.now += chance.choice((600, 90_000))
         device, effects = step(first.device, ev.SendNow(), stage.now, first.chance)
         for effect in effects:
-            if not isinstance(effect, fx.ReadBox) or effect.query.kind not in ("relation", "report"):
+            where = lane_read(device, effect)
+            if where is None:
                 continue
-            for talk in [r.channel for r in (*device.relations, *device.reports)]:
-                if effect.query.day < talk.chain.day:
-                    continue
-                purpose = "relation" if effect.query.kind == "relation" else "conversation"
-                where = lane(talk.chain, effect.query.day, purpose, 1 - talk.side)
-                if where.box.read == effect.read:
-                    frames = tuple(
-                        seal(where.key, b"\0" + encode(feeder.letter()), 4_096, chance.randbytes(24)) for _ in range(3)
-                    )
-                    event = ev.Arrived(effect.query, frames, chance.random() < 0.5, RELAY)
-                    device, _ = step(device, event, stage.now, first.chance)
+            frames = tuple(
+                seal(where.key, b"\0" + encode(feeder.letter()), 4_096, chance.randbytes(24)) for _ in range(3)
+            )
+            assert isinstance(effect, fx.ReadBox)
+            event = ev.Arrived(effect.query, frames, chance.random() < 0.5, RELAY)
+            device, _ = step(device, event, stage.now, first.chance)
+            fed.add(effect.query.kind)
         first.device = load(save(device))
         assert len(save(device)) < 300_000
     assert first.device.confirmed <= stage.now // 86_400
+    assert fed == {"relation", "return"}

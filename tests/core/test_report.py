@@ -8,29 +8,38 @@ import msgspec
 import pytest
 
 from tercet.core import events as ev
+from tercet.core.chain import lane_of
+from tercet.core.channel import Letter
+from tercet.core.conversation import dummy
 from tercet.core.days import last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.report import (
     MEDIA_MOST,
+    NOBODY,
     REPORT_PLAIN,
     REPORT_TEXT,
+    LetterKind,
     MediaKind,
     MediaRef,
     Place,
     ReportContent,
-    conversation,
+    ReportKind,
+    WordContent,
     conversation_id,
     lapses,
     open_content,
     parse_content,
+    return_lane,
+    return_root,
     seal_content,
+    seal_word_content,
     unwrap,
     wrap,
 )
 from tercet.core.sending import BLOCKS_MOST
 from tercet.core.state import save
-from tercet.sealing import FRAME_CONTENT, CannotOpen, kem_public
+from tercet.sealing import FRAME, FRAME_CONTENT, NONCE, CannotOpen, kem_public
 
 from .scenes import founders, report
 from .stage import START
@@ -43,6 +52,11 @@ SEED = bytes(range(32))
 def content(**changed: Any) -> ReportContent:
     whole = ReportContent(1, 1, DAY_NUMBER, b"", b"", b"", bytes(32), "what I saw", None, None, (), b"")
     return msgspec.structs.replace(whole, **changed)
+
+
+def word(**changed: Any) -> WordContent:
+    letter = Letter(1, 1, 0, 1, START, LetterKind.TEXT, b"there")
+    return msgspec.structs.replace(WordContent(1, ReportKind.WORD, DAY_NUMBER, SEED, SEED[:16], letter), **changed)
 
 
 def ref(number: int = 1, **changed: Any) -> MediaRef:
@@ -136,24 +150,53 @@ def test_a_report_without_its_padding_mark_or_of_another_length_is_no_report() -
             parse_content(padded, WEEK)
 
 
-def test_the_same_report_on_the_same_day_is_the_same_item() -> None:
-    _, _, first, _ = founders()
-    from tercet.core.chain import lane
-
-    assert first.device.card is not None
-    where = [lane(first.device.card.chain, DAY_NUMBER + n, "intake", 0) for n in (0, 1)]
-    out = sealed(content())
-    assert wrap(where[0], out) == wrap(where[0], out) != wrap(where[1], out)
-    assert unwrap(where[0], wrap(where[0], out)) == out
+def test_a_report_put_again_is_another_item_with_another_return_box() -> None:
+    where = lane_of(bytes(32), "intake", 0)
+    out, nonces = sealed(content()), (bytes(NONCE), b"\1" * NONCE)
+    frames = [wrap(where, out, nonce) for nonce in nonces]
+    assert frames[0] != frames[1]
+    assert [len(frame) for frame in frames] == [FRAME, FRAME]
+    assert [frame[:NONCE] for frame in frames] == list(nonces)
+    assert [unwrap(where, frame) for frame in frames] == [out, out]
     with pytest.raises(CannotOpen):
-        unwrap(where[1], wrap(where[0], out))
+        unwrap(lane_of(bytes(32), "intake", 1), frames[0])
+    assert len({return_lane(return_root(SEED, nonce)).boxes for nonce in nonces}) == 2
 
 
-def test_a_conversation_begins_the_day_before_its_report_and_says_nothing_of_the_reply_secret() -> None:
-    talk = conversation(SEED, DAY_NUMBER, 1)
-    assert talk.chain.day == DAY_NUMBER - 1
-    assert SEED not in msgspec.msgpack.encode(talk)
-    assert len(conversation_id(SEED)) == 16
+def test_a_case_and_its_return_boxes_say_nothing_of_the_reply_secret_or_of_each_other() -> None:
+    made = (conversation_id(SEED), return_root(SEED, bytes(NONCE)), return_root(SEED, b"\1" * NONCE))
+    assert [len(m) for m in made] == [16, 32, 32]
+    assert not any(m in n for m in (*made, SEED) for n in (*made, SEED) if m is not n)
+
+
+def test_a_word_and_a_dummy_look_like_a_report_and_open_with_the_same_keys() -> None:
+    for made in (word(), dummy(SEED, START, DAY_NUMBER)):
+        out = seal_word_content(made, WEEK, kem_public(SEED))
+        assert len(out) == FRAME_CONTENT
+        assert out[:2] == sealed(content())[:2]
+        assert open_content(out, {WEEK: SEED}) == made
+        with pytest.raises(CannotOpen):
+            open_content(out, {WEEK: bytes(32)})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"kind": 4},
+        {"day": DAY_NUMBER + 7},
+        {"id": NOBODY},
+        {"kind": ReportKind.DUMMY},
+        {"kind": ReportKind.DUMMY, "id": NOBODY, "letter": Letter(1, 1, 0, 1, START, 1, b"x")},
+        {"back": b"short"},
+        {"id": bytes(15)},
+        {"version": 2},
+    ],
+    ids=str,
+)
+def test_what_is_neither_word_nor_dummy_is_malformed(changed: dict[str, Any]) -> None:
+    plain = msgspec.msgpack.encode(word(**changed)) + b"\x80"
+    with pytest.raises(Malformed):
+        parse_content(plain.ljust(REPORT_PLAIN, b"\0"), WEEK)
 
 
 def test_a_report_lapses_when_the_desk_erases_the_weeks_key() -> None:
@@ -173,8 +216,7 @@ def test_a_member_cannot_open_its_own_report() -> None:
     assert desk.device.office is not None
     for seed in desk.device.office.seeds.values():
         assert seed not in state
-    opened = open_content(held.sealed, desk.device.office.seeds)
-    assert opened.reply not in state
+    assert open_content(held.sealed, desk.device.office.seeds)
     for start in range(0, len(state) - 31):
         if state[start : start + 2] == b"\xc4\x20"[:2]:
             with pytest.raises(CannotOpen):
@@ -204,7 +246,7 @@ def test_once_received_neither_text_nor_path_nor_hash_nor_key_of_a_report_is_lef
 def test_the_key_of_a_block_is_gone_from_the_state_once_the_block_is_sealed() -> None:
     stage, desk, first, _ = founders()
     given = first.give("film", b"film" * 100_000)
-    first.do(ev.WriteReport("", None, None, (given,)))
+    report(first, "", given)
     stage.beat(desk, rounds=1)
     (filed,) = desk.reports.values()
     assert filed.content.media[0].secret not in save(first.device)

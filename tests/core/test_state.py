@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tercet.core import events as ev
+from tercet.core.chain import LANE_RELAYS
 from tercet.core.fields import Malformed
-from tercet.core.state import ARRIVING_MOST, LANE_RELAYS, OWNER_MOST, Device, kept_blocks, load, save
+from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Device, kept_blocks, load, save
 
 from .scenes import SECOND_RELAY, THIRD_RELAY, founders, report
 from .stage import RELAY
