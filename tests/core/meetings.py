@@ -65,10 +65,10 @@ def same_relation(one: Actor, other: Actor) -> None:
 
 
 def works(stage: Stage, one: Actor, other: Actor) -> None:
-    """Letters pass both ways through the newest relation of each."""
+    """Letters pass both ways through the newest relation of each, a welcome's two letters before the desk's own."""
     for writer, reader in ((one, other), (other, one)):
         writer.do(ev.WriteLetter(writer.device.relations[-1].name, f"from {writer.name}"))
-        stage.beat(one, other, rounds=2)
+        stage.beat(one, other, rounds=4)
         assert reader.device.relations[-1].notes[-1].text == f"from {writer.name}"
 
 

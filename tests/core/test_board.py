@@ -11,7 +11,9 @@ import pytest
 from msgspec import structs
 
 from tercet.core import board as boards
+from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import reader
 from tercet.core.board import BoardView, EntryKind, TwoFaces, apply_entry, open_entry, parse_entry, seal_entry
 from tercet.core.card import SHARDS_MOST, Relay
 from tercet.core.chain import LANE_RELAYS, lane
@@ -21,7 +23,9 @@ from tercet.core.fields import Malformed, encode
 from tercet.core.office import KEYS_KEPT
 from tercet.core.relation import Role
 from tercet.core.state import save
-from tercet.drop import Post, Read
+from tercet.core.turn import Turn
+from tercet.drop import MemoryStore, Post, Read
+from tercet.drop.ops import name_of
 from tercet.sealing import FRAME, CannotOpen, kem_public, posted_box, sign_public
 from tests.sealing.cases import VECTORS, bad_cases, cases
 
@@ -119,6 +123,8 @@ def test_the_numbers_of_the_spec_are_those_of_the_code() -> None:
         assert f"| `{name}` | {getattr(boards, name)} |" in SPEC
     for kind in EntryKind:
         assert re.search(rf"^\| {kind.value} \| `{kind.name.lower()}` \|", SPEC, re.M)
+    for name in ("BOARD_RELAYS", "LOOKS_AHEAD", "BOARD_ROUNDS"):
+        assert f"| `{name}` | {getattr(reader, name)} |" in SPEC
     assert SPEC.splitlines()[2] == "Version 1"
 
 
@@ -398,6 +404,184 @@ def test_the_board_opens_for_nobody_without_its_read_secret() -> None:
         open_entry(board_frames(stage)[0], bytes(32), desk.device.card.board_key)
 
 
+# ---- under cover
+
+
+def aged(stage: Stage, desk: Actor, entries: int) -> list[bytes]:
+    """The desk says so much more, and each relay has it; returns the frames."""
+    view, frames = desk.device.board, []
+    for number in range(entries):
+        frames.append(publish(desk, view, 200, b"%d" % number, stage.now))
+        entry, mark = open_entry(frames[-1], desk.device.card.board_secret, desk.device.card.board_key)
+        view = apply_entry(view, entry, mark, stage.now)
+    desk.device = structs.replace(desk.device, board=view)
+    for relay in stage.relays:
+        post_more(stage, desk, *frames, relay=relay)
+    return frames
+
+
+def look(member: Actor, count: int) -> None:
+    """So many single looks at the board, as beats order them."""
+    for number in range(count):
+        turn = Turn(member.device, member.stage.now, member.chance)
+        relays = member.device.table[: reader.BOARD_RELAYS]
+        reader.read_one(turn, relays[number % len(relays)], 0.0)
+        (order,) = turn.effects
+        assert isinstance(order, fx.ReadBox)
+        assert (order.limit, order.posted, order.query.alone) == (1, True, True)
+        asked = len(member.stage.asked)
+        for event in member.act(order):
+            member.do(event)
+        assert len(member.stage.asked) == asked + 1, "nothing follows from a single look"
+
+
+def expire(stage: Stage, count: int, relay: str = RELAY) -> None:
+    """The relay drops its oldest items of the board."""
+    posted = [(box, item) for box, posted, item in stage.relays[relay].entries() if posted]
+    for box, item in posted[:count]:
+        stage.relays[relay].remove(box, name_of(item))
+
+
+def knows_all_but(member: Actor, desk: Actor, *missing: int) -> bool:
+    view = member.device.board
+    return view.number == desk.device.board.number and view.missing == missing
+
+
+def away(known: int, new: int, gone: int) -> tuple[Stage, Actor, Actor]:
+    """A reader who saw `known` entries beyond the first twelve; since then `new` came, and the oldest `gone` went."""
+    stage = Stage()
+    desk, member = members(stage)
+    aged(stage, desk, known)
+    look(member, 2 * known)
+    assert knows_all_but(member, desk)
+    aged(stage, desk, new)
+    expire(stage, gone)
+    return stage, desk, member
+
+
+AWAY = [
+    (0, 5, 0),
+    (0, 5, 4),
+    (0, 30, 12),
+    (0, 30, 25),
+    (60, 10, 65),
+    (60, 60, 72),
+    (60, 90, 140),
+    (60, 0, 72),
+    (4, 30, 45),
+]
+
+
+@pytest.mark.parametrize(("known", "new", "gone"), AWAY)
+def test_a_board_whose_oldest_items_expired_while_a_covered_reader_was_away_is_found_again(
+    known: int, new: int, gone: int
+) -> None:
+    _, desk, member = away(known, new, gone)
+    look(member, 4 * new + 80)
+    seen = desk.device.board.number - new
+    assert knows_all_but(member, desk, *range(seen + 1, gone + 1))
+    assert not member.heard("board_two_faces")
+
+
+def test_a_reader_who_never_steps_back_loses_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_step_back", lambda before, relay, start, entries: start)
+    for known, new, gone in ((0, 30, 25), (60, 10, 65)):
+        _, desk, member = away(known, new, gone)
+        look(member, 4 * new + 80)
+        assert not knows_all_but(member, desk, *range(desk.device.board.number - new + 1, gone + 1))
+
+
+def test_noise_on_a_board_does_not_stop_a_covered_reader_for_ever() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    noise = Seeded("noise")
+    for _ in range(5):
+        post_more(stage, desk, *(noise(FRAME) for _ in range(8)))
+        aged(stage, desk, 3)
+    look(member, 4 * 55)
+    assert knows_all_but(member, desk)
+    expire(stage, 30)
+    aged(stage, desk, 3)
+    look(member, 4 * 55)
+    assert knows_all_but(member, desk)
+
+
+def test_an_entry_that_is_withheld_for_ever_does_not_stop_a_covered_reader_and_is_taken_when_it_shows() -> None:
+    stage = Stage((RELAY, OTHER))
+    desk, member = members(stage)
+    frames = aged(stage, desk, 12)
+    held = [frames[1], frames[2], frames[7]]
+    for relay in stage.relays:
+        for box, posted, item in tuple(stage.relays[relay].entries()):
+            if posted and item in held:
+                stage.relays[relay].remove(box, name_of(item))
+    look(member, 120)
+    assert knows_all_but(member, desk, 14, 15, 20)
+    post_more(stage, desk, *held, relay=OTHER)
+    look(member, 60)
+    assert knows_all_but(member, desk)
+
+
+def test_a_board_that_is_empty_for_a_while_is_read_on_when_it_is_there_again() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    before, stage.relays[RELAY] = stage.relays[RELAY], MemoryStore()
+    look(member, 40)
+    assert member.device.board.places[RELAY] == 0
+    stage.relays[RELAY] = before
+    aged(stage, desk, 5)
+    look(member, 80)
+    assert knows_all_but(member, desk)
+
+
+def test_a_steady_board_is_looked_at_where_the_next_entry_will_lie_and_now_and_then_at_the_last() -> None:
+    stage = Stage()
+    _, member = members(stage)
+    seen, starts = member.device.board.places[RELAY], []
+    for _ in range(400):
+        turn = Turn(member.device, stage.now, member.chance)
+        reader.read_one(turn, member.device.table[0], 0.0)
+        starts += [order.query.start for order in turn.effects if isinstance(order, fx.ReadBox)]
+    assert set(starts) == {seen, seen - 1}
+    assert 60 <= starts.count(seen - 1) <= 140, "one in four"
+
+
+def test_what_of_the_board_was_carried_is_taken_in_and_moves_no_place() -> None:
+    stage = Stage()
+    desk, member = members(stage)
+    before = member.device.board
+    frames = aged(stage, desk, 3)
+    stage.asked.clear()
+    for items in ((frames[0],), (), (frames[2], frames[1])):
+        member.do(ev.Arrived(ev.Query("board"), items, False, RELAY, carried=True))
+    member.do(ev.Arrived(ev.Query("board", start=9), (), True, RELAY, carried=True))
+    assert knows_all_but(member, desk)
+    assert member.device.board.places == before.places
+    assert not stage.asked
+    look(member, 20)
+    assert member.device.board.places[RELAY] == len(board_frames(stage))
+
+
+# ---- what a relay is shown
+
+
+def test_what_one_relay_is_shown_serves_at_no_other_and_opens_nothing() -> None:
+    stage = Stage((RELAY, OTHER))
+    desk, member = members(stage)
+    shown_at = {relay: boards.post_at(desk.device.office.post, relay) for relay in stage.relays}
+    assert {op.post for op in stage.asked if isinstance(op, Post)} == set(shown_at.values())
+    boxes = {relay: {box for box, posted, _ in stage.relays[relay].entries() if posted} for relay in stage.relays}
+    assert {posted_box(post).id for post in shown_at.values()} == boxes[RELAY] | boxes[OTHER]
+    assert not boxes[RELAY] & boxes[OTHER]
+    before = member.device.board.places
+    stage.relays[OTHER].apply([Post(shown_at[RELAY], bytes(FRAME))], stage.now)
+    look(member, 20)
+    assert member.device.board.places == before
+    for relay in member.device.table:
+        with pytest.raises(CannotOpen):
+            open_entry(board_frames(stage)[0], relay.board, member.device.card.board_key)
+
+
 # ---- intake boxes
 
 
@@ -420,6 +604,7 @@ def test_who_holds_a_card_can_put_into_intake_and_neither_read_nor_empty_it() ->
     desk, member = members(stage)
     stage.beat(member)
     member.do(ev.WriteReport("mine", None, None, ()))
+    member.do(ev.SendNow())
     boxes = {box for box, _, _ in stage.relays[RELAY].entries()}
     today = day_of(stage.now)
     assert boxes & {box for places in intake_ids(member, today) for box in places}
@@ -458,6 +643,7 @@ def test_a_report_waits_while_no_intake_box_is_known_and_goes_when_the_board_nam
     board = member.device.board
     member.device = structs.replace(member.device, board=structs.replace(board, intake=()))
     member.do(ev.WriteReport("patient", None, None, ()))
+    member.do(ev.SendNow())
     assert member.device.reports[0].state == "waiting"
     member.device = structs.replace(member.device, board=board)
     stage.beat(member, desk)

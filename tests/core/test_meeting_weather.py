@@ -53,8 +53,9 @@ class Loose:
         if isinstance(one, fx.Tell):
             self.code = one.facts.get("code", self.code) if one.what == "meeting_code" else self.code
         elif isinstance(one, fx.PutItem):
-            store.apply([Put(one.box, one.item)], self.world.now)
-            self.world.ever.append((one.box, one.item))
+            ((_, box),) = one.places
+            store.apply([Put(box, one.item)], self.world.now)
+            self.world.ever.append((box, one.item))
             self.pending.append(ev.Stored(one.ref, RELAY))
         elif isinstance(one, fx.ReadBox) and not one.posted:
             (found,) = store.apply([Read(one.read, FRAME, one.query.start, one.limit)], self.world.now)
@@ -174,7 +175,7 @@ class Weather(RuleBasedStateMachine):
                 assert other.said_yes
         if desk.kept and new.kept:
             assert desk.kept.id == new.kept.id
-            assert desk.kept.channel.chain == new.kept.channel.chain
+            assert desk.kept.chain == new.kept.chain
         for side in self.sides:
             assert len(side.device.relations) <= 1
             assert side.device.meeting is None or side.kept is None
