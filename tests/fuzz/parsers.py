@@ -90,6 +90,8 @@ PARSERS: dict[str, str] = {
     "tercet.core.meeting._take_hello": "core-hello",
     "tercet.core.channel.accept": "core-word-of-desk core-word-to-desk",
     "tercet.core.conversation.open_word": "core-word",
+    "tercet.core.mixing.answer": "core-mix",
+    "tercet.core.mixing.finish": "core-mix-back",
     "tercet.core.office._take_word": "core-word-to-desk",
     "tercet.core.relation.open_letter": "core-neighbour",
     "tercet.core.relation.parse_plain": "core-letter",

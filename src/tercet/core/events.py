@@ -22,7 +22,7 @@ class Query(msgspec.Struct, frozen=True):
         kind: `relation`, `return`, `intake`, `media`, `board`, `meeting`, `refusal`, `plate` or `cover`.
         id: of the relation, return or case, or the plate's digits; else empty.
         day: of the box; 0 where days do not matter.
-        index: shard or media number.
+        index: shard, media number, or number of the mix that made a relation's chain.
         place: which of its lane's relays the box is at, 0 or 1.
         block: index of a media block.
         start: how many items were passed over.
