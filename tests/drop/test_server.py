@@ -30,7 +30,8 @@ from tercet.drop import (
     name_of,
     serve,
 )
-from tercet.drop.server import _Guest, _Visitor
+from tercet.drop.guest import Guest
+from tercet.drop.server import _Visitor
 from tercet.drop.wire import HELLO, MAX_MESSAGE, Request, decode_answers, encode_request
 
 from .things import NOW, block, box, certificate, frame, posted_box
@@ -366,7 +367,7 @@ def guest_with_time(limits: Limits):
     relay = SimpleNamespace(limits=limits, now=0.0, heard=lambda _: None, hold=lambda _: None, takes=lambda _: True)
     relay.time, relay.clock = lambda: relay.now, lambda: NOW
     relay.committer = SimpleNamespace(submit=lambda *_, **__: None)
-    return relay, _Guest(relay, None)
+    return relay, Guest(relay, None)
 
 
 def test_an_idle_visitor_has_seconds_and_a_guest_who_asked_has_minutes():

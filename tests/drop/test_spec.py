@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tercet.drop import address, client, commit, disk, folder, log, ops, passes, server, stick, wire
+from tercet.drop import address, client, commit, disk, folder, guest, log, ops, passes, stick, wire
 from tercet.drop.ops import FAILURES, Refusal
 
 SPEC = (Path(__file__).parents[2] / "spec/10-drop.md").read_text()
@@ -48,10 +48,10 @@ def test_every_failure_the_code_makes_is_listed():
         (5, [stick.MOST_PARTS, stick.MOST_NAMES]),
         (9, [ops.BOX_FRAMES, folder.MOST_SHOWN]),
         (6, [wire.MAX_MESSAGE, wire.MAX_OPS, 3 + ops.FRAME]),
-        (7, [server.Limits().guests, server.Limits().held, server.Limits().unanswered]),
-        (7, [commit.MOST_AT_ONCE, commit.MOST_WAITING, int(server.Limits().greeting), int(server.Limits().idle)]),
+        (7, [guest.Limits().guests, guest.Limits().held, guest.Limits().unanswered]),
+        (7, [commit.MOST_AT_ONCE, commit.MOST_WAITING, int(guest.Limits().greeting), int(guest.Limits().idle)]),
         (6, [address.PASS, address.LONGEST]),
-        (7, [int(server.Limits().slowest), passes.MOST_PASSES]),
+        (7, [int(guest.Limits().slowest), passes.MOST_PASSES]),
         (8, [int(client.TIMEOUT)]),
     ],
 )

@@ -12,6 +12,7 @@ from tercet.drop.carry import CarryReport, carry, open_drop, visit
 from tercet.drop.client import RelayClient
 from tercet.drop.disk import DiskStore
 from tercet.drop.folder import FolderStore, Want
+from tercet.drop.guest import Limits
 from tercet.drop.local import Drop, LocalDrop
 from tercet.drop.memory import MemoryStore, Store
 from tercet.drop.ops import (
@@ -40,7 +41,7 @@ from tercet.drop.ops import (
     read_of_ack,
     read_of_post,
 )
-from tercet.drop.server import Limits, Relay, serve
+from tercet.drop.server import Relay, serve
 from tercet.drop.stick import Stick, tag_of
 
 __all__ = [

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -24,106 +23,22 @@ from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTranspo
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # docs/adr/0003
 
 from tercet.drop.commit import Committer
+from tercet.drop.guest import Guest, Limits
 from tercet.drop.memory import Store
-from tercet.drop.ops import Post, Put, Refusal
+from tercet.drop.ops import Post, Put
 from tercet.drop.passes import shown_is_one
 from tercet.drop.quiet import quiet_log
-from tercet.drop.wire import (
-    MAX_MESSAGE,
-    BadMessage,
-    Request,
-    decode_request,
-    encode_hello,
-    encode_refusal,
-    longest_answer,
-)
+from tercet.drop.wire import MAX_MESSAGE, Request, encode_hello
 
 SWEEP = 3_600  # seconds between removals of what is out of date
 PATROL = 5.0  # seconds between looks for guests who stand still
 HTTP_HEAD = 8_192  # bytes, at most, before the body of an HTTP request
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What guests may cost. Seconds and bytes; spec/10-drop.md, 7."""
-
-    guests: int = 4_000
-    held: int = 256 * 1024 * 1024  # bytes of unfinished requests and unsent answers, all guests together
-    unanswered: int = 2 * MAX_MESSAGE  # bytes of answers one guest may have under way
-    greeting: float = 20.0  # seconds for the TLS handshake, and again for the first request, to its end
-    slowest: float = 1_024.0  # bytes a second; a first request that comes in at least so fast gets the time it takes
-    idle: float = 300.0  # seconds without a finished request, once there was one
-
-
-class _Guest:
-    """One connection. `coming`: bytes of a request not yet whole. `unsent`: bytes of answers not yet taken."""
-
-    def __init__(self, relay: Relay, transport: asyncio.Transport) -> None:
-        self.relay = relay
-        self.transport = transport
-        self.coming = 0
-        self.unsent = 0
-        self.unanswered = 0
-        self._asked = False
-        self._since = relay.time()
-        relay.heard(self)
-
-    @property
-    def deadline(self) -> float:
-        """When it must go, unless it finishes a request before."""
-        limits = self.relay.limits
-        return self._since + (limits.idle if self._asked else limits.greeting + self.coming / limits.slowest)
-
-    def came(self, count: int) -> None:
-        """Count bytes that came in."""
-        self.coming += count
-        self.relay.heard(self)
-        self.relay.hold(count)
-
-    def whole(self) -> None:
-        """What came in is whole, and no longer held here."""
-        self.relay.hold(-self.coming)
-        self.coming = 0
-
-    def waits(self, unsent: int) -> None:
-        """So many bytes of answers are not yet taken."""
-        self.relay.hold(unsent - self.unsent)
-        self.unsent = unsent
-
-    def leave(self) -> None:
-        """The connection is gone."""
-        self.whole()
-        self.waits(0)
-        self.relay.guests.pop(self, None)
-
-    def ask(self, data: bytes, reply: Callable[[bytes], None]) -> bool:
-        """Have a request answered by `reply`; False if it could not be read and the guest must go."""
-        self.whole()
-        try:
-            request = decode_request(data)
-        except BadMessage as bad:
-            reply(encode_refusal(bad.number, Refusal.BAD_REQUEST))
-            return False
-        self._asked, self._since = True, self.relay.time()
-        weight = longest_answer(request.ops)
-        if self.unanswered + weight > self.relay.limits.unanswered:
-            reply(encode_refusal(request.number, Refusal.BUSY))
-            return True
-        self.unanswered += weight
-
-        def done(message: bytes) -> None:
-            self.unanswered -= weight
-            reply(message)
-
-        posting = self.relay.takes(request)
-        self.relay.committer.submit(request, len(data), done, posting=posting)
-        return True
-
-
 class _Visitor(WSListener):
     """The WebSocket face of one guest."""
 
-    def __init__(self, guest: _Guest) -> None:
+    def __init__(self, guest: Guest) -> None:
         self._guest = guest
         self._ws: WSTransport | None = None
 
@@ -162,7 +77,7 @@ class _Visitor(WSListener):
 class _Socket(WSProtocol):  # type: ignore[misc]
     """The library's WebSocket, with its bytes counted."""
 
-    def __init__(self, guest: _Guest) -> None:
+    def __init__(self, guest: Guest) -> None:
         def listen(_: WSUpgradeRequest) -> WSListener:
             return _Visitor(guest)
 
@@ -219,7 +134,7 @@ def read_head(head: bytes) -> tuple[HTTPStatus, int, bool]:
 class _Post(asyncio.Protocol):
     """The HTTP face: one POST a connection, its body a request's message, the answer's body the answer's."""
 
-    def __init__(self, guest: _Guest) -> None:
+    def __init__(self, guest: Guest) -> None:
         self._guest = guest
         self._data = bytearray()
         self._length: int | None = None
@@ -266,7 +181,7 @@ class _Door(asyncio.Protocol):
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._guest: _Guest | None = None
+        self._guest: Guest | None = None
         self._first = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -274,7 +189,7 @@ class _Door(asyncio.Protocol):
         if not self._relay.has_room():
             line.abort()
             return
-        self._guest = _Guest(self._relay, line)
+        self._guest = Guest(self._relay, line)
 
     def data_received(self, data: bytes) -> None:
         self._first += data
@@ -328,7 +243,7 @@ class Relay:
         self.clock = clock
         self.time = self._loop.time
         self.passes = passes
-        self.guests: dict[_Guest, None] = {}
+        self.guests: dict[Guest, None] = {}
         self.committer = Committer(store, clock, self._loop)
         self.port = 0
 
@@ -351,7 +266,7 @@ class Relay:
             return True
         return shown_is_one(request.pass_, self.passes)
 
-    def heard(self, guest: _Guest) -> None:
+    def heard(self, guest: Guest) -> None:
         """A guest came or sent something: it goes to the end of the row."""
         self.guests.pop(guest, None)
         self.guests[guest] = None
