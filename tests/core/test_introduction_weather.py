@@ -199,7 +199,7 @@ class DecliningWeather(Weather):
 QUICK = settings(
     max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
-LONG = settings(QUICK, max_examples=300, stateful_step_count=60, derandomize=False)
+LONG = settings(QUICK, max_examples=60, stateful_step_count=40, derandomize=False)
 
 
 def _case(machine: type[Weather], how: settings) -> type:
