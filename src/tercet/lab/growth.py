@@ -42,7 +42,7 @@ def grow(world: World) -> dict[int, int]:
     """
     chance = Stream(world.plan.seed, "growth")
     desk = world.machines[0]
-    desk.do(ev.SetUpDesk(tuple(world.network.relays), world.plan.shards))
+    desk.do(ev.SetUpDesk(tuple(world.network.relays), world.plan.intake))
     beat_all(world, [desk], 1)
     levels: dict[int, int] = {}
     free: list[Machine] = []
@@ -69,15 +69,18 @@ def meet(world: World, inviter: Machine, joiner: Machine, role: Role) -> None:
     inviter.do(ev.Invite(joiner.name, role))
     pause(world, inviter)
     code = world.said(inviter, "meeting_code")
+    if not code:
+        raise NotGrown(f"{inviter.name} has no code for {joiner.name}")
     joiner.do(ev.Join(inviter.name, code["code"], code["relay"]))
     pause(world, inviter, joiner)
-    if world.said(inviter, "meeting_compare")["words"] != world.said(joiner, "meeting_compare")["words"]:
-        raise NotGrown("the words differ")
+    seen = [world.said(machine, "meeting_compare").get("words") for machine in (inviter, joiner)]
+    if not seen[0] or seen[0] != seen[1]:
+        raise NotGrown(f"{inviter.name} and {joiner.name} do not see the same words")
     inviter.do(ev.SameWords())
     joiner.do(ev.SameWords())
     pause(world, inviter, joiner)
     if inviter.device.meeting or joiner.device.meeting:
-        raise NotGrown("the meeting did not end")
+        raise NotGrown(f"the meeting of {inviter.name} and {joiner.name} did not end")
     _repeat(world, inviter, joiner)
     world.trace.line(world.agenda.now, inviter.name, "met", joiner.name, role.value, COMPLEMENT[role].value)
 

@@ -318,6 +318,12 @@ class Ledger:
                 return f"the letter {thread.letters[thread.next].text!r} of {writer} has not come to {reader}"
         return None
 
+    def hold_relays(self) -> None:
+        """A relay still has what it stored, unless that was acknowledged or is out of date."""
+        relay = self._world.network.forgotten()
+        if relay is not None:
+            self._broken(f"relay {relay}", "something that it had stored is gone, and nobody had acknowledged it")
+
     def hold_late(self) -> None:
         """No letter may be on its way for longer than the late days and the time that its two devices were off."""
         now, machines = self._world.agenda.now, self._world.by_name

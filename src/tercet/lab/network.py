@@ -13,7 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tercet.drop import Ack, Answer, Items, MemoryStore, Op, Post, Put, Read, Refused
+from tercet.drop import (
+    ITEM_LIFETIME,
+    POSTED_LIFETIME,
+    Ack,
+    Answer,
+    Items,
+    MemoryStore,
+    Op,
+    Post,
+    Put,
+    Read,
+    Refused,
+    Stored,
+)
 from tercet.drop.memory import Store, acked_box, target
 from tercet.drop.ops import id_of_read, name_of
 from tercet.drop.wire import Request, encode_answers, encode_request
@@ -108,6 +121,7 @@ class Network:
         self._chance = Stream(plan.seed, "network")
         self._fate = {a: Stream(plan.seed, f"relay {r.number}") for a, r in self.relays.items()}
         self._sizes: dict[object, int] = {}
+        self._owed: dict[tuple[int, bytes, bytes], float] = {}
 
     def begin(self, weather: Weather) -> None:
         """Let the weather change; in rough weather relays die now and then."""
@@ -120,8 +134,19 @@ class Network:
 
     def sweep(self) -> None:
         """Let relays forget what is out of date."""
+        now = self._agenda.now
         for relay in self.relays.values():
-            relay.store.sweep(int(self._agenda.now))
+            relay.store.sweep(int(now))
+        self._owed = {key: until for key, until in self._owed.items() if until > now}
+
+    def forgotten(self) -> int | None:
+        """The number of a relay that lacks something which it stored, and nobody acknowledged; none if all is there."""
+        there = {
+            (relay.number, box, name_of(item))
+            for relay in self.relays.values()
+            for box, _, item in relay.store.entries()
+        }
+        return next((key[0] for key in self._owed if key not in there), None)
 
     def _await_outage(self, relay: Relay) -> None:
         fate = self._fate[relay.address]
@@ -205,6 +230,10 @@ class Network:
         self._trace.line(now, "relay", relay.number, operation, address, number, thing, said)
         if isinstance(op, Ack):
             self._trace.forget(item)
+            self._owed.pop((relay.number, box, item), None)
+        elif isinstance(answer, Stored):
+            lifetime = ITEM_LIFETIME if isinstance(op, Put) else POSTED_LIFETIME
+            self._owed.setdefault((relay.number, box, item), now + lifetime - 1)
         up, down = self._size(op), self._size_back(op, answer)
         counts = self.counts
         counts.up += up

@@ -15,6 +15,7 @@ DAY = 86_400.0  # seconds
 HOUR = 3_600.0  # seconds
 START = 1_790_035_200  # seconds; Tuesday 22 September 2026, 00:00 UTC
 MEMBERS_MOST = 100_000
+SHARDS_MOST = 64
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Plan:
         relays: how many there are.
         founding: pairs right under the desk; 0 for one in 20 pairs, at least one.
         desk_pace: seconds between two beats of the desk, on average.
-        shards: intake boxes a day.
+        shards: intake boxes a day; 0 for one in 25 members, at least two.
         reports, letters, looks: of an owner a day, on average.
         replies: share of reports and answers that the desk writes to; and of its words that are answered.
         crash_every: days between two crashes of a device, about.
@@ -52,8 +53,8 @@ class Plan:
     duplicates: float = 0.05
     relays: int = 3
     founding: int = 0
-    desk_pace: float = 600.0
-    shards: int = 8
+    desk_pace: float = 900.0
+    shards: int = 0
     reports: float = 0.15
     letters: float = 0.5
     looks: float = 3.0
@@ -66,6 +67,11 @@ class Plan:
     sticks: float = 0.02
     visit_every: float = 1.5
     settle_days: int = 40
+
+    @property
+    def intake(self) -> int:
+        """How many intake boxes a day has: enough for what comes while the desk is off for some hours."""
+        return min(SHARDS_MOST, self.shards or max(2, self.members // 25))
 
     @property
     def pairs(self) -> int:

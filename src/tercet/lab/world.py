@@ -163,6 +163,7 @@ class World:
             self.agenda.run(min(end, self.began + day * DAY))
             if self.agenda.now == self.began + day * DAY:
                 self.network.sweep()
+                self.ledger.hold_relays()
                 self.ledger.hold_late()
                 if progress is not None:
                     progress(int(day))
