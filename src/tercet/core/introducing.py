@@ -131,10 +131,7 @@ def words_differ(turn: Turn, name: str) -> None:
         Refusal: `unknown_neighbour`, `nothing_to_compare`.
     """
     relation = _unmet(turn, name)
-    turn.change(
-        relations=tuple(r for r in turn.device.relations if r.id != relation.id),
-        outbox=tuple(o for o in turn.device.outbox if o.owner != relation.id),
-    )
+    turn.change(relations=tuple(r for r in turn.device.relations if r.id != relation.id))
     turn.tell("introduction_dropped", name=name)
 
 
