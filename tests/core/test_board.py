@@ -466,9 +466,9 @@ AWAY = [
     (0, 30, 25),
     (60, 10, 65),
     (60, 60, 72),
-    (60, 90, 140),
+    (60, 90, 130),
     (60, 0, 72),
-    (4, 30, 45),
+    (4, 30, 44),
 ]
 
 
@@ -489,6 +489,22 @@ def test_a_reader_who_never_steps_back_loses_the_board(monkeypatch: pytest.Monke
         _, desk, member = away(known, new, gone)
         look(member, 4 * new + 80)
         assert not knows_all_but(member, desk, *range(desk.device.board.number - new + 1, gone + 1))
+
+
+def test_an_entry_that_is_still_there_is_taken_in_however_many_were_passed_over_behind_it() -> None:
+    stage, desk, member = away(188, 0, 0)
+    relays = boards.RelayList(member.device.table, 3)
+    change = publish(desk, desk.device.board, EntryKind.RELAYS, encode(relays), stage.now)
+    view = apply_entry(
+        desk.device.board, *open_entry(change, desk.device.card.board_secret, desk.device.card.board_key), stage.now
+    )
+    desk.device = structs.replace(desk.device, board=view)
+    post_more(stage, desk, change)
+    aged(stage, desk, 69)
+    expire(stage, 70)
+    look(member, 400)
+    assert knows_all_but(member, desk)
+    assert member.device.shards == 3
 
 
 def test_noise_on_a_board_does_not_stop_a_covered_reader_for_ever() -> None:

@@ -29,7 +29,7 @@ INTAKE_ROOM: Final = 3_800  # bytes of sealed intake days that fit in one entry
 DAYS_AHEAD: Final = 7 * WEEKS_AHEAD  # intake boxes are published this far ahead
 DAYS_KEPT: Final = 72  # intake days that a reader holds
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
-MISSING_KEPT: Final = 64  # numbers of missing entries remembered
+MISSING_KEPT: Final = 256  # numbers of missing entries remembered; more than a relay keeps in 120 days
 SIGNED: Final = b"tercet/1 board entry"  # what every signed message begins with; not sent
 FIRST: Final = bytes(32)  # what the first entry names as the hash before it
 
@@ -145,7 +145,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         keys: week keys that are not past.
         relays: the newest relay list, or none.
         listed: number of the entry that held it.
-        missing: numbers of entries that were passed over, at most 64; one that turns up later is taken in.
+        missing: numbers of entries that were passed over, at most 256; one that turns up later is taken in.
         forked: whether two signed entries ever claimed the same place.
         places: how many items of the board were seen at each relay.
         intake: days whose intake boxes are known and that are not past; at most 72.
