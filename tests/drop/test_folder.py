@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -172,6 +175,20 @@ def test_an_ack_is_kept_for_the_carrier_whether_or_not_the_item_lies_here(tmp_pa
         store.forget_ack(each)
     store.forget_ack(ack)
     assert store.acks(NOW) == []
+
+
+def test_threads_of_a_device_that_ask_at_once_are_served_one_by_one(tmp_path, monkeypatch):
+    store, both, met = FolderStore(tmp_path), threading.Barrier(2, timeout=0.1), []
+
+    def meet(self, op, now):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            met.append(both.wait())
+        return Items((), False)
+
+    monkeypatch.setattr(FolderStore, "_one", meet)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: store.apply([Read(B.read)], NOW), range(2)))
+    assert met == []
 
 
 def test_whoever_reads_here_is_known_to_wait_for_that_box(tmp_path):

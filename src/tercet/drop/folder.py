@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -83,8 +84,8 @@ class FolderStore:
     It differs from other stores in what a reader finds: all that lies here of a box, whatever `start` and `limit` say,
     because those count what lies at the relay; and each read is also noted as a want, each ack kept for the carrier.
 
-    The folder is read again at each `apply`, `entries` and `sweep`, so two processes may share one: each item
-    stays whole, though the limit of a box may be passed by what both laid at once.
+    Threads of one device may call `apply` at once. The folder is read again at each `apply`, `entries` and `sweep`, so
+    two processes may share one: each item stays whole, though both together may lay more than a box's limit.
 
     Args:
         path: the folder; it is made if missing.
@@ -99,6 +100,7 @@ class FolderStore:
         self._files = files or Files()
         self._boxes: Boxes[Path] = Boxes()
         self._held = 0  # items
+        self._alone = threading.Lock()
         self._turn = 0  # nanoseconds; no two files laid by this store share a time
         with _told():
             self._make()
@@ -123,7 +125,7 @@ class FolderStore:
 
         Source: spec/10-drop.md, 5.
         """
-        with _told():
+        with self._alone, _told():
             self._scan()
             return [self._one(op, now) for op in ops]
 
