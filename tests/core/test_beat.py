@@ -1,0 +1,306 @@
+"""The covered beat: what it orders is the same whatever the owner says, and everything is looked at in time."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from tercet.core import beat as beats
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core import mail, sending
+from tercet.core.beat import INTERVALS, PACE, READS, draw_span
+from tercet.core.cell import Role
+from tercet.core.chain import DayChain
+from tercet.core.channel import Channel
+from tercet.core.days import DAY, LATE_DAYS, day_of
+from tercet.core.device import step
+from tercet.core.mail import SILENCE
+from tercet.core.relation import Relation
+from tercet.core.state import Device, Return
+from tercet.core.turn import Turn
+
+from .scenes import (
+    HOUR,
+    SECOND_RELAY,
+    THIRD_RELAY,
+    founders,
+    intake_ids,
+    letters,
+    relation,
+)
+from .stage import RELAY, START, Actor, Seeded, Stage
+
+SPAN = 1_800.0
+RELAYS = (RELAY, SECOND_RELAY, THIRD_RELAY)
+LONG = 144  # beats: three days
+ALIKE = LONG * READS // 20  # reads that may differ because what has a random name is read in another order
+NETWORK = fx.PutItem | fx.PutBlock | fx.PostItem | fx.ReadBox | fx.AckItem | fx.ReadChunk
+
+
+class World:
+    """A desk and two founders; the first one's beats are looked at."""
+
+    def __init__(self, relays: tuple[str, ...] = RELAYS) -> None:
+        self.stage, self.desk, self.first, self.second = founders(relays)
+        self.number = 0
+        self.stage.beat(self.desk, self.first, self.second, rounds=2, every=HOUR)  # what meetings left is tidied up
+
+    def beat(self) -> tuple[fx.Effect, ...]:
+        """One beat of everybody; the first one's chance is the same in each world."""
+        self.number += 1
+        self.stage.now += int(SPAN)
+        self.first.chance = Seeded(f"beat {self.number}")
+        device, effects = step(self.first.device, ev.Beat(SPAN), self.stage.now, self.first.chance)
+        self.first.device = device
+        for effect in effects:
+            for event in self.first.act(effect):
+                self.first.do(event)
+        self.second.do(ev.Beat(SPAN))
+        self.desk.do(ev.Beat())
+        return effects
+
+
+def quiet(world: World) -> None:
+    """Nobody says anything."""
+
+
+def busy(world: World) -> None:
+    """A report, letters both ways, an open conversation; and again and again."""
+    if world.number % 29 == 1:
+        world.first.do(ev.WriteReport(f"report {world.number}", None, None, ()))
+    if world.number % 5 == 1:
+        world.first.do(ev.WriteLetter("second", f"letter {world.number}"))
+        world.second.do(ev.WriteLetter("first", f"back {world.number}"))
+    if world.number % 7 == 1:
+        for held in world.first.device.reports:
+            world.first.do(ev.WriteWord(held.number, f"word {world.number}"))
+    if world.number % 11 == 1 and world.desk.device.office is not None:
+        for case in world.desk.device.office.cases:
+            world.desk.do(ev.Reply(case.number, f"question {world.number}"))
+    if world.number % 60 == 0:
+        world.first.do(ev.NotesSeen())
+
+
+class Past(NamedTuple):
+    """What a world's beats ordered, the place of each PUT, and the world afterwards."""
+
+    world: World
+    orders: list[tuple[fx.Effect, ...]]
+    places: list[tuple[object, ...]]
+
+    @property
+    def kinds(self) -> Counter[tuple[str, int]]:
+        """Which kinds of boxes were read, at which of their relays."""
+        reads = [e for orders in self.orders for e in orders if isinstance(e, fx.ReadBox)]
+        return Counter((e.query.kind, e.query.place) for e in reads)
+
+
+def lived(life: Callable[[World], None], count: int = LONG) -> Past:
+    past = Past(World(), [], [])
+    for _ in range(count):
+        life(past.world)
+        effects = past.world.beat()
+        past.orders.append(tuple(e for e in effects if isinstance(e, NETWORK)))
+        past.places.extend(place_of(past.world, e) for e in effects if isinstance(e, fx.PutItem))
+    return past
+
+
+@cache
+def past_of(life: Callable[[World], None]) -> Past:
+    return lived(life)
+
+
+def place_of(world: World, put: fx.PutItem) -> tuple[object, ...]:
+    """Where and when a beat's PUT goes; of intake, only that it does: the shard is drawn."""
+    day = world.stage.now // DAY
+    known = {box for d in (day, day + 1) for shard in intake_ids(world.first, d) for box in shard}
+    if put.places[0][1] in known:
+        return ("intake", len(put.places), put.after)
+    return (put.places, put.after)
+
+
+# ---- what a beat orders
+
+
+@pytest.mark.parametrize("life", [quiet, busy])
+def test_a_beat_orders_one_put_and_two_reads_of_one_frame_whatever_there_is_to_say(
+    life: Callable[[World], None],
+) -> None:
+    for orders in past_of(life).orders:
+        reads = [e for e in orders if isinstance(e, fx.ReadBox)]
+        assert Counter(type(e) for e in orders) == {fx.PutItem: 1, fx.ReadBox: READS}
+        assert all(e.limit == 1 and not e.block for e in reads)
+        assert all(e.query.alone for e in reads)
+
+
+def test_a_busy_life_says_something_in_its_beats() -> None:
+    """The tests that compare it with a quiet one would be worth nothing otherwise."""
+    world = past_of(busy).world
+    assert len(world.desk.reports) >= 3
+    assert len(letters(world.second, "first")) > 10
+    assert [w.ours for w in world.desk.words].count(False) > 10
+    assert any(r.notes for r in world.first.device.reports)
+
+
+def test_each_operation_has_its_own_moment_before_the_next_beat() -> None:
+    moments = []
+    for orders in past_of(busy).orders:
+        after = [e.after for e in orders if isinstance(e, fx.PutItem | fx.ReadBox)]
+        assert all(0 <= a < SPAN for a in after)
+        assert len(set(after)) == 1 + READS
+        moments += after
+    assert min(moments) < SPAN / 20
+    assert max(moments) > SPAN * 19 / 20
+
+
+def test_a_beat_without_a_span_orders_everything_now() -> None:
+    world = World()
+    _, effects = step(world.first.device, ev.Beat(), world.stage.now, world.first.chance)
+    assert [e.after for e in effects if isinstance(e, fx.PutItem | fx.ReadBox)] == [0.0] * (1 + READS)
+
+
+def test_a_device_without_a_network_orders_nothing() -> None:
+    _, effects = step(Device(), ev.Beat(SPAN), START, Seeded("x"))
+    assert not [e for e in effects if isinstance(e, NETWORK)]
+
+
+@pytest.mark.parametrize("what", ["no intake box", "no week key"])
+def test_who_cannot_seal_to_the_desk_puts_at_a_neighbour_instead(what: str) -> None:
+    world = World()
+    changed = {"no intake box": {"intake": ()}, "no week key": {"keys": ()}}[what]
+    board = msgspec.structs.replace(world.first.device.board, **changed)
+    world.first.device = msgspec.structs.replace(world.first.device, board=board)
+    for number in range(40):
+        _, effects = step(world.first.device, ev.Beat(SPAN), world.stage.now, Seeded(str(number)))
+        (put,) = [e for e in effects if isinstance(e, fx.PutItem)]
+        assert len(put.places) == 2
+
+
+def test_files_add_their_blocks_and_nothing_else() -> None:
+    world = World()
+    world.first.do(ev.WriteReport("x", None, None, (world.first.give("f", bytes(700_000)),)))
+    kinds: Counter[type] = Counter()
+    for _ in range(20):
+        effects = world.beat()
+        assert [type(e) for e in effects if isinstance(e, fx.PutItem)] == [fx.PutItem]
+        assert [type(e) for e in effects if isinstance(e, fx.ReadBox)] == [fx.ReadBox] * READS
+        kinds.update(type(e) for e in effects if isinstance(e, NETWORK))
+    assert set(kinds) <= {fx.PutItem, fx.ReadBox, fx.PutBlock, fx.ReadChunk}
+
+
+@pytest.mark.parametrize("life", [quiet, busy])
+def test_nothing_follows_at_once_from_a_read_but_the_acknowledgement_of_what_it_found(
+    life: Callable[[World], None],
+) -> None:
+    world, found = World(), 0
+    world.first.do(ev.WriteReport("x", None, None, (world.first.give("f", bytes(300_000)),)))
+    for _ in range(120):
+        life(world)
+        world.stage.now += int(SPAN)
+        for effect in step_and_keep(world.first, ev.Beat(SPAN)):
+            for event in world.first.act(effect):
+                follows = step_and_keep(world.first, event)
+                if not isinstance(event, ev.Arrived):
+                    continue
+                assert all(isinstance(e, fx.AckItem | fx.Tell) for e in follows)
+                acks = [e for e in follows if isinstance(e, fx.AckItem)]
+                assert len(acks) <= len(event.items) <= 1
+                assert all(a.relay == event.relay for a in acks)
+                found += len(acks)
+                for ack in acks:
+                    world.first.act(ack)
+        world.number += 1
+        world.second.do(ev.Beat(SPAN))
+        world.desk.do(ev.Beat())
+    assert found > 20
+
+
+def step_and_keep(actor: Actor, event: ev.Event) -> tuple[fx.Effect, ...]:
+    actor.device, effects = step(actor.device, event, actor.stage.now, actor.chance)
+    for effect in effects:
+        actor.file(effect)
+    return effects
+
+
+# ---- the same, whatever there is to say
+
+
+def test_a_frame_goes_to_the_same_place_at_the_same_moment_whatever_there_is_to_say() -> None:
+    silent, speaking = past_of(quiet).places, past_of(busy).places
+    assert silent == speaking
+    share = sum(place[0] == "intake" for place in silent) / len(silent)
+    assert share == pytest.approx(5 / 8, abs=0.12)  # with two neighbours
+
+
+def test_a_beat_that_goes_to_intake_when_there_is_a_report_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = beats._put
+
+    def planted(turn: Turn, after: float) -> None:
+        if not any(r.sealed and not r.put for r in turn.device.reports) or not sending.send_one(turn, after):
+            honest(turn, after)
+
+    monkeypatch.setattr(beats, "_put", planted)
+    assert lived(quiet, 60).places != lived(busy, 60).places
+
+
+def test_a_beat_that_writes_first_to_whom_there_is_a_letter_for_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = beats._put
+
+    def planted(turn: Turn, after: float) -> None:
+        waiting = [r for r in turn.device.relations if any(not w.times for w in r.channel.waiting)]
+        if waiting:
+            mail.put_one(turn, waiting[0], after)
+        else:
+            honest(turn, after)
+
+    monkeypatch.setattr(beats, "_put", planted)
+    assert lived(quiet, 60).places != lived(busy, 60).places
+
+
+def unlike(one: Counter[tuple[str, int]], other: Counter[tuple[str, int]]) -> int:
+    """How many reads were of another kind, or at the other relay."""
+    return sum((one - other).values())
+
+
+def test_the_same_kinds_of_boxes_are_read_as_often_whatever_there_is_to_say() -> None:
+    silent, speaking = past_of(quiet).kinds, past_of(busy).kinds
+    assert {kind for kind, _ in silent} == {"relation", "return", "board"}
+    assert unlike(silent, speaking) <= ALIKE
+
+
+def test_a_beat_that_awaits_only_answers_to_what_was_said_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = beats._looks
+
+    def planted(turn: Turn) -> list[beats.Look]:
+        kept = turn.device.returns
+        turn.change(returns=tuple(r for r in kept if r.owner))
+        looks = honest(turn)
+        turn.change(returns=kept)
+        return looks
+
+    monkeypatch.setattr(beats, "_looks", planted)
+    assert unlike(lived(quiet).kinds, lived(busy).kinds) > 2 * ALIKE
+
+
+# ---- the wait between beats
+
+
+@pytest.mark.parametrize(("drawn", "part"), [(b"\0" * 4, 0.5), (b"\x80\0\0\0", 1.0), (b"\xff" * 4, 1.5)])
+def test_the_next_beat_comes_after_half_to_one_and_a_half_of_the_pace(drawn: bytes, part: float) -> None:
+    span = draw_span(PACE, lambda count: drawn[:count])
+    assert span == pytest.approx(part * PACE)
+    assert PACE / 2 <= span < 1.5 * PACE
+
+
+def test_the_waits_between_beats_spread_evenly_around_the_pace() -> None:
+    chance = Seeded("spans")
+    spans = [draw_span(PACE, chance) for _ in range(2_000)]
+    assert sum(spans) / len(spans) == pytest.approx(PACE, rel=0.03)
+    assert len({int(s) for s in spans}) > 1_000
