@@ -306,6 +306,12 @@ Event = (
     | ShowLetter
     | SameWords
     | OtherWords
+    | Introduce
+    | AcceptIntroduction
+    | DeclineIntroduction
+    | CompareWords
+    | WordsAgree
+    | WordsDiffer
     | WriteLetter
     | WriteReport
     | WriteWord
