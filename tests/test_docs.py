@@ -27,7 +27,14 @@ README = HOUSE / "README.md"
 DOCS = HOUSE / "docs"
 BENCHMARKS = DOCS / "benchmarks.md"
 RESULTS = HOUSE / "bench" / "results"
-GUIDES = {"member": "member.md", "desk": "desk.md", "relay": "relay.md", "carry": "carry.md", "up": "../README.md"}
+GUIDES = {
+    "member": "member.md",
+    "desk": "desk.md",
+    "relay": "relay.md",
+    "carry": "carry.md",
+    "lab": "lab.md",
+    "up": "../README.md",
+}
 PAGES = [README, HOUSE / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")), HOUSE / "spec" / "90-limits.md"]
 NOT_OURS = {"--full", "--record"}  # of `./tercet test` and of the benches, which are no commands of the app
 MARKDOWN = sorted(

@@ -32,7 +32,7 @@ class Plan:
         relays: how many there are.
         founding: pairs right under the desk; 0 for one in 20 pairs, at least one.
         desk_pace: seconds between two beats of the desk, on average.
-        shards: intake boxes a day; 0 for one in 25 members, at least two.
+        shards: intake boxes a day; 0 for one in 12 members, at least two.
         reports, letters, looks: of an owner a day, on average.
         replies: share of reports and answers that the desk writes to; and of its words that are answered.
         crash_every: days between two crashes of a device, about.
@@ -71,7 +71,7 @@ class Plan:
     @property
     def intake(self) -> int:
         """How many intake boxes a day has: enough for what comes while the desk is off for some hours."""
-        return min(SHARDS_MOST, self.shards or max(2, self.members // 25))
+        return min(SHARDS_MOST, self.shards or max(2, self.members // 12))
 
     @property
     def pairs(self) -> int:

@@ -76,6 +76,10 @@ class World:
         """What relays and watchers of lines have seen since the set-up, in the order of arrival; empty if not asked."""
         return self.network.observations or []
 
+    def reports_made(self) -> list[tuple[float, int]]:
+        """Who truly reported when: the moment, world seconds, and the member's number, which is its address too."""
+        return [(fate.made, fate.member) for fate in self.ledger.reports.values()]
+
     def replace_owner(self, machine: Machine, kind: type[Owner]) -> None:
         """Give a device another owner, before the world runs."""
         self._owners[machine.number] = kind(self, machine)

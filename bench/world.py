@@ -1,0 +1,88 @@
+"""Whole networks in bad weather, on the real core: what they keep, and how long reports and letters take.
+
+    .venv/bin/python bench/world.py [--json] [--record] [--members 200] [--days 50] [--seeds 7,8] [--pace 1800]
+
+Each seed is a world of its own, two at a time, each in a process of its own. A broken invariant ends the bench with its
+sentence. Hours are virtual; `seconds` is what the world took here. The same seed gives the same trace on any machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from recording import Row, finish, options
+
+from tercet.lab import Broken, Plan, Result, Spread, World
+
+AT_ONCE = 2
+
+
+def live(plan: Plan) -> Result:
+    def progress(day: int) -> None:
+        print(f"world {plan.seed}: day {day} of {plan.days}", file=sys.stderr, flush=True)
+
+    return World(plan).run(progress)
+
+
+def row(result: Result, pace: float) -> Row:
+    """One world as a row: counts, then delays in hours."""
+
+    def delays(name: str, spread: Spread) -> Row:
+        return {
+            f"{name}_median_h": spread.median,
+            f"{name}_95_h": spread.ninety_fifth,
+            f"{name}_longest_h": spread.longest,
+        }
+
+    return {
+        "world": result.seed,
+        "trace": result.trace,
+        "members": result.members,
+        "days": result.days,
+        "member_days": result.members * result.days,
+        "quiet_days": result.quiet_days,
+        "pace_s": pace,
+        "levels": result.levels,
+        "beats": result.beats,
+        "requests": result.puts + result.reads + result.acks + result.posts,
+        "lost": result.lost,
+        "duplicated": result.duplicated,
+        "crashes": result.crashes,
+        "relay_days_dead": result.outages,
+        "reports": result.reports,
+        "received": result.report_received.count,
+        "letters": result.letters,
+        "delivered": result.letter.count,
+        "words": result.words,
+        **delays("filed", result.report_filed),
+        **delays("received", result.report_received),
+        **delays("letter", result.letter),
+        "seconds": result.seconds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    options(parser)
+    parser.add_argument("--members", type=int, default=200)
+    parser.add_argument("--days", type=int, default=50)
+    parser.add_argument("--seeds", default="7,8", help="one world each")
+    parser.add_argument("--pace", type=float, default=1_800.0)
+    chosen = parser.parse_args()
+    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    plans = [Plan(members=chosen.members, days=chosen.days, seed=seed, pace=chosen.pace) for seed in seeds]
+    with ProcessPoolExecutor(AT_ONCE) as pool:
+        try:
+            results = list(pool.map(live, plans))
+        except Broken as broken:
+            raise SystemExit(str(broken)) from None
+    finish(chosen, "world", chosen.seeds, [row(result, chosen.pace) for result in results])
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).resolve().parent.parent)
+    main()
