@@ -87,7 +87,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.knock.parse_code": "core-code",
     "tercet.core.knock.parse_knock": "core-knock",
     "tercet.core.meeting._objection": "core-hello",
-    "tercet.core.meeting._take_hello": "core-hello",
+    "tercet.core.meeting.take_hello": "core-hello",
     "tercet.core.channel.accept": "core-word-of-desk core-word-to-desk",
     "tercet.core.conversation.open_word": "core-word",
     "tercet.core.mixing.answer": "core-mix",
