@@ -286,7 +286,7 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
         (("answer", "7"), {"text": "x"}, "unknown_report", failures.STATUS_REFUSED),
         (("meet",), {"name": "carl", "code": "12 words"}, "bad_code", failures.STATUS_REFUSED),
         (("meet", "--relay", "nowhere"), {"name": "carl", "code": "123 a b c d"}, "bad_address", failures.STATUS_DROP),
-        (("meet", "--as", "partner"), {"name": "carl"}, "cell_full", failures.STATUS_REFUSED),
+        (("meet", "--as", "partner"), {"name": "carl"}, "partner_taken", failures.STATUS_REFUSED),
     ],
 )
 def test_what_a_member_gets_wrong_is_said(
