@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tercet.core import (
+    beat,
     chain,
     channel,
     days,
@@ -25,12 +26,24 @@ from tercet.core import (
     state,
     turn,
 )
+from tercet.core.beat import INTERVALS
 from tercet.core.channel import Letter
-from tercet.core.report import LetterKind, MediaRef, MediaState, Place, ReportContent, ReportState, ResendRequest
+from tercet.core.report import (
+    LetterKind,
+    MediaRef,
+    MediaState,
+    Place,
+    ReportContent,
+    ReportKind,
+    ReportState,
+    ResendRequest,
+    WordContent,
+)
 
 HOUSE = Path(__file__).parents[2]
-SPECS = {name: (HOUSE / "spec" / name).read_text() for name in ("00-overview.md", "40-letters.md", "50-report.md")}
-MODULES = (chain, channel, days, mail, office, relation, report, sending, state, turn)
+NAMES = ("00-overview.md", "40-letters.md", "41-beat.md", "50-report.md")
+SPECS = {name: (HOUSE / "spec" / name).read_text() for name in NAMES}
+MODULES = (beat, chain, channel, days, mail, office, relation, report, sending, state, turn)
 
 
 def table(spec: str, name: str) -> list[list[str]]:
@@ -55,6 +68,7 @@ def test_the_version_stands_on_the_third_line(spec: str) -> None:
         ("50-report.md", "place", Place),
         ("50-report.md", "media", MediaRef),
         ("50-report.md", "request", ResendRequest),
+        ("50-report.md", "word", WordContent),
     ],
 )
 def test_fields_stand_in_the_order_of_the_bytes(spec: str, name: str, kind: type[msgspec.Struct]) -> None:
@@ -66,7 +80,13 @@ def test_fields_stand_in_the_order_of_the_bytes(spec: str, name: str, kind: type
 
 
 @pytest.mark.parametrize(
-    ("spec", "name"), [("40-letters.md", "numbers"), ("50-report.md", "numbers"), ("00-overview.md", "state")]
+    ("spec", "name"),
+    [
+        ("40-letters.md", "numbers"),
+        ("41-beat.md", "beat numbers"),
+        ("50-report.md", "numbers"),
+        ("00-overview.md", "state"),
+    ],
 )
 def test_each_number_is_the_codes(spec: str, name: str) -> None:
     for row in table(spec, name):
@@ -76,6 +96,27 @@ def test_each_number_is_the_codes(spec: str, name: str) -> None:
 
 def test_the_kinds_of_letters_are_the_codes() -> None:
     assert {row[1]: int(row[0]) for row in table("40-letters.md", "kinds")} == {k.name: k.value for k in LetterKind}
+
+
+def test_a_number_of_the_beat_is_in_its_table() -> None:
+    named = {row[0] for row in table("41-beat.md", "beat numbers")}
+    assert named == {name for name, value in vars(beat).items() if name.isupper() and isinstance(value, int)} - {
+        "LANE_RELAYS",
+        "LATE_DAYS",
+    }
+
+
+def test_the_intervals_are_the_codes() -> None:
+    rows = {row[0]: (int(row[1]), int(row[2])) for row in table("41-beat.md", "intervals")}
+    assert rows == dict(INTERVALS)
+
+
+def test_the_kinds_of_intake_frames_are_the_codes() -> None:
+    kinds = {k.value: k.name for k in ReportKind}
+    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY"}
+    content = {row[1]: row for row in table("50-report.md", "content")}
+    word = {row[1]: row for row in table("50-report.md", "word")}
+    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 or 3", "2 a word, 3 a dummy"])
 
 
 def test_the_purposes_of_lanes_are_the_codes() -> None:
@@ -132,5 +173,5 @@ def test_the_sizes_in_the_prose_are_the_codes() -> None:
 
 def test_every_section_that_the_code_names_exists() -> None:
     for path in (HOUSE / "src" / "tercet" / "core").glob("*.py"):
-        for spec, section in re.findall(r"spec/((?:00|40|50)-[a-z]+\.md), (\d+)", path.read_text()):
+        for spec, section in re.findall(r"spec/((?:00|40|41|50)-[a-z]+\.md), (\d+)", path.read_text()):
             assert re.search(rf"^## {section}\.", SPECS[spec], re.M), (path.name, spec, section)

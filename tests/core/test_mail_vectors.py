@@ -12,23 +12,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from tercet.core import channel as letters
-from tercet.core.chain import DayChain, lane
-from tercet.core.channel import Letter
-from tercet.core.conversation import open_word, seal_word
+from tercet.core.cell import Role
+from tercet.core.chain import DayChain, Lane, lane
+from tercet.core.channel import Channel, Letter
+from tercet.core.conversation import open_answer, seal_answer
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
-from tercet.core.relation import parse_plain
+from tercet.core.relation import PLAIN, Relation, open_letter, parse_plain, wrap_letter
 from tercet.core.report import (
     ResendRequest,
-    conversation,
     conversation_id,
     open_content,
     parse_content,
+    return_lane,
+    return_root,
     unwrap,
     wrap,
 )
-from tercet.sealing import FRAME, CannotOpen
+from tercet.sealing import FRAME, Box, CannotOpen
 from tests.sealing.cases import VECTORS, bad_cases, cases
 
 TESTS = Path(__file__).read_text()
@@ -55,6 +56,29 @@ def personal(data: bytes, person: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=32, person=person).digest()
 
 
+def assert_lane(made: Lane, expected: Case) -> None:
+    assert [bare_box(box) for box in made.boxes] == expected["boxes"]
+    assert (made.key.hex(), made.turn) == (expected["key"], expected["turn"])
+
+
+def bare_box(box: Box) -> dict[str, str]:
+    return {"ack": box.ack.hex(), "read": box.read.hex(), "id": box.id.hex()}
+
+
+def lane_by_hand(root: bytes, purpose: str, where: bytes) -> Case:
+    boxes = []
+    for place in (0, 1):
+        ack = by_hand(root, f"{purpose} box", where, bytes([place]))
+        read = personal(ack, b"tercet read")
+        boxes.append({"ack": ack.hex(), "read": read.hex(), "id": personal(read, b"tercet box").hex()})
+    turn = int.from_bytes(by_hand(root, f"{purpose} relay", where, length=4), "big")
+    return {"boxes": boxes, "key": by_hand(root, f"{purpose} key", where).hex(), "turn": turn}
+
+
+def letter_of(given: Case) -> Letter:
+    return Letter(**{k: bytes.fromhex(v) if k == "body" else v for k, v in given.items()})
+
+
 @pytest.mark.parametrize("case", cases("chain", "letters"))
 def test_the_root_of_a_day(case: Case) -> None:
     given = case["input"]
@@ -78,20 +102,14 @@ def test_the_lane_of_a_day(case: Case) -> None:
     given, expected = case["input"], case["expected"]
     chain = DayChain(given["day"], bytes.fromhex(given["root"]))
     made = lane(chain, given["ask"], given["purpose"], given["direction"])
-    assert bare(made.key) == expected["key"]
-    assert (made.turn, made.box.ack.hex()) == (expected["turn"], expected["ack"])
-    assert (made.box.read.hex(), made.box.id.hex()) == (expected["read"], expected["id"])
+    assert_lane(made, expected)
     root, where = chain.root_on(given["ask"]), given["direction"].to_bytes(2, "big")
-    ack = by_hand(root, f"{given['purpose']} box", where)
-    read = personal(ack, b"tercet read")
-    assert [v.hex() for v in (ack, read, personal(read, b"tercet box"))] == [expected[k] for k in ("ack", "read", "id")]
-    assert by_hand(root, f"{given['purpose']} key", where).hex() == expected["key"]
-    assert int.from_bytes(by_hand(root, f"{given['purpose']} relay", where, length=4), "big") == expected["turn"]
+    assert lane_by_hand(root, given["purpose"], where) == expected
 
 
 @pytest.mark.parametrize("case", cases("letter", "letters"))
 def test_the_bytes_of_a_letter(case: Case) -> None:
-    letter = Letter(**{k: bytes.fromhex(v) if k == "body" else v for k, v in case["input"].items()})
+    letter = letter_of(case["input"])
     assert encode(letter).hex() == case["expected"]["encoded"]
     assert parse_plain(encode(letter)) == letter
 
@@ -104,20 +122,16 @@ def test_bytes_that_are_no_letter(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", cases("frame", "letters"))
-def test_the_frame_of_a_word(case: Case) -> None:
+def test_the_frame_of_an_empty_letter(case: Case) -> None:
     given, expected = case["input"], case["expected"]
-    talk, other = (
-        conversation(bytes.fromhex(given["reply"]), given["day"], s) for s in (given["side"], 1 - given["side"])
+    chain, letter = DayChain(given["day"], bytes.fromhex(given["root"])), letter_of(given["letter"])
+    ours, theirs = (
+        Relation(bytes(16), "a", Role.PARTNER, chain, s, Channel(), b"") for s in (given["side"], 1 - given["side"])
     )
-    if given["number"]:
-        talk = letters.write(talk, given["kind"], bytes.fromhex(given["body"]))
-    day = given.get("on", given["day"])
-    waiting = talk.waiting[0] if talk.waiting else None
-    _, where, frame = seal_word(talk, waiting, given["now"], day, bytes.fromhex(given["nonce"]))
-    assert (where.box.id.hex(), frame.hex()) == (expected["box"], expected["frame"])
+    where, frame = wrap_letter(ours, bytes([PLAIN]) + encode(letter), given["on"], bytes.fromhex(given["nonce"]))
+    assert ([box.id.hex() for box in where.boxes], frame.hex()) == (expected["boxes"], expected["frame"])
     assert len(frame) == FRAME
-    opened = open_word(other, day, frame)
-    assert (opened.number, opened.kind, opened.body.hex()) == (given["number"], given["kind"], given["body"])
+    assert open_letter(theirs, given["on"], frame) == (theirs, letter)
 
 
 @pytest.mark.parametrize("case", cases("content", "report"))
@@ -152,12 +166,50 @@ def test_bytes_that_are_no_request(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", cases("conversation", "report"))
-def test_the_conversation_of_a_report(case: Case) -> None:
-    reply, expected = bytes.fromhex(case["input"]["reply"]), case["expected"]
-    talk = conversation(reply, case["input"]["day"], 0)
-    assert conversation_id(reply) == by_hand(reply, "conversation id", length=16) == bytes.fromhex(expected["id"])
-    assert talk.chain.root == by_hand(reply, "conversation root") == bytes.fromhex(expected["root"])
-    assert talk.chain.day == expected["first"]
+def test_what_a_conversation_is_called(case: Case) -> None:
+    reply = bytes.fromhex(case["input"]["reply"])
+    assert conversation_id(reply) == by_hand(reply, "conversation id", length=16)
+    assert conversation_id(reply).hex() == case["expected"]["id"]
+
+
+@pytest.mark.parametrize("case", cases("word", "report"))
+def test_the_bytes_of_a_word(case: Case) -> None:
+    padded = bytes.fromhex(case["expected"]["padded"])
+    content = parse_content(padded, case["input"]["week"])
+    assert bare(content) == {k: v for k, v in case["input"].items() if k != "week"}
+    assert (encode(content) + b"\x80").ljust(len(padded), b"\0") == padded
+
+
+@pytest.mark.parametrize("case", bad_cases("word", "report"))
+def test_bytes_that_are_no_word(case: Case) -> None:
+    assert case["fails"] == "malformed"
+    with pytest.raises(Malformed):
+        parse_content(bytes.fromhex(case["input"]["padded"]), case["input"]["week"])
+
+
+@pytest.mark.parametrize("case", cases("return", "report"))
+def test_the_box_of_an_answer(case: Case) -> None:
+    back, nonce = bytes.fromhex(case["input"]["back"]), bytes.fromhex(case["input"]["nonce"])
+    root, expected = return_root(back, nonce), dict(case["expected"])
+    assert root.hex() == by_hand(back, "return root", nonce).hex() == expected.pop("root")
+    assert_lane(return_lane(root), expected)
+    assert lane_by_hand(root, "return", bytes(2)) == expected
+
+
+@pytest.mark.parametrize("case", cases("answer", "report"))
+def test_the_frame_of_an_answer(case: Case) -> None:
+    given, expected = case["input"], case["expected"]
+    where, letter = return_lane(bytes.fromhex(given["root"])), letter_of(given["letter"])
+    frame = seal_answer(where, letter, bytes.fromhex(given["nonce"]))
+    assert (where.boxes[0].id.hex(), frame.hex()) == (expected["box"], expected["frame"])
+    assert open_answer(where, frame) == letter
+
+
+@pytest.mark.parametrize("case", bad_cases("answer", "report"))
+def test_a_frame_that_is_no_answer(case: Case) -> None:
+    failure = {"malformed": Malformed, CannotOpen.code: CannotOpen}[case["fails"]]
+    with pytest.raises(failure):
+        open_answer(return_lane(bytes.fromhex(case["input"]["root"])), bytes.fromhex(case["input"]["frame"]))
 
 
 @pytest.mark.parametrize("case", cases("sealed", "report"))
@@ -179,10 +231,10 @@ def test_a_report_that_does_not_open(case: Case) -> None:
 def test_the_frame_of_a_report(case: Case) -> None:
     given, expected = case["input"], case["expected"]
     where = lane(DayChain(given["day"], bytes.fromhex(given["root"])), given["day"], "intake", given["shard"])
-    sealed = bytes.fromhex(given["sealed"])
-    frame = wrap(where, sealed)
-    assert (where.box.id.hex(), frame.hex()) == (expected["box"], expected["frame"])
-    assert frame[:24] == hashlib.blake2b(sealed, digest_size=32).digest()[:24]
+    sealed, nonce = bytes.fromhex(given["sealed"]), bytes.fromhex(given["nonce"])
+    frame = wrap(where, sealed, nonce)
+    assert (where.boxes[0].id.hex(), frame.hex()) == (expected["box"], expected["frame"])
+    assert frame[:24] == nonce
     assert unwrap(where, frame) == sealed
 
 
