@@ -233,7 +233,9 @@ class Scene:
             await made.hears("vault_made")
         finally:
             await made.end()
-        awake = await self.start(name, "member", "run", *vault, "--every", str(BEAT), answers={"passphrase": secret})
+        awake = await self.start(
+            name, "member", "run", *vault, "--every", str(BEAT), "--rehearsal", answers={"passphrase": secret}
+        )
         await awake.hears("running")
         self._say(name, "made a vault: 64 MiB that look like noise. The device is awake.")
 
@@ -266,7 +268,7 @@ class Scene:
     async def _report(self, relay: Actor, desk: Actor) -> Line:
         original = sha256(self._photo.read_bytes()).hexdigest()
         self._say("amal", f"reports: “{REPORT_TEXT}”, with {self._photo.name}, {self._photo.stat().st_size:,} bytes.")
-        words = ("member", "report", "--wait", "--photo", str(self._photo), "--where", "old town")
+        words = ("member", "report", "--wait", "--yes", "--photo", str(self._photo), "--where", "old town")
         sender = await self.start("amal", *words, "--vault", self._at("amal"), answers={"text": REPORT_TEXT})
         await sender.hears("report_made")
         self._say("amal", "sealed it. Not even this device can open it now.")

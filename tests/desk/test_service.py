@@ -51,7 +51,7 @@ def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) 
             await beat(amal)
             world.now += 10
             await do(amal, Person(text="Two neighbours."), do="answer", number=1)
-            await beat(desk)
+            await beat(amal, desk)
             found = await do(desk, do="show", number=1)
             assert [(w["ours"], w["text"]) for w in found["words"]] == [
                 (True, "Who saw it?"),
@@ -90,7 +90,7 @@ def test_a_report_that_cannot_be_filed_stays_at_the_relay_and_comes_later(tmp_pa
 
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal")) as (desk, amal):
-            await do(amal, Person(text="I was there."), do="report")
+            await do(amal, Person(text="I was there."), do="report", now=True, yes=True)
             file = desk.file
 
             def full(effect: object) -> None:
@@ -114,7 +114,7 @@ def test_a_report_put_twice_is_filed_once(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal")) as (desk, amal):
-            await do(amal, Person(text="I was there."), do="report")
+            await do(amal, Person(text="I was there."), do="report", now=True, yes=True)
             await beat(desk)
             world.now += 7 * 3_600
             await beat(amal, desk, amal, desk)
@@ -128,7 +128,7 @@ def test_a_full_archive_stops_no_desk_and_loses_nothing(tmp_path: Path, monkeypa
 
     async def scene() -> None:
         async with Awake(world.member("amal"), world.desk()) as (amal, desk):
-            await do(amal, Person(text="x"), do="report")
+            await do(amal, Person(text="x"), do="report", now=True, yes=True)
             told: list[str] = []
             desk.engine.listeners.append(lambda tell: told.append(tell.what))
 

@@ -14,6 +14,7 @@ from tercet.core.errors import Refusal
 from tercet.evidence import EvidenceError
 from tercet.member.service import _place, local_zone
 from tercet.sample import photo
+from tercet.shell.service import Service
 
 from ..shell.founded import founded
 from ..shell.world import UNREACHABLE, Awake, Person, World, beat, do, run
@@ -87,10 +88,7 @@ def test_a_file_that_is_none_of_its_kind_makes_no_report(tmp_path: Path) -> None
     run(scene())
 
 
-@pytest.mark.parametrize(("change", "state"), [("change", "the file changed"), ("remove", "the file is gone")])
-def test_a_file_that_changes_while_it_is_sent_is_stopped_and_the_desk_told(
-    tmp_path: Path, change: str, state: str
-) -> None:
+def test_a_file_that_changes_while_it_is_sent_is_stopped_and_the_desk_told(tmp_path: Path) -> None:
     world = founded(tmp_path)
 
     async def scene() -> None:
@@ -99,19 +97,72 @@ def test_a_file_that_changes_while_it_is_sent_is_stopped_and_the_desk_told(
             world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
             await do(amal, Person(text="A film."), do="report", video=[str(path)])
             amal._close_source()
-            if change == "remove":
-                path.unlink()
-            else:
-                path.write_bytes(path.read_bytes()[:-1] + b"!")
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
             world.trouble = {}
             for _ in range(6):
                 world.now += 60
                 await beat(amal, desk)
             (report,) = (await do(amal, do="status"))["reports"]
-            assert [f["state"] for f in report["files"]] == [f"stopped: {state}"]
+            assert [f["state"] for f in report["files"]] == ["stopped: the file changed"]
             assert desk.engine.device.office.cases[0].media[0].state == "withdrawn"
 
     run(scene())
+
+
+def test_a_file_out_of_reach_waits_and_is_told_once_until_it_is_back_or_the_owner_gives_it_up(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            path, away = film(tmp_path), tmp_path / "away.mp4"
+            path.rename(away)
+            path.symlink_to(away)
+            world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
+            await do(amal, Person(text="A film."), do="report", video=[str(path)])
+            amal._close_source()
+            path.unlink()
+            world.trouble = {}
+            told: list[str] = []
+            amal.engine.listeners.append(lambda tell: told.append(tell.what))
+            for _ in range(3):
+                world.now += 60
+                await beat(amal, desk)
+            assert told.count("file_away") == 1
+            assert await files_of(amal) == ["waiting"]
+            away.rename(path)
+            for _ in range(4):
+                world.now += 60
+                await beat(amal, desk)
+            assert await files_of(amal) == ["received by the desk"]
+
+    run(scene())
+
+
+def test_a_file_that_the_owner_gives_up_is_stopped_and_the_desk_told(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            path = film(tmp_path)
+            world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
+            await do(amal, Person(text="A film."), do="report", video=[str(path)])
+            done = await do(amal, do="give_up", number=1)
+            assert [f["state"] for f in done["files"]] == ["stopped: the file is gone"]
+            world.trouble = {}
+            for _ in range(3):
+                world.now += 70
+                await beat(amal, desk)
+            assert desk.engine.device.office.cases[0].media[0].state == "withdrawn"
+            with pytest.raises(Refusal) as refused:
+                await do(amal, do="give_up", number=7)
+            assert refused.value.code == "unknown_report"
+
+    run(scene())
+
+
+async def files_of(member: Service) -> list[str]:
+    (report,) = (await do(member, do="status"))["reports"]
+    return [f["state"] for f in report["files"]]
 
 
 def test_a_device_that_slept_reads_the_board_before_it_seals(tmp_path: Path) -> None:
@@ -122,7 +173,10 @@ def test_a_device_that_slept_reads_the_board_before_it_seals(tmp_path: Path) -> 
             world.now += 70 * 86_400
             await beat(desk)
         async with Awake(world.member("amal")) as (amal,):
-            assert (await do(amal, Person(text="Late."), do="report"))["number"] == 1
+            with pytest.raises(Refusal) as refused:
+                await do(amal, Person(text="Late."), do="report")
+            assert refused.value.code == "no_week_key"
+            assert (await do(amal, Person(text="Late."), do="report", now=True, yes=True))["number"] == 1
 
     run(scene())
 
@@ -153,7 +207,7 @@ def test_a_chunk_is_read_through_one_open_file_and_again_after_a_failure(tmp_pat
     assert last == ev.FileStopped(1, 0, True)
     assert amal._source is None
     gone = amal.read_chunk(fx.ReadChunk(1, 0, 0, str(tmp_path / "gone"), 5, bytes(32), False))
-    assert gone == ev.FileStopped(1, 0, False)
+    assert gone is None
     amal.engine._vault.close()
 
 

@@ -45,5 +45,14 @@ def told() -> set[tuple[str, frozenset[str]]]:
 
 def asked() -> set[str]:
     """Every field that is asked for by a fixed word."""
-    fields = {word(node) for node in calls("ask")}
+    fields = {word(node) for node in calls("ask")} | set(_asked_until())
     return {field for field in fields if field is not None}
+
+
+def _asked_until() -> Iterator[str | None]:
+    """Fields asked for until the answer can be used: the second argument names them."""
+    for file in FILES:
+        if file.suffix == ".py":
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("ask_until", "agreed"):
+                    yield node.args[1].value if isinstance(node.args[1], ast.Constant) else None

@@ -42,7 +42,7 @@ class Scene:
         await self._until("amal", self._report)
         await self._until("amal", self._letter)
         for round_number in range(8):
-            self.world.now += 10
+            self.world.now += 70
             for name in ("amal", "desk", "badr"):
                 await self._until(name, self._beat)
             if round_number == 2:
@@ -299,6 +299,7 @@ def test_what_was_read_is_let_go_only_after_it_was_saved(tmp_path: Path) -> None
             archive_file, commit = desk.file, desk.engine._vault.commit
             desk.file = lambda effect: (seen.append("file"), archive_file(effect))
             desk.engine._vault.commit = lambda *given: (seen.append("save"), commit(*given))
+            await beat(amal)
             asked = len(world.asked)
             await beat(desk)
             seen += ["ack" for op in world.asked[asked:] if isinstance(op, Ack)]

@@ -26,7 +26,7 @@ def test_two_who_met_write_to_each_other_and_what_was_read_is_not_new_again(tmp_
     async def scene() -> None:
         async with Awake(world.member("amal"), world.member("badr")) as (amal, badr):
             await do(amal, Person(name="badr", text="Meet me at the mill."), do="letter")
-            await beat(badr, amal)
+            await beat(amal, badr, amal)
             (letter,) = (await do(badr, do="inbox"))["letters"]
             assert (letter["from"], letter["text"], letter["new"]) == ("amal", "Meet me at the mill.", True)
             (letter,) = (await do(badr, do="inbox"))["letters"]
@@ -182,9 +182,9 @@ def test_trouble_with_a_relay_is_told_after_a_request_and_once_by_the_beat(tmp_p
         async with Awake(world.member("amal")) as (amal,):
             world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
             person = Person(text="I was there.")
-            made = await do(amal, person, do="report")
+            made = await do(amal, person, do="report", now=True, yes=True)
             assert made["state"] == "waiting"
-            assert person.words() == ["report_made", "relay_trouble"]
+            assert person.words() == ["visible", "report_made", "relay_trouble"]
             watcher = Person()
             beats = asyncio.create_task(amal._beats(0.001, watcher))
             await watcher.heard("relay_trouble")
@@ -215,7 +215,7 @@ def test_a_command_goes_through_the_door_of_whoever_holds_the_vault(tmp_path: Pa
 
             person = Person(text="I was there.")
             made = await through(person, do="report")
-            assert (made["number"], person.words(), person.asked) == (1, ["report_made"], ["text"])
+            assert (made["number"], person.words(), person.asked) == (1, ["report_made", "expected"], ["text"])
             with pytest.raises(RemoteFailure) as far:
                 await through(Person(name="nobody", text="x"), do="letter")
             assert (far.value.code, far.value.status) == ("unknown_neighbour", 3)

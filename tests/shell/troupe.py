@@ -57,7 +57,8 @@ class Troupe:
         await self.once(
             "member", "init", "--vault", self.at(name), end="vault_made", **new(), **new("notebook_", OTHER)
         )
-        await self.awake(name, "member", "run", "--vault", self.at(name), "--every", every or self.every)
+        pace = ("--every", every or self.every, "--rehearsal")
+        await self.awake(name, "member", "run", "--vault", self.at(name), *pace)
 
     async def awake(self, name: str, *words: str) -> None:
         await (await self.start(name, *words, answers={"passphrase": SECRET})).hears("running")

@@ -24,10 +24,11 @@ from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
 from tercet.drop import Drop, RelayAddress
+from tercet.shell import introductions
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
-from tercet.shell.service import Handler, Request, Service, number_in, status_of
+from tercet.shell.service import Handler, Request, Service, ask_until, number_in, status_of
 from tercet.vault import Vault
 
 SENTENCES = {
@@ -47,12 +48,14 @@ SENTENCES = {
     "clock_off": "This machine's clock is about {days} days away from others': set it right.",
     "not_filed": "The archive's disk did not take what came ({code}): it waits at the relay. Make room.",
     "sealed": "Sealed. It goes with the next beat.",
+    "again": "{hint} (It has {bytes} bytes.)",
     "clock_far": "This machine's clock is far from its founders': set it right.",
     "desk_full": "The desk's state is full: what comes waits at the relay. Read and answer what is here.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
     "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
     "relay_refused": "A relay refused something ({code}); it will be tried again.",
+    **introductions.SENTENCES,
 }
 
 
@@ -106,7 +109,7 @@ class DeskService(Service):
 
     def handlers(self) -> dict[str, Handler]:
         """See `Service.handlers`."""
-        return super().handlers() | {
+        return super().handlers() | introductions.handlers(self.engine) | {
             "found": self._found,
             "status": self._status,
             "inbox": self._inbox,
@@ -150,15 +153,16 @@ class DeskService(Service):
         return {"report": _plain(summary), "words": [_plain(w) for w in words]}
 
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        text = await person.ask("text", "What to say to the reporter")
-        await self.engine.do(ev.Reply(number_in(request), text))
+        number = number_in(request)
+        await ask_until(
+            person, "text", "What to say to the reporter", lambda text: self.engine.do(ev.Reply(number, text))
+        )
         await person.tell("sealed")
         return {}
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
-        text = await person.ask("text", "What to say")
-        await self.engine.do(ev.WriteLetter(name, text))
+        await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
         return {}
 

@@ -9,17 +9,19 @@ Read first  app.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from tercet.core.beat import PACE_LEAST, PACE_MOST
 from tercet.member.service import SENTENCES, MemberService
 from tercet.sealing import Cost
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
-from tercet.shell.service import BEAT, Request
+from tercet.shell.service import Request
 from tercet.shell.show import moment, show_status
 from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, Vault
@@ -33,7 +35,24 @@ VaultPath = Annotated[Path, typer.Option("--vault", help="The vault file.")]
 AnswersFrom = Annotated[
     int | None, typer.Option("--answers", help="File descriptor with answers: JSON objects, one a line.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether it may be seen.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")]
+
+
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600}  # seconds
+
+
+def pace_of(text: str, rehearsal: bool) -> float:
+    """Seconds between beats: a number, or one with s, m or h behind it.
+
+    Raises:
+        typer.BadParameter: it is none, or too close or too far apart to hide who reports; a rehearsal may beat faster.
+    """
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", text.strip(), re.ASCII)
+    pace = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if not (0 if rehearsal else PACE_LEAST) <= pace <= PACE_MOST or not pace:
+        raise typer.BadParameter("5m to 6h, such as 1800, 30m or 2h", param_hint="--every")
+    return pace
 
 
 def _service(vault: Vault) -> MemberService:
@@ -95,6 +114,24 @@ def meet(
 
 
 @app.command()
+def introduce(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Introduce your link to your partner, or the two below you to each other."""
+    _do(vault, answers, as_json, {"do": "introduce"})
+
+
+@app.command()
+def accept(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Say yes or no to being introduced to somebody."""
+    _do(vault, answers, as_json, {"do": "accept"})
+
+
+@app.command()
+def compare(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Compare words, face to face, with somebody you were introduced to."""
+    _do(vault, answers, as_json, {"do": "compare"})
+
+
+@app.command()
 def report(
     photo: Annotated[list[Path] | None, typer.Option(help="A photo; may be given again.")] = None,
     video: Annotated[list[Path] | None, typer.Option(help="A video of any size.")] = None,
@@ -107,13 +144,16 @@ def report(
         str, typer.Option(help="exact, 1km, 10km or district; else 1km for numbers, district for names.")
     ] = "",
     when: Annotated[str, typer.Option(help='When: "2026-11-20 14:30", "14:30"; - to be asked.')] = "",
-    wait: Annotated[bool, typer.Option(help="Stay until the desk has it.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Send it at once: that can be seen.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Send it at once, and stay until the desk has it.")] = False,
+    yes: Yes = False,
     vault: VaultPath = DEFAULT_VAULT,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Report to the desk: words, and files if you like. It is sealed at once."""
     request: Request = {"do": "report", "where": where, "precision": precision, "when": when, "wait": wait}
+    request |= {"now": now, "yes": yes}
     for kind, paths in (("photo", photo), ("video", video), ("audio", audio)):
         request[kind] = [str(p.expanduser().absolute()) for p in paths or ()]
     _do(vault, answers, as_json, request)
@@ -161,24 +201,48 @@ def status(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_jso
         show_status(Console(highlight=False), found)
 
 
+@app.command("send-now")
+def send_now(
+    yes: Yes = False, vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False
+) -> None:
+    """Send and fetch at once all that is due. Whoever watches can see it."""
+    found = _do(vault, answers, as_json, {"do": "send_now", "yes": yes})
+    if not as_json:
+        Console().print(f"{found['waited']} waited here; {found['waiting']} still do.")
+
+
+@app.command("give-up")
+def give_up(
+    number: Annotated[int, typer.Argument(help="The report's number.")],
+    vault: VaultPath = DEFAULT_VAULT,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send no more of a report's files: they are lost, or you think better of it."""
+    _do(vault, answers, as_json, {"do": "give_up", "number": number})
+
+
 @app.command("run")
 def run_member(
     vault: VaultPath = DEFAULT_VAULT,
-    every: Annotated[float, typer.Option(help="Seconds between beats, on average.")] = BEAT,
+    every: Annotated[str, typer.Option(help="Between two beats on average: 1800, 30m, 2h; from 5m to 6h.")] = "30m",
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Allow beats that are too close to hide.")] = False,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Stay awake: beat, send what waits, fetch what came; other commands go through this one."""
     person = _person(answers, as_json)
     path = vault.expanduser()
-    if every <= 0:
-        raise typer.BadParameter("more than 0 seconds", param_hint="--every")
+    pace = pace_of(every, rehearsal)
 
     async def work() -> None:
         service = _service(await unlock(path, person, COST))
         try:
             await service.open()
-            await service.run(every, path, person)
+            if pace < PACE_LEAST:
+                service.awaited_beat = min(service.awaited_beat, pace)
+                await person.tell("rehearsal")
+            await service.run(pace, path, person)
         finally:
             await service.close()
 

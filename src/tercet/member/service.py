@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from pathlib import Path
@@ -22,13 +22,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.beat import INTAKE_SHARE
 from tercet.core.errors import Refusal
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
+from tercet.shell import introductions
 from tercet.shell.dialogue import Dialogue
-from tercet.shell.service import Handler, Request, Service, Told, number_in, status_of
+from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of
 from tercet.vault import Vault
 
 SENTENCES = {
@@ -52,13 +54,22 @@ SENTENCES = {
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
     "report_lapsed": "Report {number} was not received in time and the desk can no longer open it: write it again.",
     "desk_asks_much": "The desk asks again and again for parts of a file of report {number}; they are not sent.",
-    "sealed": "Sealed. It goes with the next beat.",
+    "sealed": "Sealed.",
+    "expected": "It goes under cover, with the beats: that takes about {minutes} minutes on average.",
+    "waits_for_run": "It waits on this device and goes once that is awake: `tercet member run`.",
+    "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
+    "again": "{hint} (It has {bytes} bytes.)",
+    "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
+    "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
+    "rehearsal": "THIS IS A REHEARSAL: beats this close together show what they should hide.",
     "clock_far": "This device's clock is far from the network's: set it right.",
     "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
     "relay_refused": "A relay refused something ({code}); it will be tried again.",
+    **introductions.SENTENCES,
 }
 ASK = "-"  # in place of a value: the person is asked, so that it stands in no command line
+OUT_OF_REACH = ("file_missing", "file_unreadable")  # a card may be pulled out, and put in again
 MEDIA_KINDS = ("photo", "video", "audio")
 
 
@@ -83,8 +94,8 @@ class MemberService(Service):
         """A member checks nothing."""
         return False
 
-    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
-        """Read the next piece of a file, holding it to the hash of the first pass."""
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event | None:
+        """Read the next piece of a file, holding it to the hash of the first pass; none while it is out of reach."""
         wanted = (effect.path, effect.size, effect.sha256)
         with self._reading:
             try:
@@ -94,7 +105,9 @@ class MemberService(Service):
                 data = self._source[1].chunk(effect.index)
             except EvidenceError as error:
                 self._close_source()
-                return ev.FileStopped(effect.number, effect.media, error.code == "file_changed")
+                if error.code in OUT_OF_REACH:
+                    return None
+                return ev.FileStopped(effect.number, effect.media, True)
         return ev.ChunkRead(effect.number, effect.media, effect.index, data, effect.again)
 
     def _close_source(self) -> None:
@@ -104,12 +117,14 @@ class MemberService(Service):
 
     def handlers(self) -> dict[str, Handler]:
         """See `Service.handlers`."""
-        return super().handlers() | {
+        return super().handlers() | introductions.handlers(self.engine) | {
             "status": self._status,
             "report": self._report,
             "letter": self._letter,
             "answer": self._answer_desk,
             "inbox": self._inbox,
+            "send_now": self._send_now,
+            "give_up": self._give_up,
         }
 
     async def close(self) -> None:
@@ -120,7 +135,32 @@ class MemberService(Service):
 
     async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
         reports = [_report_facts(r) for r in self.engine.device.reports]
-        return {**status_of(self.engine, self.relays), "reports": reports}
+        beats = {"every": int(self.pace), "next": self.next_beat, "waiting": self.waiting()}
+        return {**status_of(self.engine, self.relays), "reports": reports, "beats": beats, "direct": True}
+
+    async def _send_now(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """Exchange at once all that is due, once the owner has seen what that shows."""
+        await self.warned(request, person)
+        before = self.waiting()
+        await self._exchange()
+        return {"waited": before, "waiting": self.waiting()}
+
+    async def _give_up(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """The owner says that the files of a report will not come any more."""
+        number = number_in(request)
+        report = next((r for r in self.engine.device.reports if r.number == number), None)
+        if report is None:
+            raise Refusal("unknown_report")
+        for file in range(len(report.media)):
+            await self.engine.do(ev.FileStopped(number, file, False))
+        return _report_facts(next(r for r in self.engine.device.reports if r.number == number))
+
+    async def _say_when(self, person: Dialogue, beats: float) -> None:
+        """When something that was written goes, if so many beats are needed on average."""
+        if self.pace:
+            await person.tell("expected", minutes=max(1, round(beats * self.pace / 60)))
+        else:
+            await person.tell("waits_for_run")
 
     async def _report(self, request: Request, person: Dialogue) -> dict[str, Any]:
         if self.engine.device.card is None:
@@ -139,22 +179,33 @@ class MemberService(Service):
                 media.append(await self._first_pass(str(path), kind, len(media) + 1, person))
         if media:
             await person.tell("volume", bytes=sum(m.size for m in media))
-        text = await person.ask("text", "What happened")
-        await self._have_week_key()
+        at_once = bool(request.get("now") or request.get("wait"))
+        if at_once:
+            await self.warned(request, person)
+            await self._have_week_key()
         with Told(self.engine) as told:
-            await self.engine.do(ev.WriteReport(text, where, happened, tuple(media)))
+            await ask_until(person, "text", "What happened", lambda text: self._write(text, where, happened, media))
             number = self.engine.device.reported
             await person.tell("report_made", number=number)
             if request.get("wait"):
-                await self.beat_while(self._follow(number, told, person), person)
+                await self.seen_while(self._follow(number, told, person), person)
+            elif at_once:
+                await self._exchange()
+            elif not (media and self.pace):
+                await self._say_when(person, INTAKE_SHARE)
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         return _report_facts(report) if report else {"number": number}
 
+    async def _write(
+        self, text: str, where: Place | None, happened: int | None, media: Sequence[ev.MediaGiven]
+    ) -> None:
+        await self.engine.do(ev.WriteReport(text, where, happened, tuple(media)))
+
     async def _have_week_key(self) -> None:
-        """A device that slept needs one beat to read the board before it can seal to this week."""
+        """A device that slept must read the board before it can seal to this week."""
         device = self.engine.device
         if device.card and device.board.key_for(self.engine.clock() // 86_400) is None:
-            await self.engine.do(ev.SendNow())
+            await self._exchange()
 
     async def _first_pass(self, path: str, kind: str, number: int, person: Dialogue) -> ev.MediaGiven:
         """Hash a file and make its travel copy, in a thread; progress is told as it goes."""
@@ -188,18 +239,20 @@ class MemberService(Service):
         name = await person.ask("name", "To whom (your own word for them)")
         if name not in [r.name for r in self.engine.device.relations]:
             raise Refusal("unknown_neighbour")
-        text = await person.ask("text", "What to say")
-        await self.engine.do(ev.WriteLetter(name, text))
+        await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
+        await self._say_when(person, len(self.engine.device.relations) * INTAKE_SHARE / (INTAKE_SHARE - 1))
         return {}
 
     async def _answer_desk(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
         if number not in [r.number for r in self.engine.device.reports]:
             raise Refusal("unknown_report")
-        text = await person.ask("text", "Your answer to the desk")
-        await self.engine.do(ev.WriteWord(number, text))
+        await ask_until(
+            person, "text", "Your answer to the desk", lambda text: self.engine.do(ev.WriteWord(number, text))
+        )
         await person.tell("sealed")
+        await self._say_when(person, INTAKE_SHARE)
         return {}
 
     async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:

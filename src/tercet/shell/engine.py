@@ -6,6 +6,7 @@ Spec        spec/00-overview.md, 5
 Always      1. Nothing leaves before the state that knows of it is saved.
             2. One step at a time: a lock is held from the step to the save.
             3. A save that has begun is finished, whoever stops waiting for it.
+            4. Each operation of a covered beat goes out at its own moment, on a connection of its own.
 Read first  Engine.do().
 """
 
@@ -21,7 +22,7 @@ from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.sealing import cover
-from tercet.shell.relays import Relays
+from tercet.shell.relays import Places, Relays
 from tercet.vault import Vault
 
 T = TypeVar("T")
@@ -46,8 +47,8 @@ class Owner(Protocol):
     def file(self, effect: fx.Filed) -> None:
         """File what arrived, durably; called in a thread, before the state is saved. Raises NotFiled."""
 
-    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
-        """Read a piece of a file; called in a thread."""
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event | None:
+        """Read a piece of a file; called in a thread. None if it cannot be read at the moment."""
 
     def check_media(self, effect: fx.CheckMedia) -> bool | None:
         """Hash a whole file; called in a thread."""
@@ -89,8 +90,11 @@ class Engine:
         self._moving: set[object] = set()
         self._newest: tuple[bytes, bytes] = (b"", b"")
         self._later: set[asyncio.Task[None]] = set()
+        self._away: set[tuple[int, int]] = set()  # files that cannot be read at the moment
         self._failure: Exception | None = None
+        self._failed = asyncio.Event()
         self._asking = 0  # calls of do() under way
+        self.sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
 
     async def open(self) -> None:
         """Begin: a vault that went back a step passes over the message keys it may have used."""
@@ -101,14 +105,39 @@ class Engine:
         """Wait for a save under way, then close the vault; nothing can be done afterwards."""
         for task in self._later:
             task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
         async with self._lock:
             try:
                 await asyncio.to_thread(self._save, self.device, ())
             finally:
                 self._vault.close()
 
-    async def do(self, *events: ev.Event) -> None:
+    async def failing(self) -> None:
+        """Wait until an operation of a covered beat has failed, and raise what it raised."""
+        await self._failed.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way but operations of covered beats that wait for their moment."""
+        return bool(self._asking or self._moving)
+
+    async def plan(self, event: ev.Event) -> list[fx.Effect]:
+        """Work through one event and save; what it orders is for somebody else to carry out.
+
+        Raises:
+            Refusal, VaultError: as `do`.
+        """
+        return await self._turn((event,))
+
+    async def do(self, *events: ev.Event, at: Places | None = None, spread: float = 0.0) -> None:
         """Work through events: step, file, save, act, and the same for what the acts bring.
+
+        Args:
+            events: what happened.
+            at: where to act, in place of the relays.
+            spread: seconds over which items are acknowledged, each at a moment of its own; 0 for at once.
 
         Raises:
             Refusal: the first event was refused; nothing has changed.
@@ -121,7 +150,7 @@ class Engine:
         self._asking += 1
         try:
             while coming:
-                coming = await self._act(await self._turn(coming))
+                coming = await self._act(await self._turn(coming), at or self.relays, spread)
         finally:
             self._asking -= 1
 
@@ -130,12 +159,25 @@ class Engine:
         while True:
             effect = await self._media.get()
             try:
-                if isinstance(effect, fx.ReadChunk):
-                    await self.do(await asyncio.to_thread(self._owner.read_chunk, effect))
-                elif not await self._put_block(effect):
+                if not await self.move_one(effect, self.relays):
                     asyncio.get_running_loop().call_later(MEDIA_PAUSE, self._move, effect)
             finally:
                 self._moving.discard(_what(effect))
+
+    async def move_one(self, effect: fx.PutBlock | fx.ReadChunk, at: Places) -> bool:
+        """Carry out one step of a media send; False if it cannot be done at the moment."""
+        if isinstance(effect, fx.PutBlock):
+            return await self._put_block(effect, at)
+        file = (effect.number, effect.media)
+        read = await asyncio.to_thread(self._owner.read_chunk, effect)
+        if read is None:
+            if file not in self._away:
+                self._away.add(file)
+                self.say(fx.Tell("file_away", {"number": str(effect.number)}))
+            return False
+        self._away.discard(file)
+        await self.do(read, at=at)
+        return True
 
     async def _turn(self, events: Sequence[ev.Event], keep: bool = True) -> list[fx.Effect]:
         """Step through events, file and save; returns what is to be done.
@@ -193,58 +235,70 @@ class Engine:
         self._vault.commit(state, block, gone)
         self._forget -= gone
 
-    async def _act(self, effects: Sequence[fx.Effect]) -> list[ev.Event]:
+    async def _act(self, effects: Sequence[fx.Effect], at: Places, spread: float = 0.0) -> list[ev.Event]:
         """Carry out effects; returns the events they brought."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(effect: fx.Effect) -> list[ev.Event]:
             async with gate:
-                return await self._act_one(effect)
+                return await self._act_one(effect, at)
 
         for tell in effects:
             if isinstance(tell, fx.Tell):
-                for listener in tuple(self.listeners):
-                    listener(tell)
-        later = [e for e in effects if isinstance(e, fx.PutItem | fx.ReadBox) and e.after]
-        for effect in later:
-            task = asyncio.create_task(self._act_later(effect))
+                self.say(tell)
+        later = [(effect, after) for effect in effects if (after := self._after(effect, spread))]
+        for effect, after in later:
+            task = asyncio.create_task(self._act_later(effect, after))
             self._later.add(task)
             task.add_done_callback(self._later.discard)
-        puts = [e for e in effects if isinstance(e, fx.PutItem | fx.PostItem) and e not in later]
-        rest = [e for e in effects if not isinstance(e, fx.Tell | fx.PutItem | fx.PostItem) and e not in later]
+        now = [e for e in effects if not isinstance(e, fx.Tell) and not any(e is waits for waits, _ in later)]
+        puts = [e for e in now if isinstance(e, fx.PutItem | fx.PostItem)]
+        rest = [e for e in now if not isinstance(e, fx.PutItem | fx.PostItem)]
         found: list[ev.Event] = []
         for group in (puts, rest):
             for events in await asyncio.gather(*(one(effect) for effect in group)):
                 found += events
         return found
 
-    async def _act_later(self, effect: fx.PutItem | fx.ReadBox) -> None:
+    def say(self, tell: fx.Tell) -> None:
+        """Let whoever listens know."""
+        for listener in tuple(self.listeners):
+            listener(tell)
+
+    def _after(self, effect: fx.Effect, spread: float) -> float:
+        """Seconds until an effect is to be carried out; 0 for at once."""
+        if isinstance(effect, fx.PutItem | fx.ReadBox):
+            return effect.after
+        if isinstance(effect, fx.AckItem) and spread:
+            return spread * (1 + int.from_bytes(self._chance(4), "big")) / 2**32
+        return 0.0
+
+    async def _act_later(self, effect: fx.Effect, after: float) -> None:
         """One operation of a covered beat at its own moment, on a connection of its own, with what follows from it."""
-        await asyncio.sleep(effect.after)
+        await self.sleep(after)
+        alone = self.relays.alone()
         try:
-            self._asking += 1
-            try:
-                found = await self._act_one(effect)
-            finally:
-                self._asking -= 1
-            await self.do(*found)
+            await self.do(*await self._act_one(effect, alone), at=alone)
         except Exception as error:
             self._failure = self._failure or error
-        if not self._asking and not self._moving:
+            self._failed.set()
+        finally:
+            await alone.close()
+        if not self.busy:
             await self.relays.close()
 
-    async def _act_one(self, effect: fx.Effect) -> list[ev.Event]:
+    async def _act_one(self, effect: fx.Effect, at: Places) -> list[ev.Event]:
         if isinstance(effect, fx.PutItem):
-            return await self._put(effect.ref, effect.places, effect.item)
+            return await self._put(effect.ref, effect.places, effect.item, at)
         if isinstance(effect, fx.PostItem):
-            answer = await self.relays.ask(effect.relay, Post(effect.post, effect.item))
-            return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) else []
+            answer = await at.ask(effect.relay, Post(effect.post, effect.item))
+            return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) and not at.carried else []
         if isinstance(effect, fx.ReadBox):
-            return await self._read(effect)
+            return await self._read(effect, at)
         if isinstance(effect, fx.AckItem):
-            await self.relays.ask(effect.relay, Ack(effect.ack, effect.name))
+            await at.ask(effect.relay, Ack(effect.ack, effect.name))
         elif isinstance(effect, fx.PutBlock | fx.ReadChunk):
-            self._move(effect)
+            at.move(effect) if at.carried else self._move(effect)
         elif isinstance(effect, fx.CheckMedia):
             good = await asyncio.to_thread(self._owner.check_media, effect)
             return [] if good is None else [ev.MediaChecked(effect.case, effect.media, good)]
@@ -256,24 +310,28 @@ class Engine:
             self._moving.add(_what(effect))
             self._media.put_nowait(effect)
 
-    async def _put(self, ref: bytes, places: fx.Places, item: bytes) -> list[ev.Event]:
+    async def _put(self, ref: bytes, places: fx.Places, item: bytes, at: Places) -> list[ev.Event]:
+        """Put at the first relay that answers; on a stick, whose carrier may reach only one of them, for each."""
+        answers: list[ev.Event] = []
         for relay, box in places:
-            answer = await self.relays.ask(relay, Put(box, item))
+            answer = await at.ask(relay, Put(box, item))
             if isinstance(answer, Stored):
-                return [ev.Stored(ref, relay)] if ref else []
-            if isinstance(answer, Refused):
-                return [ev.Refused(ref, answer.code)] if ref else []
-        return []
+                answers.insert(0, ev.Stored(ref, relay))
+            elif isinstance(answer, Refused):
+                answers.append(ev.Refused(ref, answer.code))
+            if answers and not at.carried:
+                break
+        return answers[:1] if ref else []
 
-    async def _read(self, effect: fx.ReadBox) -> list[ev.Event]:
+    async def _read(self, effect: fx.ReadBox, at: Places) -> list[ev.Event]:
         size = BLOCK if effect.block else FRAME
         op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
-        answer = await self.relays.ask(effect.relay, op)
+        answer = await at.ask(effect.relay, op)
         if not isinstance(answer, Items):
             return []
-        return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay)]
+        return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay, at.carried)]
 
-    async def _put_block(self, effect: fx.PutBlock) -> bool:
+    async def _put_block(self, effect: fx.PutBlock, at: Places) -> bool:
         """Send the kept block; whether it is stored now, or was before.
 
         Its receipt is saved together with the block that follows it.
@@ -284,16 +342,16 @@ class Engine:
             if kept is None:
                 return True
             block = kept
-        events = await self._put(effect.ref, effect.places, cover(effect.cover, block))
+        events = await self._put(effect.ref, effect.places, cover(effect.cover, block), at)
         if not events:
             return False
         self._newest = (b"", b"")
         effects = await self._turn(events, keep=False)
-        if any(report.sealed and not report.put for report in self.device.reports):
+        if not at.carried and any(report.sealed and not report.put for report in self.device.reports):
             await self.do(ev.SendNow())  # a relay takes things again: the report itself goes before its files
         if not any(isinstance(e, fx.ReadChunk) for e in effects):
             await self._turn(())
-        await self.do(*await self._act(effects))
+        await self.do(*await self._act(effects, at), at=at)
         return not any(isinstance(event, ev.Refused) for event in events)
 
     async def _read_kept(self, ref: bytes) -> bytes | None:

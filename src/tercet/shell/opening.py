@@ -109,7 +109,11 @@ def make_folder(path: Path) -> None:
 async def carry_out(
     path: Path, person: Dialogue, request: Request, service_of: Callable[[Vault], Service], cost: Cost
 ) -> dict[str, Any]:
-    """Carry out a request: through the door of whoever holds the vault, or on the vault opened here."""
+    """Carry out a request: through the door of whoever holds the vault, or on the vault opened here.
+
+    A vault opened here sends nothing but what the request itself asks to be sent at once: a single command that
+    beat would show by its moment that somebody sits at this device. What is written waits for `run`.
+    """
     try:
         door = await knock(door_path(path))
     except DoorError as error:
@@ -117,7 +121,7 @@ async def carry_out(
             raise
         service = service_of(await unlock(path, person, cost))
         try:
-            await service.open()
+            await service.open(media=False)
             return await service.request(request, person)
         finally:
             await service.close()

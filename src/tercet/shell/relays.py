@@ -1,4 +1,4 @@
-"""The relays a device talks to: one drop for each address, opened when first needed.
+"""Where a device puts and reads: relays, one drop for each address; or a stick, one folder for each.
 
 Does        carries single operations to the relay they belong to; remembers which relay is in trouble.
 Does not    batch operations of different boxes together: that would link them for the relay.
@@ -9,12 +9,31 @@ Read first  Relays.ask().
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from tercet.drop import Answer, Drop, DropFailure, Op
+from tercet.core.effects import PutBlock, ReadChunk
+from tercet.drop import Answer, Drop, DropFailure, FolderStore, Op, Put, Refused, Stick, Stored
 
 PAUSE = 5.0  # seconds; how long a relay that failed is not asked again
+
+
+class Places(Protocol):
+    """Where operations are carried out.
+
+    Attributes:
+        carried: whether what is put here still has to be carried to its relay.
+    """
+
+    carried: bool
+
+    async def ask(self, relay: str, op: Op) -> Answer | None:
+        """Carry out one operation for a relay; none if that is not possible now."""
+
+    def move(self, effect: PutBlock | ReadChunk) -> None:
+        """Note a step of a media send, where those are not queued."""
 
 
 class Relays:
@@ -35,6 +54,16 @@ class Relays:
         self._rest: dict[str, float] = {}
         self._clocks: list[int] = []
         self.troubles: dict[str, DropFailure] = {}
+        self.carried = False
+
+    def alone(self) -> Relays:
+        """The same relays over connections of their own; troubles and clocks are shared."""
+        other = Relays(self._open_drop, self._monotonic)
+        other._rest, other._clocks, other.troubles = self._rest, self._clocks, self.troubles
+        return other
+
+    def move(self, effect: PutBlock | ReadChunk) -> None:
+        """See `Places.move`; an engine queues them itself."""
 
     async def ask(self, relay: str, op: Op) -> Answer | None:
         """Carry one operation to a relay; none if it failed just now or a moment ago."""
@@ -60,7 +89,8 @@ class Relays:
 
     def clocks_said(self) -> list[int]:
         """What relays newly connected to said the time is, seconds; each is given once."""
-        said, self._clocks = self._clocks, []
+        said = list(self._clocks)
+        self._clocks.clear()
         return said
 
     async def close(self) -> None:
@@ -73,3 +103,48 @@ class Relays:
         if self._drops.get(relay) is drop:
             del self._drops[relay]
         await drop.close()
+
+
+class OnStick:
+    """A stick in place of the relays.
+
+    Args:
+        stick: for each relay, a folder.
+        clock: whole seconds since 1970, UTC.
+
+    Attributes:
+        put: items laid, at one place or at several.
+        refused: items that the stick did not take; it is full.
+        steps: of media sends, that wait to be done.
+    """
+
+    def __init__(self, stick: Stick, clock: Callable[[], int]) -> None:
+        self._stick = stick
+        self._clock = clock
+        self._folders: dict[str, FolderStore] = {}
+        self.carried = True
+        self.put = 0
+        self.refused = 0
+        self.steps: list[PutBlock | ReadChunk] = []
+
+    def move(self, effect: PutBlock | ReadChunk) -> None:
+        """See `Places.move`."""
+        self.steps.append(effect)
+
+    async def ask(self, relay: str, op: Op) -> Answer | None:
+        """See `Places.ask`.
+
+        Raises:
+            DropFailure: the stick is gone or cannot be used.
+        """
+        (answer,) = await asyncio.to_thread(self._apply, relay, op)
+        if isinstance(op, Put):
+            self.put += isinstance(answer, Stored)
+            self.refused += isinstance(answer, Refused)
+        return answer
+
+    def _apply(self, relay: str, op: Op) -> list[Answer]:
+        folder = self._folders.get(relay)
+        if folder is None:
+            folder = self._folders[relay] = self._stick.at(relay)
+        return folder.apply([op], self._clock())

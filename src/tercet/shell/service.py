@@ -19,9 +19,13 @@ from typing import Any, Final
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span
-from tercet.core.errors import Refusal
 from tercet.core.cell import Role
+from tercet.core.days import DAY
+from tercet.core.errors import Refusal
+from tercet.core.mail import SILENCE
+from tercet.core.state import Device
 from tercet.drop import Drop, RelayAddress
+from tercet.sealing import UnknownWord
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError, failure_of
@@ -29,8 +33,12 @@ from tercet.shell.relays import Relays
 from tercet.vault import Door, DoorError, Vault, door_path, serve_door
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks during a meeting
-BEAT: Final = 1_800  # seconds on average; protocol.md, 6
 AWAITED_BEAT: Final = 10.0  # seconds on average, while somebody waits at a screen for the desk's answer
+ANSWERED_HERE: Final = frozenset({"meeting_code", "meeting_compare"})  # whoever meets sees these on their own screen
+ASKED_AGAIN: Final = frozenset(
+    {"bad_code", "unknown_word", "report_long", "report_odd", "report_empty", "letter_long", "bad_reply"}
+)  # an answer that cannot be used: another one may
+GO_ON: Final = "Send now, for whoever watches to see? (yes/no)"
 Request = dict[str, Any]
 Handler = Callable[[Request, Dialogue], Awaitable[dict[str, Any]]]
 
@@ -67,7 +75,9 @@ class Service:
 
     Attributes:
         look_every: seconds between two looks during a meeting.
-        awaited_beat: seconds between beats while a command waits and nobody else keeps the beat.
+        awaited_beat: seconds between two visible exchanges while somebody waits at a screen.
+        pace: seconds between beats on average; 0 while nobody keeps it.
+        next_beat: when the next beat is due, seconds; 0 while nobody keeps it.
     """
 
     def __init__(
@@ -83,8 +93,8 @@ class Service:
         self.look_every = LOOK_EVERY
         self.awaited_beat = AWAITED_BEAT
         self._media: asyncio.Task[None] | None = None
-        self._beating = False
-        self._troubles: dict[str, str] = {}
+        self.pace = 0.0
+        self.next_beat = 0
 
     # What an engine asks of its owner; members and desks override what concerns them.
 
@@ -92,7 +102,7 @@ class Service:
         """See `Owner.file`."""
         raise NotImplementedError
 
-    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event:
+    def read_chunk(self, effect: fx.ReadChunk) -> ev.Event | None:
         """See `Owner.read_chunk`."""
         raise NotImplementedError
 
@@ -120,10 +130,15 @@ class Service:
                 await person.tell("relay_trouble", relay=relay, code=trouble.code)
         return result
 
-    async def open(self) -> None:
-        """Begin; before the first request."""
+    async def open(self, media: bool = True) -> None:
+        """Begin; before the first request. Files move meanwhile if `media`, else only while somebody waits."""
         await self.engine.open()
-        self._media = asyncio.create_task(self.engine.move_media())
+        if media:
+            self._move_media()
+
+    def _move_media(self) -> None:
+        if self._media is None:
+            self._media = asyncio.create_task(self.engine.move_media())
 
     async def close(self) -> None:
         """End: hang up, close the vault."""
@@ -146,61 +161,73 @@ class Service:
         try:
             with Told(self.engine) as told:
                 await person.tell("running", every=int(every))
+                self._move_media()
+                self.pace = every
                 await self._together(self._beats(every, person), self._pass_on(told, person))
         finally:
+            self.pace = 0.0
+            self.next_beat = 0
             await server.close()
 
     async def _together(self, *work: Coroutine[Any, Any, None]) -> None:
         """Work side by side, beside the media, until the first of all fails or is done; the others are stopped."""
-        tasks = [asyncio.create_task(one) for one in work]
-        self._beating, before = True, self._beating
+        tasks = [asyncio.create_task(one) for one in (*work, self.engine.failing())]
         try:
             watched = [*tasks, self._media] if self._media else tasks
             done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            self._beating = before
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def beat_while(self, work: Coroutine[Any, Any, None], person: Dialogue) -> None:
-        """Wait for work to be done; if nobody keeps the beat meanwhile, keep it here, faster than usual."""
-        if self._beating:
-            await work
-        else:
-            await self._together(self._beats(self.awaited_beat, person, seen=True), work)
+    async def seen_while(self, work: Coroutine[Any, Any, None], person: Dialogue) -> None:
+        """Wait for work to be done, and meanwhile send and fetch at once what is due, for anybody to see."""
+        self._move_media()
+        await self._together(self._now_and_again(person), work)
+
+    async def _now_and_again(self, person: Dialogue) -> None:
+        troubles: dict[str, str] = {}
+        while True:
+            await self._exchange()
+            troubles = await self._tell_troubles(person, troubles)
+            await self.engine.sleep(draw_span(self.awaited_beat, self.chance))
+
+    async def _exchange(self) -> None:
+        """Send and fetch at once all that is due."""
+        await self.engine.do(ev.SendNow(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
 
     async def _pass_on(self, told: Told, person: Dialogue) -> None:
         while True:
             tell = await told.next(3600.0)
-            if tell is not None:
+            if tell is not None and tell.what not in ANSWERED_HERE:
                 await person.tell(tell.what, **tell.facts)
 
-    async def _beats(self, every: float, person: Dialogue, seen: bool = False) -> None:
-        """Beat for ever; `seen` while somebody waits at a screen: then all that is due goes at once."""
+    async def _beats(self, every: float, person: Dialogue) -> None:
+        """Beat for ever."""
+        troubles: dict[str, str] = {}
         while True:
             wait = draw_span(every, self.chance)
-            beat = ev.SendNow() if seen else ev.Beat(wait)
-            await self.engine.do(beat, *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
-            await self._tell_troubles(person)
+            self.next_beat = self.engine.clock() + int(wait)
+            await self.engine.do(ev.Beat(wait), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            troubles = await self._tell_troubles(person, troubles)
             while wait > 0:
                 pause = min(wait, self.look_every) if self.engine.device.meeting else wait
-                await asyncio.sleep(pause)
+                await self.engine.sleep(pause)
                 wait -= pause
                 if self.engine.device.meeting:
                     await self.engine.do(ev.Look())
 
-    async def _tell_troubles(self, person: Dialogue) -> None:
-        """Say once that a relay is in trouble, and once that it is well again."""
+    async def _tell_troubles(self, person: Dialogue, before: dict[str, str]) -> dict[str, str]:
+        """Say once that a relay is in trouble, and once that it is well again; returns what was said."""
         now = {relay: trouble.code for relay, trouble in self.relays.troubles.items()}
         for relay, code in now.items():
-            if self._troubles.get(relay) != code:
+            if before.get(relay) != code:
                 await person.tell("relay_trouble", relay=relay, code=code)
-        for relay in self._troubles.keys() - now.keys():
+        for relay in before.keys() - now.keys():
             await person.tell("relay_well", relay=relay)
-        self._troubles = now
+        return now
 
     async def _answer(self, door: Door) -> None:
         """Serve one connection: a request, a dialogue, a result."""
@@ -217,8 +244,27 @@ class Service:
             await door.send({"failed": failure.code, "hint": failure.hint, "status": failure.status})
 
     async def _beat(self, _: Request, person: Dialogue) -> dict[str, Any]:
-        await self.engine.do(ev.SendNow())
+        await self._exchange()
         return {}
+
+    async def warned(self, request: Request, person: Dialogue) -> None:
+        """Say that what follows can be seen, and go on if the owner says yes, or has said so before (`yes`).
+
+        Raises:
+            ShellError: `not_wanted`.
+        """
+        await person.tell("visible")
+        if not request.get("yes") and not await agreed(
+            person, "go_on", "Send now, for whoever watches to see? (yes/no)"
+        ):
+            raise ShellError("not_wanted")
+
+    def waiting(self) -> int:
+        """How many things of the owner wait to leave: letters, words, sealed reports."""
+        device = self.engine.device
+        talks = [*(r.channel for r in device.relations), *(r.channel for r in device.reports)]
+        unsaid = sum(not letter.times for channel in talks for letter in channel.waiting)
+        return unsaid + sum(bool(r.sealed) and not r.put for r in device.reports)
 
     async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """A whole meeting: with a code given, as the one who heard it; else as the one who says it."""
@@ -234,8 +280,12 @@ class Service:
                     relay = await person.ask("relay", "The relay's address, as the other screen shows it")
                 if relay:
                     RelayAddress.parse(relay)
-                code = await person.ask("code", "The code: three digits and four words", hidden=False)
-                await engine.do(ev.Join(name, code, relay))
+                await ask_until(
+                    person,
+                    "code",
+                    "The code: three digits and four words",
+                    lambda code: engine.do(ev.Join(name, code, relay)),
+                )
             try:
                 return await self._see_through(told, person)
             except BaseException:
@@ -269,12 +319,37 @@ class Service:
             raise trouble
 
 
-async def _same_words(person: Dialogue) -> bool:
-    """Whether both screens show the same words; anything but a yes or a no is asked again."""
+async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[str], Awaitable[None]]) -> None:
+    """Ask for an answer and use it; one that cannot be used is asked for again, for as long as somebody answers.
+
+    Raises:
+        Refusal, UnknownWord: why the last answer could not be used, if no other came.
+    """
+    failure: Refusal | UnknownWord | None = None
     while True:
-        same = await person.ask("same_words", "Does the other screen show the same four words? (yes/no)")
-        if same.strip().lower() in ("yes", "y", "no", "n"):
-            return same.strip().lower() in ("yes", "y")
+        try:
+            answer = await person.ask(field, prompt)
+        except ShellError:
+            raise failure or ShellError("no_answer") from None
+        try:
+            return await use(answer)
+        except (Refusal, UnknownWord) as refused:
+            if refused.code not in ASKED_AGAIN:
+                raise
+            failure = refused
+            await person.tell("again", code=refused.code, hint=refused.hint, bytes=len(answer.encode(errors="replace")))
+
+
+async def agreed(person: Dialogue, field: str, prompt: str) -> bool:
+    """A yes or a no; anything else is asked again."""
+    while True:
+        said = (await person.ask(field, prompt)).strip().lower()
+        if said in ("yes", "y", "no", "n"):
+            return said in ("yes", "y")
+
+
+async def _same_words(person: Dialogue) -> bool:
+    return await agreed(person, "same_words", "Does the other screen show the same four words? (yes/no)")
 
 
 def _role(request: Request) -> Role | None:
@@ -301,6 +376,21 @@ def number_in(request: Request) -> int:
     return number
 
 
+def _silent_days(engine: Engine, heard: int) -> int:
+    """Whole days since a neighbour was last heard, once they are a question; else 0."""
+    silent = engine.clock() - heard
+    return silent // DAY if heard and silent >= SILENCE else 0
+
+
+def offered(device: Device) -> dict[str, Fact]:
+    """Who wants to introduce somebody to the owner, and what that would be; empty if nothing waits for an answer."""
+    brought = device.introductions.brought
+    if brought is None or brought.meeting is not None:
+        return {}
+    by = next((r.name for r in device.relations if r.id == brought.by), "")
+    return {"by": by, "role": brought.role.value}
+
+
 def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
     """What members and desks both show of themselves."""
     device = engine.device
@@ -309,7 +399,9 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             {
                 "name": r.name,
                 "role": r.role.value,
+                "met": r.met,
                 "heard": r.channel.heard,
+                "silent": _silent_days(engine, r.channel.heard),
                 "waiting": len(r.channel.waiting),
                 "unread": sum(not n.seen for n in r.notes),
             }
@@ -319,4 +411,5 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
         "outbox": len(device.outbox) + sum(bool(r.held) for r in device.relations),
         "meeting": device.meeting.stage.value if device.meeting else "",
         "board": device.board.number,
+        "introduction": offered(device),
     }
