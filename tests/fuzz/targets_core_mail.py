@@ -16,13 +16,14 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core import events as ev
-from tercet.core.card import Card
+from tercet.core.card import Card, Relay
+from tercet.core.cell import Role
 from tercet.core.chain import DayChain, lane
 from tercet.core.channel import Channel
-from tercet.core.conversation import open_word, seal_word
+from tercet.core.conversation import open_answer
 from tercet.core.device import step
 from tercet.core.fields import Malformed, decode
-from tercet.core.relation import PLAIN, RATCHET, Relation, Role, open_letter, parse_plain
+from tercet.core.relation import PLAIN, RATCHET, Relation, open_letter, parse_plain
 from tercet.core.report import (
     REPORT_PLAIN,
     LetterKind,
@@ -31,17 +32,21 @@ from tercet.core.report import (
     MediaSend,
     Place,
     Report,
+    ReportKind,
     ReportState,
     ResendRequest,
-    conversation,
+    _seal,
     parse_content,
+    return_lane,
+    wrap,
 )
-from tercet.core.state import Case, Device, MediaDue, Office, save
+from tercet.core.state import Case, Device, MediaDue, Office, Return, save
 from tercet.sealing import (
     FRAME,
     FRAME_CONTENT,
     NONCE,
     CannotOpen,
+    kem_public,
     olm_account,
     olm_decrypt,
     olm_encrypt,
@@ -54,24 +59,28 @@ _NOW = 1_790_000_000
 _TODAY = _NOW // 86_400
 _WEEK = (_TODAY + 3) // 7
 _REPLY = bytes(range(32))
+_CASE = bytes(range(16))
 _RELAY = "tercet://relay.example:443/aaaa"
-_CARD = Card(1, DayChain(_TODAY - 1, _REPLY), _REPLY, _REPLY, (_RELAY,), 2)
+_CARD = Card(1, DayChain(_TODAY - 1, _REPLY), _REPLY, _REPLY, (Relay(_RELAY, _REPLY),), 2)
+_BACK = return_lane(_REPLY)
+_PUBLIC = kem_public(_REPLY)
 
 
 def _member() -> Device:
     """A member with one report, whose file the desk may ask for again."""
     film = MediaSend(MediaKind.VIDEO, "film", 600_000, bytes(32), b"", 3)
     copy = MediaSend(MediaKind.TRAVEL, "", 600, b"", b"", 1)
-    talk = conversation(_REPLY, _TODAY, 1)
-    report = Report(1, _NOW, ReportState.LEFT, bytes(FRAME_CONTENT), _NOW, talk, (film, copy))
-    return Device(card=_CARD, reports=(report,), reported=1, confirmed=_TODAY)
+    sealed = _WEEK.to_bytes(2, "big") + bytes(FRAME_CONTENT - 2)
+    report = Report(1, _NOW, ReportState.LEFT, sealed, _NOW, _REPLY, bytes(16), Channel(), (film, copy))
+    awaited = (Return(bytes(16), _REPLY, 1, _NOW),)
+    return Device(card=_CARD, reports=(report,), reported=1, confirmed=_TODAY, returns=awaited)
 
 
 def _desk() -> Device:
     """A desk with one case, a file of which is on its way."""
-    talk = letters.write(conversation(_REPLY, _TODAY, 0), LetterKind.RECEIPT, b"")
-    talk, _, _ = seal_word(talk, talk.waiting[0], _NOW, _TODAY, bytes(NONCE))
-    case = Case(bytes(16), 1, talk, (MediaDue(bytes(32), 0, (), 9, _NOW),), _NOW)
+    talk = letters.write(Channel(), LetterKind.RECEIPT, b"")
+    talk, _ = letters.stamp(talk, talk.waiting[0], _NOW)
+    case = Case(_CASE, 1, talk, (MediaDue(bytes(32), 0, (), 9, _NOW),), _NOW)
     seeds = {week: _REPLY for week in range(_WEEK, _WEEK + 9)}
     office = Office(_REPLY, _REPLY, _REPLY, DayChain(_TODAY - 1, _REPLY), seeds, cases=(case,), opened=1)
     return Device(card=_CARD, confirmed=_TODAY, office=office)
@@ -85,7 +94,7 @@ def _pair() -> tuple[Relation, bytes]:
     inbound, _ = olm_inbound(ours.pickle, theirs.identity, first)
     inbound, answer = olm_encrypt(inbound, b"")
     session, _ = olm_decrypt(session, answer)
-    return Relation(bytes(16), "a", Role.PARTNER, Channel(DayChain(_TODAY, _REPLY), 0), inbound), session
+    return Relation(bytes(16), "a", Role.PARTNER, DayChain(_TODAY, _REPLY), 0, Channel(), inbound), session
 
 
 _MEMBER, _DESK = _member(), _desk()
@@ -106,17 +115,15 @@ def _chance(count: int) -> bytes:
     return bytes(count)
 
 
-def _arrives(device: Device, query: ev.Query, side: int) -> Callable[[bytes], None]:
+def _stays_small(device: Device, query: ev.Query, frame_of: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
     """The bytes as a letter's, under the right seals: no step may fail, nothing may grow without bound."""
-    where = lane(conversation(_REPLY, _TODAY, 0).chain, _TODAY, "conversation", side)
-
     if device.is_desk:
         device, _ = step(device, ev.SendNow(), _NOW, _chance)  # its first beat posts much, once
     most = len(save(device)) + 4 * FRAME
 
     def target(data: bytes) -> None:
-        frame = seal(where.key, (bytes([PLAIN]) + data)[:FRAME_CONTENT], FRAME, bytes(NONCE))
-        after, _ = step(device, ev.Arrived(query, (frame,), False, _RELAY), _NOW, _chance)
+        event = ev.Arrived(query, (frame_of(data),), False, _RELAY)
+        after, _ = step(device, event, _NOW, _chance)
         again, _ = step(after, ev.SendNow(), _NOW + 60, _chance)
         if len(save(again)) > most:
             raise AssertionError("one letter made the state grow by more than a few frames")
@@ -124,11 +131,22 @@ def _arrives(device: Device, query: ev.Query, side: int) -> Callable[[bytes], No
     return target
 
 
+def _answer(data: bytes) -> bytes:
+    """A letter's bytes in the desk's answer."""
+    return seal(_BACK.key, (bytes([PLAIN]) + data)[:FRAME_CONTENT], FRAME, bytes(NONCE))
+
+
+def _word(data: bytes) -> bytes:
+    """A letter's bytes in a reporter's word."""
+    fields = (1, ReportKind.WORD, _TODAY, _REPLY, _CASE)
+    content = b"\x96" + b"".join(msgspec.msgpack.encode(field) for field in fields) + data
+    sealed = _seal((content + b"\x80")[:REPORT_PLAIN].ljust(REPORT_PLAIN, b"\0"), _WEEK, _PUBLIC)
+    return wrap(lane(_CARD.chain, _TODAY, "intake", 0), sealed, bytes(NONCE))
+
+
 def word(data: bytes) -> None:
-    """A conversation's frame, beneath the outer key."""
-    talk = conversation(_REPLY, _TODAY, 1)
-    where = lane(talk.chain, _TODAY, "conversation", 0)
-    open_word(talk, _TODAY, seal(where.key, data[:FRAME_CONTENT], FRAME, bytes(NONCE)))
+    """An answer's content, beneath the outer key."""
+    open_answer(_BACK, seal(_BACK.key, data[:FRAME_CONTENT], FRAME, bytes(NONCE)))
 
 
 def neighbour(data: bytes) -> None:
@@ -137,7 +155,7 @@ def neighbour(data: bytes) -> None:
     content = data[:FRAME_CONTENT]
     if kind == bytes([RATCHET]):
         content = kind + olm_encrypt(_SESSION, rest)[1]
-    where = lane(_NEIGHBOUR.channel.chain, _TODAY, "relation", 1)
+    where = lane(_NEIGHBOUR.chain, _TODAY, "relation", 1)
     try:
         open_letter(_NEIGHBOUR, _TODAY, seal(where.key, content, FRAME, bytes(NONCE)))
     except CannotOpen:
@@ -164,6 +182,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "core-place": _of(Place),
     "core-media-ref": _of(MediaRef),
     "core-request": _of(ResendRequest),
-    "core-word-of-desk": _arrives(_MEMBER, ev.Query("report", day=_TODAY, index=1), 0),
-    "core-word-to-desk": _arrives(_DESK, ev.Query("case", bytes(16), day=_TODAY), 1),
+    "core-word-of-desk": _stays_small(_MEMBER, ev.Query("return", bytes(16)), _answer),
+    "core-word-to-desk": _stays_small(_DESK, ev.Query("intake", day=_TODAY), _word),
 }
