@@ -234,8 +234,11 @@ def _pass_on(turn: Turn, bringing: Bringing, source: Relation, body: bytes) -> N
     _remember(turn, bringing=None if over else bringing)
     if over:
         names = {r.id: r.name for r in turn.device.relations}
-        what = "introduction_made" if bringing.way is Way.DONE else "introduction_refused"
-        turn.tell(what, name=source.name, other=names.get(other, ""))
+        turn.tell(
+            "introduction_made" if bringing.way is Way.DONE else "introduction_refused",
+            name=source.name,
+            other=names.get(other, ""),
+        )
 
 
 def _end_bringing(turn: Turn, bringing: Bringing, code: str) -> None:

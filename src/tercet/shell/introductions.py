@@ -52,7 +52,7 @@ async def _accept(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any
     facts = offered(engine.device)
     if not facts:
         raise Refusal("no_introduction")
-    await person.tell("introduction_offered", **facts)
+    await person.tell("introduction_offered", by=facts["by"], role=facts["role"])
     if not await agreed(person, "accept", "Do you know who that is, and do you want it? (yes/no)"):
         await engine.do(ev.DeclineIntroduction())
         return {"accepted": False}
@@ -65,9 +65,9 @@ async def _compare(engine: Engine, _: Request, person: Dialogue) -> dict[str, An
     name = await person.ask("name", "With whom do you compare words? (your own word)")
     with Told(engine) as told:
         await engine.do(ev.CompareWords(name))
-        words = await told.next(0)
-        if words is not None:
-            await person.tell(words.what, **words.facts)
+        words = await told.next(1.0)
+    if words is not None:
+        await person.tell("introduction_words", name=name, words=words.facts["words"])
     same = await agreed(person, "same_words", "Do both screens show the same four words? (yes/no)")
     await engine.do(ev.WordsAgree(name) if same else ev.WordsDiffer(name))
     await person.tell("introduction_met" if same else "introduction_dropped", name=name)
