@@ -30,6 +30,7 @@ from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
 
 INTAKE_SHARE: Final = 4  # of so many PUTs one goes to intake
+SLOTS: Final = 4  # turns in a round of the neighbours, however many there are; one without a neighbour goes to intake
 READS: Final = 2  # boxes read a beat
 PACE: Final = 1_800  # seconds between beats, on average, unless the owner chooses otherwise
 PACE_LEAST: Final = 300  # seconds
@@ -79,14 +80,14 @@ def covered(turn: Turn, span: float) -> None:
 
 def _put(turn: Turn, after: float) -> None:
     """The PUT: its destination is drawn first, then filled."""
+    relations, slot = turn.device.relations, turn.device.rounds % SLOTS
     to_intake = turn.chance(1)[0] % INTAKE_SHARE == 0
-    relations = turn.device.relations
-    if (to_intake or not relations) and sending.send_one(turn, after):
+    if not to_intake:
+        turn.change(rounds=turn.device.rounds + 1)
+    if (to_intake or slot >= len(relations)) and sending.send_one(turn, after):
         return
     if relations:
-        relation = relations[turn.device.rounds % len(relations)]
-        turn.change(rounds=turn.device.rounds + 1)
-        mail.put_one(turn, relation, after)
+        mail.put_one(turn, relations[slot % len(relations)], after)
 
 
 def _choose(turn: Turn) -> list[Callable[[float], None]]:
@@ -112,7 +113,7 @@ def _looks(turn: Turn) -> list[Look]:
     for back in turn.device.returns:
         for place in range(places):
             query = Query("return", back.id, place=place, alone=True)
-            looks.append(Look(name_of(query), INTERVALS["return"][place], _returns(turn, query, back.root)))
+            looks.append(Look(name_of(query, "return"), INTERVALS["return"][place], _returns(turn, query, back.root)))
     for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
         name = _board_name(relay.address)
         looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
@@ -128,7 +129,7 @@ def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
                 query = Query("relation", relation.id, day, number, place, alone=True)
                 if kind == "over" and _drained(turn, relation, query):
                     continue
-                looks.append(Look(name_of(query), INTERVALS[kind][place], _letters(turn, query, relation)))
+                looks.append(Look(name_of(query, kind), INTERVALS[kind][place], _letters(turn, query, relation)))
     return looks
 
 
@@ -170,9 +171,10 @@ def _returns(turn: Turn, query: Query, root: bytes) -> Callable[[float], None]:
     return order
 
 
-def name_of(query: Query) -> bytes:
-    """What tells the box of a query from others, 8 bytes."""
-    return query.id[:5] + query.day.to_bytes(4, "big")[-2:] + bytes([(LANE_RELAYS * query.index + query.place) % 256])
+def name_of(query: Query, kind: str) -> bytes:
+    """What tells the box of a query from others, 8 bytes; the days that are over share a name, and so an interval."""
+    day = b"\xff\xff" if kind == "over" else query.day.to_bytes(4, "big")[-2:]
+    return query.id[:5] + day + bytes([(LANE_RELAYS * query.index + query.place) % 256])
 
 
 def _board_name(relay: str) -> bytes:
@@ -181,8 +183,9 @@ def _board_name(relay: str) -> bytes:
 
 def saw_more(turn: Turn, query: Query, relay: str) -> None:
     """A box that was read alone holds more: it is looked at again soon."""
-    kind = {"relation": "today", "return": "return", "board": "board"}.get(query.kind)
-    if kind is not None:
-        name = _board_name(relay) if kind == "board" else name_of(query)
+    relation = mail.find_relation(turn, query.id) if query.kind == "relation" else None
+    kind = _class(turn, relation, query.day) if relation else query.kind
+    if kind in INTERVALS:
+        name = _board_name(relay) if kind == "board" else name_of(query, kind)
         waited = HOT * INTERVALS[kind][query.place]
         turn.change(looked=turn.device.looked | {name: turn.device.beats - waited})
