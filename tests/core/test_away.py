@@ -82,7 +82,7 @@ def test_old_roots_are_gone_and_the_neighbour_was_asked_about_the_silence_once(
     stage, _, amal, badr, _ = back
     for actor in (amal, badr):
         assert all(r.chain.day >= stage.now // DAY - KEPT_DAYS for r in actor.device.relations)
-    assert [t.facts["name"] for t in amal.heard("silent")] == ["badr"]
+    assert [t.facts["name"] for t in amal.heard("silent")].count("badr") == 1
 
 
 def test_the_board_is_read_again_and_a_new_report_reaches_the_desk(
