@@ -30,7 +30,7 @@ from tercet.lab.world import World
 
 Chance = Callable[[int], bytes]
 Stepped = tuple[Device, tuple[fx.Effect, ...]]
-REPORTS: Final = 0.7  # a day, of those who report
+REPORTS: Final = 3.0  # a day, of those who report: many, so that a fault shows in few weeks
 CALM: Final = Plan(
     members=20,
     days=7,
