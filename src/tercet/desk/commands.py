@@ -138,6 +138,120 @@ def meet(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: 
 
 
 @app.command()
+def introduce(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Introduce two founders to each other."""
+    _do(folder, answers, as_json, {"do": "introduce"})
+
+
+@app.command()
+def accept(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Say yes or no to a founder's partner, whom the founder introduces."""
+    _do(folder, answers, as_json, {"do": "accept"})
+
+
+@app.command()
+def compare(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Compare words, face to face, with somebody you were introduced to."""
+    _do(folder, answers, as_json, {"do": "compare"})
+
+
+@app.command()
+def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """List the reports."""
+    found = _do(folder, answers, as_json, {"do": "inbox"})
+    if as_json:
+        return
+    table = Table("Report", "came", "begins", "files", title="Reports")
+    for case in found["cases"]:
+        if case["damaged"]:
+            table.add_row("damaged", "", "a record that does not open: look at the disk", "")
+            continue
+        begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
+        table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
+    Console(highlight=False).print(table)
+
+
+def files_line(media: list[dict[str, Any]]) -> str:
+    """The files of a report in one line."""
+    return "; ".join(f"{m['kind']} {m['here']}/{m['blocks']}" for m in media)
+
+
+@app.command()
+def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Show one report and its conversation."""
+    found = _do(folder, answers, as_json, {"do": "show", "number": number})
+    if as_json:
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    report = found["report"]
+    console.print(f"Report {report['number']}, came {moment(report['came'])}", markup=False)
+    if report["happened"] is not None:
+        console.print(f"  when: {moment(report['happened'])}", markup=False)
+    if report["place"]:
+        console.print(f"  where: {place_line(report['place'])}", markup=False)
+    for line in shown_lines(report["text"] or ""):
+        console.print("  " + line, markup=False)
+    for place, media in enumerate(report["media"]):
+        size, sha256 = media["size"], media["sha256"]
+        console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, sha256 {sha256}", markup=False)
+    for word in found["words"]:
+        who = "desk" if word["ours"] else "reporter"
+        console.print(f"{moment(word['came'])}  {who}:", markup=False)
+        for line in shown_lines(word["text"]):
+            console.print("  " + line, markup=False)
+
+
+def place_line(place: dict[str, Any]) -> str:
+    """A place in one line, with how exact it is."""
+    point = "" if place["latitude"] is None else f"{place['latitude']}, {place['longitude']} "
+    return f"{point}{shown(place['name']) if place['name'] else ''} ({place['precision']})"
+
+
+@app.command()
+def reply(
+    number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False
+) -> None:
+    """Write to whoever sent a report; the desk does not learn who that is."""
+    _do(folder, answers, as_json, {"do": "reply", "number": number})
+
+
+@app.command()
+def letter(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Write to a founder."""
+    _do(folder, answers, as_json, {"do": "letter"})
+
+
+@app.command()
+def export(
+    number: Number,
+    to: Annotated[Path, typer.Option(help="An empty or new folder.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a report with its files and its conversation into a folder."""
+    target = str(to.expanduser().absolute())
+    found = _do(folder, answers, as_json, {"do": "export", "number": number, "to": target})
+    if not as_json:
+        console, done = Console(highlight=False, soft_wrap=True), found["exported"]
+        checked = "every file is there and every hash was checked" if done["whole"] else "NOT WHOLE: see report.txt"
+        console.print(f"Written to {target}: {checked}.", markup=False)
+        for line in done["files"]:
+            console.print(f"  {line}", markup=False)
+
+
+@app.command()
+def relays(
+    relay: Annotated[list[str], typer.Option(help="A relay's address; all that are to be used, one to eight.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the network's relays: the new list goes onto the board, at the old relays too."""
+    _do(folder, answers, as_json, {"do": "relays", "relays": relay})
+
+
+@app.command()
 def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
     """List the reports."""
     found = _do(folder, answers, as_json, {"do": "inbox"})
