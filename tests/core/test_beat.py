@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -26,15 +25,7 @@ from tercet.core.relation import Relation
 from tercet.core.state import Device, Return
 from tercet.core.turn import Turn
 
-from .scenes import (
-    HOUR,
-    SECOND_RELAY,
-    THIRD_RELAY,
-    founders,
-    intake_ids,
-    letters,
-    relation,
-)
+from .scenes import HOUR, SECOND_RELAY, THIRD_RELAY, days, founders, intake_ids, letters
 from .stage import RELAY, START, Actor, Seeded, Stage
 
 SPAN = 1_800.0
@@ -304,3 +295,173 @@ def test_the_waits_between_beats_spread_evenly_around_the_pace() -> None:
     spans = [draw_span(PACE, chance) for _ in range(2_000)]
     assert sum(spans) / len(spans) == pytest.approx(PACE, rel=0.03)
     assert len({int(s) for s in spans}) > 1_000
+
+
+# ---- everything is looked at in time
+
+
+def neighbour(number: int, first: int) -> Relation:
+    name = bytes([number]) * 16
+    chain = DayChain(first, name * 2)
+    return Relation(name, f"n{number}", Role.BELOW, chain, 0, Channel(heard=START, spoke=START), b"")
+
+
+def settled(neighbours: int, open_answers: int) -> Device:
+    """A member of a network at three relays, a while after its meetings: all late days are kept, one is over."""
+    device, today = World().first.device, day_of(START)
+    relations = tuple(neighbour(n + 1, today - LATE_DAYS - 1) for n in range(neighbours))
+    awaited = tuple(Return(bytes([n + 1, 1]) * 8, bytes([n + 1]) * 32, 0, START) for n in range(open_answers))
+    return msgspec.structs.replace(device, relations=relations, returns=awaited, confirmed=today, looked={}, beats=0)
+
+
+def looked_at(neighbours: int, open_answers: int, count: int) -> dict[tuple[str, int], int]:
+    """The longest time in beats without a look, for each class of boxes at each of their relays."""
+    device, chance = settled(neighbours, open_answers), Seeded("looks")
+    places = {relay.address: n for n, relay in enumerate(device.table)}
+    last: dict[tuple[str, int, bytes, int], int] = {}
+    gaps: Counter[tuple[str, int]] = Counter()
+    for number in range(1, count + 1):
+        turn = Turn(msgspec.structs.replace(device, beats=number), START, chance)
+        for look in beats._choose(turn):
+            look(0.0)
+        for effect in turn.effects:
+            assert isinstance(effect, fx.ReadBox)
+            query = effect.query
+            held = next((r for r in device.relations if r.id == query.id), None)
+            kind = beats._class(turn, held, query.day) if held else query.kind
+            box = (kind, places[effect.relay] if kind == "board" else query.place, query.id, query.day)
+            gaps[box[:2]] = max(gaps[box[:2]], number - last.get(box, 0))
+            last[box] = number
+        device = turn.device
+    for box, seen in last.items():
+        gaps[box[:2]] = max(gaps[box[:2]], count - seen)
+    assert len(last) == neighbours * 2 * (LATE_DAYS + 3) + 2 * open_answers + 2
+    return gaps
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "open_answers", "times"), [(1, 8, 2), (2, 6, 2.25), (3, 4, 2.5), (4, 4, 3), (4, 32, 7)]
+)
+def test_each_kind_of_box_is_looked_at_within_a_few_of_its_intervals(
+    neighbours: int, open_answers: int, times: float
+) -> None:
+    """With 4 neighbours and few answers awaited: today's box within 12 beats, yesterday's 18, an answer's 18."""
+    gaps = looked_at(neighbours, open_answers, int(times * max(INTERVALS["late"])) + 200)
+    assert {kind for kind, _ in gaps} == set(INTERVALS)
+    for (kind, place), gap in gaps.items():
+        assert gap <= times * INTERVALS[kind][place], (kind, place)
+
+
+def waits_for_look(more: bool) -> int:
+    """Beats until a box of today is looked at again when it held one item, and `more` or not."""
+    device, chance = settled(4, 4), Seeded("more")
+    box: ev.Query | None = None
+    for number in range(1, 200):
+        turn = Turn(msgspec.structs.replace(device, beats=number), START, chance)
+        for look in beats._choose(turn):
+            look(0.0)
+        queries = [e.query for e in turn.effects if isinstance(e, fx.ReadBox)]
+        device = turn.device
+        if box is None and number > 100:
+            box = next((q for q in queries if q.day == day_of(START) and q.place == 0), None)
+            if box is not None:
+                since, relay = number, device.relays[0]
+                device, _ = step(device, ev.Arrived(box, (bytes(4_096),), more, relay), START, chance)
+        elif box in queries:
+            return number - since
+    raise AssertionError("never looked at again")
+
+
+def test_a_box_that_holds_more_is_looked_at_again_soon() -> None:
+    assert waits_for_look(more=True) <= 2
+    assert waits_for_look(more=False) > 4
+
+
+# ---- letters in time
+
+
+def life_of(stage: Stage, actors: list[Actor], hours: int, every_hour: Callable[[int], None]) -> None:
+    """Covered beats of everybody, each at its own times; the desk empties its intake as often."""
+    next_beat = {actor.name: stage.now + n * 97 for n, actor in enumerate(actors)}
+    begun = stage.now
+    for hour in range(hours):
+        every_hour(hour)
+        while min(next_beat.values()) < begun + (hour + 1) * HOUR:
+            actor = min(actors, key=lambda a: next_beat[a.name])
+            stage.now = next_beat[actor.name]
+            span = draw_span(PACE, actor.chance)
+            actor.do(ev.Beat(span))
+            next_beat[actor.name] += int(span) + 1
+
+
+def lossy(actors: list[Actor], share: float) -> None:
+    """So many of all requests get lost."""
+    for actor in actors:
+        chance = Seeded(f"loss {actor.name}")
+        actor.before_act = lambda effect, chance=chance: (  # type: ignore[misc]
+            not isinstance(effect, fx.PutItem | fx.ReadBox | fx.AckItem) or chance(1)[0] >= share * 256
+        )
+
+
+def waits_of_letters() -> list[float]:
+    """Hours that letters of four neighbours were on their way to a member, a tenth of all requests being lost."""
+    stage, desk, first, second = founders(RELAYS)
+    below = [stage.actor("a"), stage.actor("b")]
+    for actor in below:
+        stage.meet(first, actor, Role.LINK)
+    stage.beat(desk, first, second, *below, rounds=2, every=HOUR)
+    actors = [desk, first, second, *below]
+    lossy(actors, 0.1)
+    written: dict[tuple[str, str], int] = {}
+    came: dict[tuple[str, str], int] = {}
+
+    def every_hour(hour: int) -> None:
+        for relation in first.device.relations:
+            for note in relation.notes:
+                came.setdefault((relation.name, note.text), note.came)
+        first.do(ev.NotesSeen())
+        if hour % 5 == 0 and hour < 30:
+            for actor in actors:
+                if actor is not first:
+                    actor.do(ev.WriteLetter("first", f"{hour}"))
+                    written[actor.name, f"{hour}"] = stage.now
+
+    life_of(stage, actors, 60, every_hour)
+    return sorted((came.get(key, stage.now + 99 * DAY) - when) / HOUR for key, when in written.items())
+
+
+def test_letters_of_four_busy_neighbours_arrive_within_hours_though_a_tenth_of_everything_is_lost() -> None:
+    waits = waits_of_letters()
+    assert len(waits) == 24
+    assert waits[len(waits) // 2] < 6
+    assert waits[-1] < 30  # what was lost on the way comes a day later, sealed afresh
+
+
+def test_letters_that_are_looked_for_too_seldom_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beats, "INTERVALS", INTERVALS | {"today": (96, 96), "yesterday": (96, 96)})
+    waits = waits_of_letters()
+    assert waits[len(waits) // 2] > 6
+
+
+def test_who_is_silent_for_three_days_is_asked_about_once_and_again_only_after_it_was_heard() -> None:
+    stage, desk, first, second = founders()
+    stage.beat(second, first, rounds=2)
+    first.told.clear()
+
+    def silent() -> int:
+        return len([t for t in first.heard("silent") if t.facts["name"] == "second"])
+
+    counts = []
+    for hours in (SILENCE // HOUR - 1, SILENCE // HOUR + 1, 150, 400):
+        stage.now = START + hours * HOUR
+        for _ in range(3):
+            first.do(ev.Beat())
+        counts.append(silent())
+    assert counts == [0, 1, 1, 1]
+    stage.beat(desk, second, first, rounds=2)
+    assert silent() == 1
+    days(stage, 3.1)
+    for _ in range(3):
+        first.do(ev.Beat())
+    assert silent() == 2
+    assert first.heard("silent")[0].facts["days"] == "3"
