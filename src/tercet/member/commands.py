@@ -10,6 +10,8 @@ Read first  app.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +21,11 @@ from rich.console import Console
 from tercet.core.beat import PACE_LEAST, PACE_MOST
 from tercet.member.service import SENTENCES, MemberService
 from tercet.sealing import Cost
-from tercet.shell.dialogue import Answers, Person
+from tercet.shell.codes import PART, PART_LEAST, PART_MOST, Collector, read_all
+from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
+from tercet.shell.screen import Screen
+from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
 from tercet.shell.show import moment, show_status
 from tercet.shell.text import shown
@@ -37,6 +42,21 @@ AnswersFrom = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether it may be seen.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")]
+ShowIn = Annotated[Path | None, typer.Option("--show", help="A folder for the codes as PNG files; else the terminal.")]
+Watched = Annotated[Path | None, typer.Option("--watch", help="A folder that pictures of the other screen come into.")]
+CodeBytes = Annotated[int, typer.Option(help="Most bytes a code.", min=PART_LEAST, max=PART_MOST)]
+
+Drawn = Callable[[Person], Dialogue]
+
+
+def _screen(show: Path | None, watch: Path | None, size: int, as_json: bool) -> Drawn | None:
+    """A screen for codes; a program without folders gets messages as they are."""
+    if as_json and show is None and watch is None:
+        return None
+    shows, watches = (path.expanduser().absolute() if path else None for path in (show, watch))
+    console = Console(highlight=False, soft_wrap=True)
+    write = None if as_json else partial(console.print, markup=False)
+    return lambda person: Screen(person, shows, watches, size, write)
 
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600}  # seconds
@@ -63,8 +83,15 @@ def _person(answers: int | None, as_json: bool) -> Person:
     return Person(Answers(answers), as_json, SENTENCES)
 
 
-def _do(vault: Path, answers: int | None, as_json: bool, request: Request) -> dict[str, Any]:
-    person = _person(answers, as_json)
+def _do(
+    vault: Path,
+    answers: int | None,
+    as_json: bool,
+    request: Request,
+    screen: Callable[[Person], Dialogue] | None = None,
+) -> dict[str, Any]:
+    teller = _person(answers, as_json)
+    person = screen(teller) if screen else teller
     path = vault.expanduser()
 
     async def work() -> dict[str, Any]:
@@ -104,13 +131,56 @@ def meet(
         typer.Option("--as", help="Say a code and be this to the other: partner, link or below. Else type one."),
     ] = "",
     relay: Annotated[str, typer.Option(help="The relay's address, for a newcomer.")] = "",
+    codes: Annotated[bool, typer.Option(help="Scan codes from each other's screens instead.")] = False,
+    no_network: Annotated[bool, typer.Option("--no-network", help="By codes alone: nothing goes over a line.")] = False,
+    show: ShowIn = None,
+    watch: Watched = None,
+    code_bytes: CodeBytes = PART,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Meet a person who sits beside you: one says a code, the other types it, both compare four words."""
     if be not in ("", "partner", "link", "below"):
         raise typer.BadParameter("partner, link or below", param_hint="--as")
-    _do(vault, answers, as_json, {"do": "meet", "role": be, "relay": relay})
+    way = "alone" if no_network else "relay" if codes else ""
+    screen = _screen(show, watch, code_bytes, as_json) if way else None
+    _do(vault, answers, as_json, {"do": "meet", "role": be, "relay": relay, "codes": way}, screen)
+
+
+@app.command("show")
+def show_letters(
+    show: ShowIn = None,
+    code_bytes: CodeBytes = PART,
+    vault: VaultPath = DEFAULT_VAULT,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what waits for someone you met as codes, for their camera."""
+    found = _do(vault, answers, as_json, {"do": "hand"}, _screen(show, None, code_bytes, as_json))
+    if not as_json:
+        Console().print(f"Handed over: {found['handed']}." if found["handed"] else "Nothing waits.", markup=False)
+
+
+@app.command()
+def scan(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures of the other screen, or folders of them.")],
+    show: ShowIn = None,
+    code_bytes: CodeBytes = PART,
+    vault: VaultPath = DEFAULT_VAULT,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read codes from pictures of another screen, and take in what they hold."""
+    messages: list[str] = []
+
+    async def read() -> None:
+        messages.extend(m.hex() for m in read_all(pictures_in(pictures), Collector()))
+
+    run(read(), as_json)
+    screen = _screen(show, None, code_bytes, as_json)
+    found = _do(vault, answers, as_json, {"do": "scan", "messages": messages}, screen)
+    if not as_json:
+        Console().print(f"Taken in: {found['taken']}.", markup=False)
 
 
 @app.command()

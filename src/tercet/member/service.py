@@ -36,6 +36,9 @@ from tercet.vault import Vault
 SENTENCES = {
     "running": "This device is awake; it beats every {every} seconds on average.",
     "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}",
+    "codes_drawn": "Let the other device scan {count} code(s): {folder}",
+    "code_read": "Read {have} of {of} codes.",
+    "not_scanned": "That was not taken ({code}): scan once more.",
     "meeting_compare": "Both screens must show: {words}\n(They will be your {role}.)",
     "meeting_kept": "Done: {name} is now your {role}.",
     "hashing": "Reading {kind} {number}: {done} of {size} bytes",

@@ -67,6 +67,7 @@ class Engine:
     Attributes:
         device: the state as last saved.
         listeners: called with each `Tell`.
+        screens: called with each `ShowCode`.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Engine:
     ) -> None:
         self.device: Device = load(vault.state)
         self.listeners: list[Callable[[fx.Tell], None]] = []
+        self.screens: list[Callable[[fx.ShowCode], None]] = []
         self.relays = relays
         self.clock = clock
         self._vault = vault
@@ -246,6 +248,9 @@ class Engine:
         for tell in effects:
             if isinstance(tell, fx.Tell):
                 self.say(tell)
+            elif isinstance(tell, fx.ShowCode):
+                for screen in tuple(self.screens):
+                    screen(tell)
         later = [(effect, after) for effect in effects if (after := self._after(effect, spread))]
         for effect, after in later:
             task = asyncio.create_task(self._act_later(effect, after))

@@ -64,6 +64,7 @@ HINTS = {
     "picture_large": "This picture is too large to read: take it with fewer pixels.",
     "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",
     "no_answer": "An answer is missing: run this in a terminal, or give it with --answers.",
+    "no_code": "No whole message was found in these pictures: take every code once more, larger and sharper.",
     "no_desk": "There is no desk here yet: found one with `tercet desk init`.",
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from tercet.core.mail import SILENCE
 from tercet.core.state import Device
 from tercet.drop import Drop, RelayAddress
 from tercet.sealing import UnknownWord
+from tercet.shell.bycode import ByCode
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError, failure_of
@@ -112,7 +114,7 @@ class Service:
 
     def handlers(self) -> dict[str, Handler]:
         """Requests by name."""
-        return {"meet": self._meet, "beat": self._beat}
+        return {"meet": self._meet, "beat": self._beat, "hand": self._hand, "scan": self._scan}
 
     async def request(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """Carry out one request; a relay that came into trouble meanwhile is told.
@@ -271,6 +273,9 @@ class Service:
         role = _role(request)
         name = await person.ask("name", "Your own word for this person (it never leaves this device)")
         engine = self.engine
+        if request.get("codes"):
+            with ByCode(engine, person, self.look_every, _same_words) as screen:
+                return await screen.meet(name, role, request["codes"] == "alone")
         with Told(engine) as told:
             if role is not None:
                 await engine.do(ev.Invite(name, role))
@@ -292,6 +297,20 @@ class Service:
                 if engine.device.meeting is not None:
                     await engine.do(ev.OtherWords())
                 raise
+
+    async def _hand(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        """Show what waits for a neighbour, as codes."""
+        name = await person.ask("name", "To whom (your own word for them)")
+        with ByCode(self.engine, person, self.look_every, _same_words) as screen:
+            return {"handed": await screen.hand(name)}
+
+    async def _scan(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """Take in what was scanned."""
+        messages = request.get("messages")
+        if not isinstance(messages, list) or not all(_is_hex(message) for message in messages):
+            raise ShellError("bad_request")
+        with ByCode(self.engine, person, self.look_every, _same_words) as screen:
+            return {"taken": await screen.take(messages)}
 
     async def _see_through(self, told: Told, person: Dialogue) -> dict[str, Any]:
         """Look for the other side until the meeting is kept or has failed."""
@@ -362,6 +381,10 @@ def _role(request: Request) -> Role | None:
         return Role(request["role"]) if request.get("role") else None
     except ValueError:
         raise ShellError("bad_request") from None
+
+
+def _is_hex(message: object) -> bool:
+    return isinstance(message, str) and re.fullmatch("([0-9a-f]{2})*", message) is not None
 
 
 def number_in(request: Request) -> int:
