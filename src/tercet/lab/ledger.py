@@ -133,10 +133,10 @@ class Ledger:
             fate = self._by_number[machine.number, event.number]
             self._write(fate.answers, machine, event.text, "desk")
         elif isinstance(event, ev.Reply):
-            fate = self._by_desk_number.get(event.case)
-            if fate is None:
+            case = self._by_desk_number.get(event.case)
+            if case is None:
                 self._broken(machine, "its owner answers a report, and the desk has never filed it")
-            self._write(fate.words, machine, event.text, self._world.machines[fate.member].name)
+            self._write(case.words, machine, event.text, self._world.machines[case.member].name)
         if after.relations is not before.relations:
             self._look_for_letters(machine, before, after)
         if after.reports is not before.reports:
