@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import re
-import resource
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -35,13 +33,13 @@ from tercet.drop.server import serve
 from tercet.lab.commands import app as lab_app
 from tercet.member.commands import app as member_app
 from tercet.sealing import relay_identity
+from tercet.shell.closed import keep_memory_closed
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import STATUS_DROP, ShellError
 from tercet.shell.opening import make_folder, run, wall_clock
 from tercet.up import up as play
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
-PR_SET_DUMPABLE = 4  # linux/prctl.h
 SHOW_EVERY = 1.0  # seconds between two looks at a relay's counters and its file of passes
 SENTENCES = {
     "relay": "Relay open. Its address, for desks and members:\n{address}",
@@ -81,13 +79,6 @@ def root(version: Annotated[bool, typer.Option("--version", callback=_version, i
     """Tercet: a capture-resistant reporting network."""
     os.umask(0o077)
     keep_memory_closed()
-
-
-def keep_memory_closed() -> None:
-    """No core dumps, and no other process of this user may read this one's memory (Linux: PR_SET_DUMPABLE)."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _listen(text: str) -> tuple[str, int]:

@@ -25,7 +25,7 @@ from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_status
+from tercet.shell.show import moment, show_carried, show_status
 from tercet.shell.text import shown, shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
@@ -249,6 +249,18 @@ def relays(
 ) -> None:
     """Change the network's relays: the new list goes onto the board, at the old relays too."""
     _do(folder, answers, as_json, {"do": "relays", "relays": relay})
+
+
+@app.command()
+def carry(
+    stick: Annotated[Path, typer.Argument(help="The folder of a stick or a memory card.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange everything with a stick in place of the relays: take in what is on it, leave the answers there."""
+    request = {"do": "carry", "to": str(stick.expanduser().absolute())}
+    show_carried(_do(folder, answers, as_json, request), as_json)
 
 
 @app.command()

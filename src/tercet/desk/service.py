@@ -24,7 +24,7 @@ from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
 from tercet.drop import Drop, RelayAddress
-from tercet.shell import introductions
+from tercet.shell import by_stick, introductions
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
@@ -109,16 +109,21 @@ class DeskService(Service):
 
     def handlers(self) -> dict[str, Handler]:
         """See `Service.handlers`."""
-        return super().handlers() | introductions.handlers(self.engine) | {
-            "found": self._found,
-            "status": self._status,
-            "inbox": self._inbox,
-            "show": self._show,
-            "reply": self._reply,
-            "export": self._export,
-            "letter": self._letter,
-            "relays": self._relays,
-        }
+        return (
+            super().handlers()
+            | introductions.handlers(self.engine)
+            | {
+                "found": self._found,
+                "status": self._status,
+                "inbox": self._inbox,
+                "show": self._show,
+                "reply": self._reply,
+                "export": self._export,
+                "letter": self._letter,
+                "relays": self._relays,
+                "carry": lambda request, person: by_stick.exchange(self, request, person),
+            }
+        )
 
     async def _found(self, request: Request, person: Dialogue) -> dict[str, Any]:
         if self.engine.device.is_desk:

@@ -9,6 +9,7 @@ Read first  app.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,8 @@ import typer
 from rich.console import Console
 
 from tercet.core.beat import PACE_LEAST, PACE_MOST
+from tercet.core.events import Arrived
+from tercet.member import locking
 from tercet.member.service import SENTENCES, MemberService
 from tercet.sealing import Cost
 from tercet.shell.codes import PART, PART_LEAST, PART_MOST, Collector, read_all
@@ -27,7 +30,7 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.screen import Screen
 from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_status
+from tercet.shell.show import moment, show_carried, show_status
 from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, Vault
 
@@ -267,6 +270,10 @@ def inbox(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json
 def status(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
     """Show neighbours, reports and relays."""
     found = _do(vault, answers, as_json, {"do": "status"})
+    if found.get("locked"):
+        if not as_json:
+            Console().print(f"Locked. {found['operations']} operations are still to come.")
+        return
     if not as_json:
         show_status(Console(highlight=False), found)
 
@@ -279,6 +286,52 @@ def send_now(
     found = _do(vault, answers, as_json, {"do": "send_now", "yes": yes})
     if not as_json:
         Console().print(f"{found['waited']} waited here; {found['waiting']} still do.")
+
+
+@app.command()
+def carry(
+    stick: Annotated[Path, typer.Argument(help="The folder of a stick or a memory card.")],
+    files: Annotated[str, typer.Option(help="yes or no: take files along too; else you are asked if some wait.")] = "",
+    vault: VaultPath = DEFAULT_VAULT,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange everything with a stick in place of the relays; somebody carries it there and back."""
+    request = {"do": "carry", "to": str(stick.expanduser().absolute()), "files": files}
+    show_carried(_do(vault, answers, as_json, request), as_json)
+
+
+async def _take_over(service: MemberService, path: Path, pace: float, person: Person) -> None:
+    """Take over from a locked process, if there is one."""
+    found = await locking.take_over(path)
+    if found is None:
+        return
+    door, events = found
+    await service.take_in(events, pace)
+    await locking.taken(door)
+    await person.tell("taken_over", items=sum(len(e.items) for e in events if isinstance(e, Arrived)))
+
+
+@app.command()
+def lock(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Close the vault and go on beating for a day, without any key; `run` opens it again."""
+    person, path, here = _person(answers, as_json), vault.expanduser(), list[MemberService]()
+
+    def service_of(opened: Vault) -> MemberService:
+        here.append(_service(opened))
+        return here[0]
+
+    async def work() -> dict[str, Any]:
+        result = await carry_out(path, person, {"do": "lock"}, service_of, COST)
+        for service in here:
+            await asyncio.to_thread(locking.start, locking.list_of(service.planned, path))
+        if as_json:
+            await person.tell("done", **result)
+        return result
+
+    found = run(work(), as_json)
+    if not as_json:
+        Console().print(f"Locked. {found['operations']} operations are planned, for a day at most; then it is silent.")
 
 
 @app.command("give-up")
@@ -309,11 +362,14 @@ def run_member(
         service = _service(await unlock(path, person, COST))
         try:
             await service.open()
+            await _take_over(service, path, pace, person)
             if pace < PACE_LEAST:
                 service.awaited_beat = min(service.awaited_beat, pace)
                 await person.tell("rehearsal")
             await service.run(pace, path, person)
         finally:
             await service.close()
+        if service.planned:
+            await asyncio.to_thread(locking.start, locking.list_of(service.planned, path))
 
     run(work(), as_json)

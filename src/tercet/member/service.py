@@ -22,13 +22,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.beat import INTAKE_SHARE
+from tercet.core.beat import INTAKE_SHARE, PACE
+from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
-from tercet.shell import introductions
+from tercet.shell import by_stick, introductions
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of
 from tercet.vault import Vault
@@ -64,6 +65,8 @@ SENTENCES = {
     "again": "{hint} (It has {bytes} bytes.)",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
+    "files_wait": "{files} files wait, about {megabytes} MB together.",
+    "taken_over": "While the device was locked {items} frames came in.",
     "rehearsal": "THIS IS A REHEARSAL: beats this close together show what they should hide.",
     "clock_far": "This device's clock is far from the network's: set it right.",
     "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
@@ -88,6 +91,7 @@ class MemberService(Service):
     ) -> None:
         super().__init__(vault, open_drop, clock, chance)
         self._source: tuple[tuple[str, int, bytes], SourceFile] | None = None
+        self.planned: list[fx.Effect] = []  # for a locked process
         self._reading = threading.Lock()  # a piece is read in a thread; the file is not closed under it
 
     def file(self, effect: fx.Filed) -> None:
@@ -120,15 +124,21 @@ class MemberService(Service):
 
     def handlers(self) -> dict[str, Handler]:
         """See `Service.handlers`."""
-        return super().handlers() | introductions.handlers(self.engine) | {
-            "status": self._status,
-            "report": self._report,
-            "letter": self._letter,
-            "answer": self._answer_desk,
-            "inbox": self._inbox,
-            "send_now": self._send_now,
-            "give_up": self._give_up,
-        }
+        return (
+            super().handlers()
+            | introductions.handlers(self.engine)
+            | {
+                "status": self._status,
+                "report": self._report,
+                "letter": self._letter,
+                "answer": self._answer_desk,
+                "inbox": self._inbox,
+                "send_now": self._send_now,
+                "carry": lambda request, person: by_stick.exchange(self, request, person),
+                "give_up": self._give_up,
+                "lock": self._lock,
+            }
+        )
 
     async def close(self) -> None:
         """See `Service.close`."""
@@ -157,6 +167,16 @@ class MemberService(Service):
         for file in range(len(report.media)):
             await self.engine.do(ev.FileStopped(number, file, False))
         return _report_facts(next(r for r in self.engine.device.reports if r.number == number))
+
+    async def _lock(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        """Draw the beats to come and end; whoever runs this service then starts the locked process."""
+        self.planned = await self.engine.plan(ev.Lock(DAY, self.pace or PACE))
+        self.leave()
+        return {"operations": len(self.planned)}
+
+    async def take_in(self, events: Sequence[ev.Event], pace: float) -> None:
+        """Take in what came while the device was locked; it is acknowledged bit by bit, over the next beat."""
+        await self.engine.do(*events, spread=pace)
 
     async def _say_when(self, person: Dialogue, beats: float) -> None:
         """When something that was written goes, if so many beats are needed on average."""

@@ -68,6 +68,7 @@ HINTS = {
     "no_desk": "There is no desk here yet: found one with `tercet desk init`.",
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
+    "lock_failed": "The locked process did not start: the device is closed and does not beat; run it again.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
     "nothing_here": "Nothing of that kind is here.",
     "passphrase_short": "A passphrase needs at least twelve characters: five unrelated words are good.",

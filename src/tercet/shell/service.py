@@ -95,6 +95,8 @@ class Service:
         self.look_every = LOOK_EVERY
         self.awaited_beat = AWAITED_BEAT
         self._media: asyncio.Task[None] | None = None
+        self.leaving = asyncio.Event()
+        self._answered_last = False
         self.pace = 0.0
         self.next_beat = 0
 
@@ -165,11 +167,18 @@ class Service:
                 await person.tell("running", every=int(every))
                 self._move_media()
                 self.pace = every
-                await self._together(self._beats(every, person), self._pass_on(told, person))
+                await self._together(self._beats(every, person), self._pass_on(told, person), self._leave())
         finally:
             self.pace = 0.0
             self.next_beat = 0
             await server.close()
+
+    def leave(self) -> None:
+        """End `run` once the request under way is answered."""
+        self._answered_last = True
+
+    async def _leave(self) -> None:
+        await self.leaving.wait()
 
     async def _together(self, *work: Coroutine[Any, Any, None]) -> None:
         """Work side by side, beside the media, until the first of all fails or is done; the others are stopped."""
@@ -239,6 +248,8 @@ class Service:
         try:
             result = await self.request(request, DoorSide(door))
             await door.send({"result": result})
+            if self._answered_last:
+                self.leaving.set()
         except (DoorError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -261,12 +272,15 @@ class Service:
         ):
             raise ShellError("not_wanted")
 
-    def waiting(self) -> int:
-        """How many things of the owner wait to leave: letters, words, sealed reports."""
+    def unsaid(self) -> int:
+        """How many letters and words were never sealed yet."""
         device = self.engine.device
         talks = [*(r.channel for r in device.relations), *(r.channel for r in device.reports)]
-        unsaid = sum(not letter.times for channel in talks for letter in channel.waiting)
-        return unsaid + sum(bool(r.sealed) and not r.put for r in device.reports)
+        return sum(not letter.times for channel in talks for letter in channel.waiting)
+
+    def waiting(self) -> int:
+        """How many things of the owner wait to leave: letters, words, sealed reports."""
+        return self.unsaid() + sum(bool(r.sealed) and not r.put for r in self.engine.device.reports)
 
     async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """A whole meeting: with a code given, as the one who heard it; else as the one who says it."""

@@ -18,6 +18,11 @@ from rich.text import Text
 
 from tercet.shell.text import shown
 
+DIRECT = (
+    "This device speaks to its relays directly, without Tor: whoever runs a relay sees this device's address and "
+    "which boxes it touches."
+)
+
 
 def moment(seconds: int) -> str:
     """A time as people here write it; seconds where this system's calendar ends."""
@@ -27,13 +32,31 @@ def moment(seconds: int) -> str:
         return str(seconds)
 
 
+def show_carried(found: dict[str, Any], as_json: bool) -> None:
+    """What an exchange with a stick came to."""
+    if as_json:
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Laid on the stick: {found['laid']}. Here still waits: {found['waiting']}.")
+    if found["refused"]:
+        console.print(f"The stick did not take {found['refused']}: it is full. Make room, or take another one.")
+
+
 def show_status(console: Console, found: dict[str, Any]) -> None:
     """Neighbours, reports and relays as tables."""
     people = Table("Neighbour", "is your", "last heard", "letters waiting", "unread", title="Neighbours")
     for one in found["neighbours"]:
         heard = moment(one["heard"]) if one["heard"] else "never"
-        people.add_row(Text(shown(one["name"])), one["role"], heard, str(one["waiting"]), str(one["unread"]))
+        role = one["role"] if one["met"] else f"{one['role']} (introduced, not met)"
+        people.add_row(Text(shown(one["name"])), role, heard, str(one["waiting"]), str(one["unread"]))
     console.print(people)
+    for one in found["neighbours"]:
+        if one.get("silent"):
+            said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
+            console.print(f"{said} This program does nothing about it.", markup=False)
+    offer = found["introduction"]
+    if offer:
+        console.print(f"{shown(offer['by'])} wants to introduce somebody to you: see `accept`.", markup=False)
     if "reports" in found:
         reports = Table("Report", "made", "state", "files", title="Reports")
         for one in found["reports"]:
@@ -44,3 +67,15 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     for one in found["relays"]:
         relays.add_row(Text(shown(one["relay"])), one["trouble"] or "none")
     console.print(relays)
+    if "beats" in found:
+        _show_beats(console, found["beats"])
+    if found.get("direct"):
+        console.print(DIRECT)
+
+
+def _show_beats(console: Console, beats: dict[str, Any]) -> None:
+    if beats["every"]:
+        console.print(f"Next beat: {moment(beats['next'])}; every {beats['every']} seconds on average.")
+    else:
+        console.print("Nobody keeps the beat: nothing goes or comes until `tercet member run`.")
+    console.print(f"Waiting to leave: {beats['waiting']}.")
