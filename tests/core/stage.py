@@ -12,7 +12,7 @@ from hashlib import sha256
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.device import step
-from tercet.core.relation import Role
+from tercet.core.cell import Role
 from tercet.core.report import MediaKind
 from tercet.core.state import Device, load, save
 from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read, Refused, Stored
