@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import msgspec
 import pytest
 
+from tercet.core import effects as fx
+from tercet.core import events as ev
 from tercet.core import mail, mixing
-from tercet.core.mixing import MIX_EVERY
+from tercet.core.board import BoardView
+from tercet.core.chain import DayChain
+from tercet.core.channel import Letter
+from tercet.core.device import step
+from tercet.core.fields import Malformed
+from tercet.core.mixing import MIX_EVERY, MIX_PATIENCE, Mix
 from tercet.core.relation import Relation
+from tercet.core.report import LetterKind
+from tercet.core.state import save
+from tercet.core.turn import Turn
 
-from .copies import Watched, copied, last_read, watched
-from .scenes import DAY
+from .copies import Watched, copied, derived, last_read, watched
+from .scenes import DAY, HOUR, founders, letters, relation
+from .stage import START, Actor, Stage
 
 BLIND_AFTER = 14 * DAY  # seconds; spec/42-mixing.md, 1
 
@@ -61,3 +75,225 @@ def test_a_key_that_is_not_fresh_leaves_the_copy_its_sight(monkeypatch: pytest.M
     scene, began = watch(monkeypatch, 26)
     follows = readable_for(scene, began, 9 * DAY)
     assert max(long for long, holder in follows if holder.mix.seed) > BLIND_AFTER
+
+
+def partners(days: float) -> tuple[Stage, Actor, Actor]:
+    """Two neighbours who have sent and read everything twice a day for so many days."""
+    stage, _, first, second = founders()
+    for actor, other in ((first, "second"), (second, "first")):
+        actor.device = msgspec.structs.replace(actor.device, relations=(relation(actor, other),), board=BoardView())
+    go_on(stage, first, second, days)
+    return stage, first, second
+
+
+def go_on(stage: Stage, first: Actor, second: Actor, days: float) -> None:
+    stage.beat(first, second, rounds=int(days * 2), every=12 * HOUR)
+
+
+def mix_of(actor: Actor) -> Mix:
+    return actor.device.relations[0].mix
+
+
+def agree(first: Actor, second: Actor) -> bool:
+    """Whether both go on from the same secret."""
+    ours, theirs = mix_of(first), mix_of(second)
+    return (ours.coming or ours.base) == (theirs.coming or theirs.base) != b""
+
+
+def test_mixes_begin_every_seven_days_and_never_sooner() -> None:
+    stage, first, second = partners(1)
+    began = []
+    for _ in range(2 * 30):
+        go_on(stage, first, second, 0.5)
+        if mix_of(first).number and mix_of(first).since not in began:
+            began.append(mix_of(first).since)
+    assert len(began) == 4
+    assert {after - before for before, after in pairwise(began)} == {MIX_EVERY}
+    assert mix_of(first).number == mix_of(second).number == 4
+
+
+def test_the_secrets_of_a_mix_are_gone_from_both_states_once_it_is_over() -> None:
+    stage, first, second = partners(6.5)
+    while not mix_of(first).seed:
+        go_on(stage, first, second, 0.5)
+    seed = mix_of(first).seed
+    secret = derived(seed, "mix secret")
+    assert secret in save(first.device)
+    go_on(stage, first, second, 2)
+    assert mix_of(first).number == 1
+    for actor in (first, second):
+        assert seed not in save(actor.device)
+        assert secret not in save(actor.device)
+
+
+def test_old_chains_are_gone_when_their_late_days_are() -> None:
+    stage, first, second = partners(60)
+    for actor in (first, second):
+        holder = actor.device.relations[0]
+        assert holder.chain.day >= stage.now // DAY - 9
+        assert len(holder.mix.later) <= 2
+        assert holder.mix.first > 0
+
+
+def test_letters_written_on_every_day_of_a_change_come_once_in_order_and_within_a_day() -> None:
+    stage, first, second = partners(5)
+    written: list[str] = []
+    for number in range(14):
+        written.append(str(number))
+        first.do(ev.WriteLetter("second", written[-1]))
+        second.do(ev.WriteLetter("first", written[-1]))
+        stage.beat(first, second, rounds=8, every=2 * HOUR)
+        for actor, other in ((first, "second"), (second, "first")):
+            came = letters(actor, other)
+            assert came == written[: len(came)]
+            assert len(came) >= len(written) - 1
+    assert mix_of(first).day == mix_of(second).day > 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("off", ["first", "second"])
+@pytest.mark.parametrize("after", [7, 8, 9.5])
+def test_who_was_off_for_eight_weeks_finds_every_letter_and_the_next_mix(off: str, after: float) -> None:
+    stage, first, second = partners(after)
+    away, here = (first, second) if off == "first" else (second, first)
+    away.do(ev.WriteLetter(here.name, "before"))
+    for week in range(8):
+        here.do(ev.WriteLetter(away.name, f"week {week}"))
+        stage.beat(here, rounds=14, every=12 * HOUR)
+    began = mix_of(first).number
+    go_on(stage, first, second, 14)
+    assert letters(away, here.name) == [f"week {week}" for week in range(8)]
+    assert letters(here, away.name) == ["before"]
+    assert mix_of(first).number == mix_of(second).number > began
+    assert agree(first, second)
+
+
+def test_one_mix_waits_while_the_other_is_off() -> None:
+    stage, first, _ = partners(6)
+    stage.beat(first, rounds=2 * 56, every=12 * HOUR)
+    assert mix_of(first).number == 1
+    assert [w.kind for w in first.device.relations[0].channel.waiting] == [LetterKind.MIX]
+
+
+def test_a_mix_that_was_received_and_never_answered_is_begun_anew_after_four_weeks() -> None:
+    stage, first, second = partners(6)
+    went = mix_of(second)
+    while not mix_of(second).number:
+        go_on(stage, first, second, 0.5)
+    lost = msgspec.structs.replace(second.device.relations[0], mix=went)
+    lost = msgspec.structs.replace(lost, channel=msgspec.structs.replace(lost.channel, waiting=()))
+    second.device = msgspec.structs.replace(second.device, relations=(lost,))
+    go_on(stage, first, second, MIX_PATIENCE - 2)
+    assert (mix_of(first).number, mix_of(second).number) == (1, 0)
+    go_on(stage, first, second, 7)
+    assert mix_of(first).number == mix_of(second).number == 2
+    assert agree(first, second)
+
+
+def test_a_letter_of_a_mix_from_the_wrong_side_or_malformed_changes_nothing() -> None:
+    _, first, second = partners(2)
+    fresh, body = mixing.begin(mix_of(first), 1, bytes(32))
+    assert fresh.number == 1
+    for actor, kind, data in (
+        (first, LetterKind.MIX, body),
+        (second, LetterKind.MIX, body[:-1]),
+        (second, LetterKind.MIX, b""),
+        (second, LetterKind.MIX_BACK, body),
+        (first, LetterKind.MIX_BACK, b"\x93"),
+    ):
+        turn = Turn(actor.device, START, actor.chance)
+        mail.take_mix(turn, actor.device.relations[0].id, Letter(1, 9, 0, 9, START, kind, data))
+        assert turn.device == actor.device
+
+
+def test_a_hostile_inviter_makes_one_chain_a_week_at_most() -> None:
+    oldest = DayChain(20_690, bytes(32))
+    mix, begun, starts = Mix(), Mix(), []
+    for turn in range(200):
+        confirmed = 20_700 + turn // 5
+        begun, body = mixing.begin(begun, confirmed, bytes([turn]) * 32)
+        try:
+            mix, _ = mixing.answer(mix, bytes(16), oldest, body, confirmed, bytes(32))
+        except Malformed:
+            continue
+        mix = mixing.prove(mix, mix.number, 0)
+        starts.append(mix.day)
+    assert len(starts) == len(set(starts))
+    assert all(after - before >= MIX_EVERY for before, after in pairwise(starts))
+
+
+def test_a_hostile_inviter_that_proves_nothing_gets_one_answer_a_week_and_leaves_one_chain() -> None:
+    oldest = DayChain(20_690, bytes(32))
+    mix, begun, answered = Mix(), Mix(), 0
+    for turn in range(100):
+        confirmed = 20_700 + turn // 5
+        begun, body = mixing.begin(begun, confirmed, bytes([turn]) * 32)
+        try:
+            mix, _ = mixing.answer(mix, bytes(16), oldest, body, confirmed, bytes(32))
+        except Malformed:
+            continue
+        answered += 1
+    assert answered == 3
+    assert len(mix.later) == 1
+
+
+def test_a_chain_may_not_begin_within_a_week_of_the_one_before_it_whatever_the_other_says() -> None:
+    oldest = DayChain(20_690, bytes(32))
+    begun, body = mixing.begin(Mix(number=1, day=20_700), 20_705, bytes(32))
+    _, soon = mixing.answer(Mix(number=1), bytes(16), oldest, body, 20_704, bytes(32))
+    with pytest.raises(Malformed):
+        mixing.finish(begun, bytes(16), oldest, soon)
+    _, later = mixing.answer(Mix(number=1, day=20_700), bytes(16), oldest, body, 20_704, bytes(32))
+    assert mixing.finish(begun, bytes(16), oldest, later).later[-1].day == 20_700 + MIX_EVERY
+
+
+def test_the_letter_of_a_mix_is_never_sealed_in_the_step_that_draws_its_seed() -> None:
+    stage, first, second = partners(6)
+    while not mix_of(first).seed:
+        before = first.device
+        go_on(stage, first, second, 0.5)
+    (letter,) = first.device.relations[0].channel.waiting
+    assert (letter.kind, letter.times) == (LetterKind.MIX, 0)
+    first.device = before
+    first.do(ev.WentBack())
+    go_on(stage, first, second, 5)
+    assert mix_of(first).number == mix_of(second).number == 1
+    assert agree(first, second)
+
+
+@pytest.mark.parametrize("behind", [-20, -3, 3, 20])
+def test_clocks_apart_do_not_keep_a_mix_from_healing_once_they_are_right(behind: int) -> None:
+    stage, first, second = partners(3)
+    second.skew = behind * DAY
+    go_on(stage, first, second, 12)
+    second.skew = 0
+    first.do(ev.WriteLetter("second", "a"))
+    second.do(ev.WriteLetter("first", "b"))
+    go_on(stage, first, second, 40)
+    assert (letters(second, "first"), letters(first, "second")) == (["a"], ["b"])
+    assert mix_of(first).number == mix_of(second).number >= 3
+    assert agree(first, second)
+
+
+def test_a_desk_and_its_founder_mix_too() -> None:
+    stage, desk, first, _ = founders()
+    stage.beat(desk, first, rounds=2 * 12, every=12 * HOUR)
+    ours, theirs = relation(desk, "first").mix, relation(first, "desk").mix
+    assert ours.number == theirs.number == 1
+    assert ours.base == theirs.base != b""
+
+
+def test_during_a_change_a_covered_beat_still_reads_two_boxes() -> None:
+    stage, first, second = partners(6)
+    while mix_of(first).proven:
+        go_on(stage, first, second, 0.5)
+    stage.now += DAY
+    boxes = set()
+    for _ in range(40):
+        _, effects = step(first.device, ev.Beat(), stage.now, first.chance)
+        reads = [e for e in effects if isinstance(e, fx.ReadBox)]
+        assert len(reads) == 2
+        first.do(ev.Beat())
+        boxes |= {(e.query.day, e.query.index) for e in reads if e.query.kind == "relation"}
+    day = mix_of(first).later[-1].day
+    assert {(day, 0), (day, 1)} <= boxes

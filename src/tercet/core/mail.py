@@ -86,7 +86,7 @@ def send_all(turn: Turn) -> None:
 def _read_boxes(turn: Turn, relation: Relation) -> None:
     """Order a neighbour's boxes to be read."""
     for day in turn.days(relation):
-        for number, where in lanes_to_read(relation, day):
+        for number, where in reversed(lanes_to_read(relation, day)):
             turn.read(Query("relation", relation.id, day, number), where)
 
 

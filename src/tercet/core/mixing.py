@@ -73,6 +73,7 @@ class Mix(msgspec.Struct, frozen=True, array_like=True):
         day: the first day of the newest proven chain; 0 for the meeting's.
         later: the chains that follow the oldest kept one, in order; empty when there is only one.
         proven: whether the other side has written on the newest chain.
+        until: the last day on which it may have written on the chain before; that is read as long as the day is.
     """
 
     number: int = 0
@@ -84,6 +85,7 @@ class Mix(msgspec.Struct, frozen=True, array_like=True):
     day: int = 0
     later: tuple[Later, ...] = ()
     proven: bool = True
+    until: int = 0
 
 
 def is_due(mix: Mix, confirmed: int, waiting: bool) -> bool:
@@ -182,22 +184,23 @@ def _with_chain(mix: Mix, name: bytes, chain: DayChain, inviters: bytes, others:
     return msgspec.structs.replace(mix, later=(*held, new), coming=derive(mixed, "mix base"), proven=False)
 
 
-def prove(mix: Mix, number: int) -> Mix:
-    """Take in that the other side wrote on the chain of a mix."""
+def prove(mix: Mix, number: int, day: int) -> Mix:
+    """Take in that the other side wrote on the chain of a mix, into a box of `day`."""
     if mix.proven or number != mix.later[-1].number:
         return mix
-    return msgspec.structs.replace(mix, base=mix.coming, coming=b"", day=mix.later[-1].day, proven=True)
+    return msgspec.structs.replace(mix, base=mix.coming, coming=b"", day=mix.later[-1].day, proven=True, until=day)
 
 
 def chains_on(mix: Mix, oldest: DayChain, day: int) -> tuple[tuple[int, DayChain], ...]:
     """The chains that a day's boxes may lie on, each with the number of its mix.
 
-    The day's own comes first. While the newest is not proven, the one before it goes on behind.
+    The day's own comes first. While the newest is not proven, and on the days before that, the one before it
+    goes on behind.
     """
     held = ((mix.first, oldest), *((later.number, later.chain) for later in mix.later))
     own = max((i for i, (_, chain) in enumerate(held) if chain.day <= day), default=0)
-    before = held[own - 1 : own] if own and own == len(held) - 1 and not mix.proven else ()
-    return (held[own], *before)
+    both = own > 0 and own == len(held) - 1 and (not mix.proven or day <= mix.until)
+    return (held[own], held[own - 1]) if both else (held[own],)
 
 
 def forget(mix: Mix, oldest: DayChain, day: int) -> tuple[Mix, DayChain]:
@@ -207,7 +210,7 @@ def forget(mix: Mix, oldest: DayChain, day: int) -> tuple[Mix, DayChain]:
         Refusal: `clock_far`, the day is more than 400 days ahead.
     """
     kept, first = mix.later, mix.first
-    while kept and kept[0].day <= day and (len(kept) > 1 or mix.proven):
+    while kept and kept[0].day <= day and (len(kept) > 1 or (mix.proven and day > mix.until)):
         first, oldest, kept = kept[0].number, kept[0].chain, kept[1:]
     kept = tuple(msgspec.structs.replace(later, chain=later.chain.since(day)) for later in kept)
     return msgspec.structs.replace(mix, first=first, later=kept), oldest.since(day)

@@ -134,7 +134,8 @@ def wrap_letter(relation: Relation, content: bytes, day: int, nonce: bytes) -> t
     The inviter writes on a new chain from its first day; the other one only when it saw the inviter do so.
     """
     chains = chains_on(relation.mix, relation.chain, day)
-    where = lane(chains[-relation.side][1], day, "relation", relation.side)
+    chain = chains[0 if relation.side == 0 or relation.mix.proven else -1][1]
+    where = lane(chain, day, "relation", relation.side)
     return where, seal(where.key, content, FRAME, nonce)
 
 
@@ -193,7 +194,7 @@ def open_letter(relation: Relation, day: int, frame: bytes, number: int = 0) -> 
         letter = parse_plain(content[1:])
         if letter.number:
             raise Malformed
-        return _proven(relation, number), letter
+        return _proven(relation, number, day), letter
     if content[:1] != bytes([RATCHET]):
         raise Malformed
     session, plain = olm_decrypt(relation.session, content[1:])
@@ -201,11 +202,11 @@ def open_letter(relation: Relation, day: int, frame: bytes, number: int = 0) -> 
     if not letter.number:
         raise Malformed
     relation = msgspec.structs.replace(relation, session=settle(relation.session, session))
-    return _proven(relation, number), letter
+    return _proven(relation, number, day), letter
 
 
-def _proven(relation: Relation, number: int) -> Relation:
-    mix = prove(relation.mix, number)
+def _proven(relation: Relation, number: int, day: int) -> Relation:
+    mix = prove(relation.mix, number, day)
     return relation if mix is relation.mix else _since(msgspec.structs.replace(relation, mix=mix), relation.chain.day)
 
 
