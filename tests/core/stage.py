@@ -11,8 +11,8 @@ from hashlib import sha256
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.device import step
 from tercet.core.cell import Role
+from tercet.core.device import step
 from tercet.core.report import MediaKind
 from tercet.core.state import Device, load, save
 from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read, Refused, Stored
