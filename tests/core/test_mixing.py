@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,7 +23,7 @@ from tercet.core.state import save
 from tercet.core.turn import Turn
 
 from .copies import Watched, copied, derived, last_read, watched
-from .scenes import DAY, HOUR, founders, letters, relation
+from .scenes import DAY, HOUR, empty_relay, founders, letters, relation
 from .stage import START, Actor, Stage
 
 BLIND_AFTER = 14 * DAY  # seconds; spec/42-mixing.md, 1
@@ -169,9 +170,15 @@ def test_who_was_off_for_eight_weeks_finds_every_letter_and_the_next_mix(off: st
 
 
 def test_one_mix_waits_while_the_other_is_off() -> None:
-    stage, first, _ = partners(6)
-    stage.beat(first, rounds=2 * 56, every=12 * HOUR)
-    assert mix_of(first).number == 1
+    stage, first, second = partners(6)
+    while not mix_of(first).seed:
+        go_on(stage, first, second, 0.5)
+    begun = mix_of(first)
+    for _ in range(8):
+        stage.now += 7 * DAY
+        first.device = msgspec.structs.replace(first.device, confirmed=stage.now // DAY)
+        first.do(ev.SendNow())
+    assert mix_of(first) == begun
     assert [w.kind for w in first.device.relations[0].channel.waiting] == [LetterKind.MIX]
 
 
@@ -297,3 +304,33 @@ def test_during_a_change_a_covered_beat_still_reads_two_boxes() -> None:
         boxes |= {(e.query.day, e.query.index) for e in reads if e.query.kind == "relation"}
     day = mix_of(first).later[-1].day
     assert {(day, 0), (day, 1)} <= boxes
+
+
+def answered_to_nobody() -> tuple[list[str], list[str]]:
+    """What the inviter gets, of what was written, when it is off from the answer on until the new chain is in use."""
+    stage, first, second = partners(6)
+    while not mix_of(second).number:
+        go_on(stage, first, second, 0.5)
+    while mix_of(second).later[-1].day > stage.now // DAY:
+        stage.now += 12 * HOUR
+    empty_relay(stage)
+    second.do(ev.WriteLetter("first", "on the new chain's first day"))
+    go_on(stage, first, second, 8)
+    return letters(first, "second"), ["on the new chain's first day"]
+
+
+def test_the_other_writes_where_the_inviter_reads_until_it_has_seen_it_on_the_new_chain() -> None:
+    came, written = answered_to_nobody()
+    assert came == written
+
+
+def test_going_over_without_a_proof_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = mixing.answer
+
+    def at_once(*about: Any) -> tuple[Mix, bytes]:
+        mix, body = answer(*about)
+        return mixing.prove(mix, mix.number, 0), body
+
+    monkeypatch.setattr(mixing, "answer", at_once)
+    came, written = answered_to_nobody()
+    assert came != written

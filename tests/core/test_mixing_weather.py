@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core import mixing
 from tercet.core.board import BoardView
 from tercet.core.device import step
 from tercet.core.errors import Refusal
@@ -221,17 +220,3 @@ def test_no_letter_is_lost_and_mixes_go_on_in_some_weathers() -> None:
 @pytest.mark.full
 def test_no_letter_is_lost_and_mixes_go_on_in_any_weather() -> None:
     run(15, 30)
-
-
-@pytest.mark.full
-def test_a_proof_by_acknowledgement_alone_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fault: the other side goes over with its answer, whether the inviter has the chain or not."""
-    answer = mixing.answer
-
-    def at_once(*about: Any) -> Any:
-        mix, body = answer(*about)
-        return mixing.prove(mix, mix.number, 0), body
-
-    monkeypatch.setattr(mixing, "answer", at_once)
-    with pytest.raises(AssertionError):
-        run(15, 30)
