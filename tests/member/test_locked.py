@@ -183,7 +183,7 @@ def _id(read: Read) -> bytes:
     return id_of_read(read.read)
 
 
-def test_a_put_goes_to_the_second_relay_when_the_first_is_away() -> None:
+def test_a_put_goes_to_the_second_relay_once_the_first_is_known_to_be_away() -> None:
     asked: list[str] = []
 
     class Drop:
@@ -203,9 +203,9 @@ def test_a_put_goes_to_the_second_relay_when_the_first_is_away() -> None:
 
     async def scene() -> None:
         one = Planned(0.0, b"ref", (("a", bytes(32)), ("b", bytes(32))), bytes(4096))
-        locked = Locked(Plan("/nowhere", (one,)), Drop)
+        locked = Locked(Plan("/nowhere", (one, msgspec.structs.replace(one, after=0.01))), Drop)
         await locked.work()
-        assert asked == ["a", "closed", "b", "closed"]
+        assert asked == ["a", "closed", "a", "closed", "b", "closed"]
         assert locked.came == [Came(b"ref", "b", True)]
         assert locked.left == 0
 
@@ -228,7 +228,7 @@ def test_a_device_without_a_network_cannot_be_locked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xc0", b"\x92\xa1/\x91\x91\xff", bytes(9_000_000)])
 def test_a_list_that_is_none_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match=".*"):
         parse_plan(data)
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match=".*"):
         parse_came(data)

@@ -231,7 +231,7 @@ async def meet(first: Service, second: Service, name: str, their_name: str, role
 async def found(world: World) -> None:
     """A desk with two founders who know each other; all are asleep afterwards."""
     for name in ("desk", "amal", "badr"):
-        world.make(name, 8 * MIB if name == "desk" else 4 * MIB)
+        world.make(name, 16 * MIB if name == "desk" else 4 * MIB)
     async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
         await do(desk, do="found", relays=list(world.relays), shards=1)
         await meet(desk, amal, "desk", "amal")

@@ -10,7 +10,6 @@ Read first  Plan, Locked.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -115,6 +114,7 @@ class Locked:
         self._operations = sorted(plan.operations, key=lambda one: one.after)
         self._open_drop = open_drop
         self._reached: dict[tuple[str, bytes], int] = {}
+        self._down: set[str] = set()
         self._open: set[asyncio.Task[None]] = set()
         self._going = asyncio.Event()
         self._going.set()
@@ -134,15 +134,22 @@ class Locked:
             await asyncio.wait(self._open)
 
     async def _carry_out(self, one: Planned) -> None:
+        """Try once; the second place only serves when the first did not answer the last time either."""
         for relay, box in one.places:
-            with contextlib.suppress(DropFailure):
+            known = relay in self._down
+            try:
                 if one.item:
                     answer = await self._ask(relay, Put(box, one.item))
                     if isinstance(answer, Stored) and one.mark:
                         self.came.append(Came(one.mark, relay, stored=True))
                 else:
                     await self._read(one, relay, box)
+                self._down.discard(relay)
                 break
+            except DropFailure:
+                self._down.add(relay)
+                if not known:
+                    break
         self.left -= 1
 
     async def _read(self, one: Planned, relay: str, read: bytes) -> None:

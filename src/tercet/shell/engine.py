@@ -316,15 +316,19 @@ class Engine:
             self._media.put_nowait(effect)
 
     async def _put(self, ref: bytes, places: fx.Places, item: bytes, at: Places) -> list[ev.Event]:
-        """Put at the first relay that answers; on a stick, whose carrier may reach only one of them, for each."""
+        """Put at the first relay that is not down; on a stick, whose carrier may reach only one of them, for each.
+
+        A relay that did not answer once is asked again at the next turn: only then does the second one serve.
+        """
         answers: list[ev.Event] = []
         for relay, box in places:
+            down = at.down(relay)
             answer = await at.ask(relay, Put(box, item))
             if isinstance(answer, Stored):
                 answers.insert(0, ev.Stored(ref, relay))
             elif isinstance(answer, Refused):
                 answers.append(ev.Refused(ref, answer.code))
-            if answers and not at.carried:
+            if not at.carried and (answers or not down):
                 break
         return answers[:1] if ref else []
 

@@ -32,6 +32,9 @@ class Places(Protocol):
     async def ask(self, relay: str, op: Op) -> Answer | None:
         """Carry out one operation for a relay; none if that is not possible now."""
 
+    def down(self, relay: str) -> bool:
+        """Whether the relay did not answer when it was last asked."""
+
     def move(self, effect: PutBlock | ReadChunk) -> None:
         """Note a step of a media send, where those are not queued."""
 
@@ -61,6 +64,10 @@ class Relays:
         other = Relays(self._open_drop, self._monotonic)
         other._rest, other._clocks, other.troubles = self._rest, self._clocks, self.troubles
         return other
+
+    def down(self, relay: str) -> bool:
+        """See `Places.down`."""
+        return relay in self.troubles
 
     def move(self, effect: PutBlock | ReadChunk) -> None:
         """See `Places.move`; an engine queues them itself."""
@@ -126,6 +133,10 @@ class OnStick:
         self.put = 0
         self.refused = 0
         self.steps: list[PutBlock | ReadChunk] = []
+
+    def down(self, relay: str) -> bool:
+        """See `Places.down`: whoever carries a stick may reach any relay."""
+        return False
 
     def move(self, effect: PutBlock | ReadChunk) -> None:
         """See `Places.move`."""
