@@ -43,7 +43,7 @@ INTERVALS: Final = MappingProxyType(
         "tomorrow": (48, 96),
         "late": (96, 192),
         "over": (24, 24),
-        "return": (6, 12),
+        "return": (6, 48),
         "board": (16, 16),
     }
 )  # beats between two looks into a box of a class, at its first and at its second relay
@@ -84,7 +84,9 @@ def _put(turn: Turn, after: float) -> None:
     to_intake = turn.chance(1)[0] % INTAKE_SHARE == 0
     if not to_intake:
         turn.change(rounds=turn.device.rounds + 1)
-    if (to_intake or slot >= len(relations)) and sending.send_one(turn, after):
+    if to_intake and sending.send_one(turn, after):
+        return
+    if slot >= len(relations) and sending.fill_one(turn, after):
         return
     if relations:
         mail.put_one(turn, relations[slot % len(relations)], after)

@@ -35,9 +35,9 @@ def word(channel: Channel, conversation: bytes, back: bytes, now: int, day: int)
     return channel, WordContent(1, ReportKind.WORD, day, back, conversation, letter)
 
 
-def dummy(back: bytes, now: int, day: int) -> WordContent:
-    """What is sent to the desk when there is nothing to say; arguments as for `word`."""
-    return WordContent(1, ReportKind.DUMMY, day, back, NOBODY, Letter(1, 0, 0, 0, now, 0, b""))
+def dummy(kind: ReportKind, back: bytes, now: int, day: int) -> WordContent:
+    """What is sent to the desk when there is nothing to say: a dummy or a filler; other arguments as for `word`."""
+    return WordContent(1, kind, day, back, NOBODY, Letter(1, 0, 0, 0, now, 0, b""))
 
 
 def seal_answer(where: Lane, letter: Letter, nonce: bytes) -> bytes:

@@ -29,6 +29,7 @@ from tercet.core.report import (
     LetterKind,
     MediaRef,
     ReportContent,
+    ReportKind,
     ResendRequest,
     WordContent,
     conversation_id,
@@ -307,6 +308,8 @@ def _take_frame(turn: Turn, where: Lane, item: bytes) -> tuple[PutItem | None, b
         turn.tell("strange_frame")
         return None, False
     turn.confirm(content.day * DAY)
+    if isinstance(content, WordContent) and content.kind == ReportKind.FILLER:
+        return None, False
     if isinstance(content, WordContent):
         letter, back = _hear(turn, content), content.back
     else:

@@ -52,6 +52,7 @@ class ReportKind(IntEnum):
     REPORT = 1
     WORD = 2
     DUMMY = 3
+    FILLER = 4
 
 
 class LetterKind(IntEnum):
@@ -156,15 +157,15 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
     Attributes:
         version: 1.
-        kind: `ReportKind.WORD`, or `DUMMY`: then the desk only answers it.
+        kind: `ReportKind.WORD`, or `DUMMY`, which the desk only answers, or `FILLER`, which it only lets go.
         day: the sender's day when it was sealed.
         back: 32 bytes, the secret of the box for the answer.
-        id: of the conversation, 16 bytes; zeros in a dummy.
+        id: of the conversation, 16 bytes; zeros in all but a word.
         letter: the reporter's next letter, or an empty one.
     """
 
     version: Version1
-    kind: Annotated[int, msgspec.Meta(ge=2, le=3)]
+    kind: Annotated[int, msgspec.Meta(ge=2, le=4)]
     day: Day
     back: Key
     id: Ref
@@ -366,7 +367,7 @@ def parse_content(padded: bytes, week: int) -> ReportContent | WordContent:
 
 def _parse_word(plain: bytes, week: int) -> WordContent:
     content = decode(plain, WordContent)
-    dummy = content.kind == ReportKind.DUMMY
+    dummy = content.kind != ReportKind.WORD
     if week_of(content.day) != week or dummy != (content.id == NOBODY) or (dummy and content.letter.number):
         raise Malformed
     return content

@@ -155,7 +155,7 @@ def send_all(turn: Turn, polls: int = 0) -> None:
 def _poll(turn: Turn, polls: int) -> None:
     """Ask the desk several times in each conversation, so that it can say several things in one trip of a stick."""
     for _ in range(polls):
-        for number in [r.number for r in turn.device.reports]:
+        for number in [r.number for r in turn.device.reports if 0 < r.put < turn.now]:  # never ahead of it
             if len(turn.device.returns) < RETURNS_MOST:
                 _put_word(turn, find_report(turn, number))
 
@@ -190,9 +190,15 @@ def send_one(turn: Turn, after: float) -> bool:
     if talks and turn.now - talks[0].asked >= ASK_EVERY and talks[0].put:
         _put_word(turn, talks[0], after)
         return True
-    back = turn.chance(32)
-    _put_sealed(turn, dummy(back, turn.now, turn.today), 0, after)
+    _put_sealed(turn, dummy(ReportKind.DUMMY, turn.chance(32), turn.now, turn.today), 0, after)
     return True
+
+
+def fill_one(turn: Turn, after: float) -> bool:
+    """Send a frame to intake that nothing ever rides in and nobody answers. False: it cannot be sealed."""
+    if _intake_today(turn) is None:
+        return False
+    return _put_sealed(turn, dummy(ReportKind.FILLER, turn.chance(32), turn.now, turn.today), 0, after)
 
 
 def _report_due(turn: Turn, report: Report) -> bool:
@@ -267,11 +273,16 @@ def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> b
     key = turn.device.board.key_for(turn.today)
     if key is None:
         return False
-    return _put_intake(turn, seal_word_content(content, key.week, key.public), content.back, owner, b"", after)
+    back = b"" if content.kind == ReportKind.FILLER else content.back
+    return _put_intake(turn, seal_word_content(content, key.week, key.public), back, owner, b"", after)
 
 
 def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float) -> bool:
-    """Send 4,055 sealed bytes to an intake box drawn by chance, and await the answer; whether a box is known."""
+    """Send 4,055 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
+
+    Returns:
+        Whether a box is known.
+    """
     card, known = turn.device.card, _intake_today(turn)
     if card is None or known is None:
         return False
@@ -281,8 +292,9 @@ def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, 
     places = tuple(zip(turn.device.order(where.turn), ids[shard], strict=False))
     nonce = turn.chance(NONCE)
     turn.order(PutItem(ref, places, wrap(where, sealed, nonce), after))
-    awaited = Return(turn.chance(16), return_root(back, nonce), owner, turn.now)
-    turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
+    if back:
+        awaited = Return(turn.chance(16), return_root(back, nonce), owner, turn.now)
+        turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
     return True
 
 
@@ -459,14 +471,14 @@ def _take_answer(turn: Turn, owner: int, letter: Letter) -> bool:
     if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
         replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))
         return False
-    waiting = len(report.channel.waiting)
+    waiting, newer = len(report.channel.waiting), letter.written > report.channel.heard
     channel, delivered = letters.accept(report.channel, letter, turn.now)
     used = turn.now if delivered or len(channel.waiting) < waiting else report.used
     report = msgspec.structs.replace(report, channel=channel, used=used)
     said = (letter,) if letter.kind == LetterKind.RECEIPT and not letter.number else delivered
     for one in said:
         report = _take_word(turn, report, one)
-    if not letter.first and not letter.kind and not report.sealed:
+    if newer and not letter.first and not letter.kind and not report.sealed:
         report = _close(turn, report)
     replace_report(turn, report)
     return True

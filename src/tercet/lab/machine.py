@@ -43,6 +43,7 @@ class Machine:
         on: whether it runs.
         skew: seconds by which its clock is off.
         off_for: seconds that it has been off so far.
+        down: relays that did not answer when last asked.
         patience: seconds by which its letters may be later than others'.
         stick: what it has in place of a line, or none.
     """
@@ -59,6 +60,7 @@ class Machine:
         self.off_for = 0.0
         self.crashes = 0
         self.patience = 0.0
+        self.down: set[str] = set()
         self.stick: Stick | None = None
         self._off_since = 0.0
         self._chance = Stream(world.plan.seed, f"device {number}")
@@ -131,6 +133,7 @@ class Machine:
         def then(answer: Answer | None) -> None:
             if life == self.life:
                 self.answered(life, effect, relay, answer, place)
+                (self.down.add if answer is None else self.down.discard)(relay)
 
         if self.stick is not None:
             self.stick.note(relay, op, effect)
@@ -140,9 +143,9 @@ class Machine:
     def answered(
         self, life: int, effect: fx.Effect, relay: str, answer: Answer | None, place: int = 0, carried: bool = False
     ) -> None:
-        """Hand the core what came of an operation; a put goes to the next relay if there was no answer."""
+        """Hand the core what came of an operation; a put goes on from a relay that was silent the time before, too."""
         if isinstance(effect, fx.PutItem):
-            if answer is None and place + 1 < len(effect.places):
+            if answer is None and relay in self.down and place + 1 < len(effect.places):
                 self._put(life, effect, place + 1)
             elif isinstance(answer, Stored) and effect.ref:
                 self.do(ev.Stored(effect.ref, relay))

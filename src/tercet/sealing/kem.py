@@ -10,6 +10,7 @@ Read first  seal_to().
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
@@ -90,6 +91,12 @@ def seal_to(public: bytes, content: bytes, info: bytes) -> bytes:
         raise CannotOpen from None
 
 
+@lru_cache(maxsize=2)
+def _private(seed: bytes) -> MLKEM768X25519PrivateKey:
+    """The private key of a seed; making it costs more than opening, and a desk opens many frames with one or two."""
+    return MLKEM768X25519PrivateKey(*_halves(seed))
+
+
 def open_with(seed: bytes, sealed: bytes, info: bytes) -> bytes:
     """Open what was sealed to the public half of a seed.
 
@@ -107,8 +114,7 @@ def open_with(seed: bytes, sealed: bytes, info: bytes) -> bytes:
 
     Source: spec/20-sealing.md, 7.
     """
-    key = MLKEM768X25519PrivateKey(*_halves(seed))
     try:
-        return _SUITE.decrypt(sealed, key, info)
+        return _SUITE.decrypt(sealed, _private(seed), info)
     except InvalidTag:
         raise CannotOpen from None
