@@ -157,6 +157,16 @@ def test_every_intake_frame_gets_exactly_one_answer_in_its_return_box(what: str)
     assert bool(answer.first) == (what not in ("a word in no conversation", "a dummy"))
 
 
+def test_a_filler_is_let_go_and_never_answered() -> None:
+    stage, desk, first, _ = founders()
+    where = lay(stage, first, dummy(b"d" * 32, START, TODAY, ReportKind.FILLER))
+    for _ in range(3):
+        stage.beat(desk)
+    assert answers(stage, where) == []
+    assert not desk.reports
+    assert not desk.heard("strange_frame")
+
+
 def test_a_frame_that_is_read_twice_is_answered_in_the_same_box_and_taken_in_once() -> None:
     stage, desk, first, _ = founders()
     lay(stage, first, REPORT, b"\1" * NONCE)

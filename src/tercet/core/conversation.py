@@ -35,8 +35,8 @@ def word(channel: Channel, conversation: bytes, back: bytes, now: int, day: int)
     return channel, WordContent(1, ReportKind.WORD, day, back, conversation, letter)
 
 
-def dummy(kind: ReportKind, back: bytes, now: int, day: int) -> WordContent:
-    """What is sent to the desk when there is nothing to say: a dummy or a filler; other arguments as for `word`."""
+def dummy(back: bytes, now: int, day: int, kind: ReportKind = ReportKind.DUMMY) -> WordContent:
+    """What is sent to the desk when there is nothing to say: a dummy, or a filler; other arguments as for `word`."""
     return WordContent(1, kind, day, back, NOBODY, Letter(1, 0, 0, 0, now, 0, b""))
 
 

@@ -190,7 +190,7 @@ def send_one(turn: Turn, after: float) -> bool:
     if talks and turn.now - talks[0].asked >= ASK_EVERY and talks[0].put:
         _put_word(turn, talks[0], after)
         return True
-    _put_sealed(turn, dummy(ReportKind.DUMMY, turn.chance(32), turn.now, turn.today), 0, after)
+    _put_sealed(turn, dummy(turn.chance(32), turn.now, turn.today), 0, after)
     return True
 
 
@@ -198,7 +198,7 @@ def fill_one(turn: Turn, after: float) -> bool:
     """Send a frame to intake that nothing ever rides in and nobody answers. False: it cannot be sealed."""
     if _intake_today(turn) is None:
         return False
-    return _put_sealed(turn, dummy(ReportKind.FILLER, turn.chance(32), turn.now, turn.today), 0, after)
+    return _put_sealed(turn, dummy(turn.chance(32), turn.now, turn.today, ReportKind.FILLER), 0, after)
 
 
 def _report_due(turn: Turn, report: Report) -> bool:
