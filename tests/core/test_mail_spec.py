@@ -113,10 +113,10 @@ def test_the_intervals_are_the_codes() -> None:
 
 def test_the_kinds_of_intake_frames_are_the_codes() -> None:
     kinds = {k.value: k.name for k in ReportKind}
-    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY"}
+    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY", 4: "FILLER"}
     content = {row[1]: row for row in table("50-report.md", "content")}
     word = {row[1]: row for row in table("50-report.md", "word")}
-    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 or 3", "2 a word, 3 a dummy"])
+    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 to 4", "2 a word, 3 a dummy, 4 a filler"])
 
 
 def test_the_purposes_of_lanes_are_the_codes() -> None:
