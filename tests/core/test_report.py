@@ -170,7 +170,7 @@ def test_a_case_and_its_return_boxes_say_nothing_of_the_reply_secret_or_of_each_
 
 
 def test_a_word_and_a_dummy_look_like_a_report_and_open_with_the_same_keys() -> None:
-    for made in (word(), dummy(SEED, START, DAY_NUMBER)):
+    for made in (word(), dummy(SEED, START, DAY_NUMBER), dummy(SEED, START, DAY_NUMBER, ReportKind.FILLER)):
         out = seal_word_content(made, WEEK, kem_public(SEED))
         assert len(out) == FRAME_CONTENT
         assert out[:2] == sealed(content())[:2]
@@ -182,7 +182,9 @@ def test_a_word_and_a_dummy_look_like_a_report_and_open_with_the_same_keys() -> 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"kind": 4},
+        {"kind": 5, "id": NOBODY, "letter": Letter(1, 0, 0, 0, START, 0, b"")},
+        {"kind": ReportKind.FILLER},
+        {"kind": ReportKind.FILLER, "id": NOBODY, "letter": Letter(1, 1, 0, 1, START, 1, b"x")},
         {"day": DAY_NUMBER + 7},
         {"id": NOBODY},
         {"kind": ReportKind.DUMMY},
