@@ -86,14 +86,15 @@ def test_what_the_core_refuses_is_counted_and_changes_nothing(world: World) -> N
     assert machine.saved == before
 
 
-def test_a_put_goes_to_the_next_relay_when_the_first_is_dead(world: World) -> None:
+def test_a_put_goes_to_the_next_relay_when_the_first_was_silent_twice(world: World) -> None:
     machine = world.machines[1]
     first, second, _ = world.network.relays
     world.network.relays[first].up = False
     effect = fx.PutItem(b"", ((first, bytes(32)), (second, bytes([1]) * 32)), bytes(4_096))
-    machine._act(machine.life, effect)
-    world.agenda.run(world.agenda.now + 60)
-    assert [box for box, _, _ in world.network.relays[second].store.entries()].count(bytes([1]) * 32) == 1
+    for there in (0, 1):
+        machine._act(machine.life, effect)
+        world.agenda.run(world.agenda.now + 60)
+        assert [box for box, _, _ in world.network.relays[second].store.entries()].count(bytes([1]) * 32) == there
 
 
 def test_crashes_come_about_as_often_as_planned_and_between_all_acts() -> None:
@@ -110,6 +111,7 @@ def test_a_member_with_only_a_stick_sends_and_gets_letters_by_it(world: World) -
     other.do(ev.SendNow())
     for _ in range(3):
         machine.visited()
+        world.agenda.run(world.agenda.now + 60)
         machine.stick.carry(lambda relay, op: world.network.carry_out(9, relay, op))
         other.do(ev.SendNow())
         world.agenda.run(world.agenda.now + HOUR)

@@ -1,36 +1,64 @@
-"""A stick brings requests to relays, and what they answered back."""
+"""A stick takes, brings and remembers."""
 
 from __future__ import annotations
 
-from tercet.core.effects import PutItem, ReadBox
-from tercet.core.events import Query
-from tercet.drop import Answer, Items, Op, Put, Read, Stored
+from tercet.drop import FRAME, Ack, Acked, Items, MemoryStore, Op, Put, Read, Stored, id_of_read, name_of, read_of_ack
 from tercet.lab.sticks import Stick
 
-PUT = PutItem(b"", (("r1", bytes(32)),), bytes(4096))
-READ = ReadBox(Query("cover"), bytes(32), "r2")
+ACK = bytes(32)
+READ = Read(read_of_ack(ACK), limit=4)
+FRAMES = [bytes([n]) * FRAME for n in range(3)]
 
 
-def stick() -> Stick:
-    made = Stick()
-    made.note("r1", Put(bytes(32), bytes(4096)), PUT)
-    made.note("r2", Read(bytes(32)), READ)
-    return made
+def relay(store: MemoryStore) -> object:
+    return lambda _, op: store.apply([op], 1_000)[0]
 
 
-def answers(relay: str, op: Op) -> Answer | None:
-    return Stored() if relay == "r1" else Items((), False)
+def full() -> MemoryStore:
+    store = MemoryStore()
+    store.apply([Put(id_of_read(READ.read), frame) for frame in FRAMES], 1_000)
+    return store
 
 
-def test_what_relays_answered_is_brought_back_once() -> None:
-    taken = stick()
-    taken.carry(answers)
-    assert taken.take() == [(PUT, "r1", Stored()), (READ, "r2", Items((), False))]
-    assert taken.take() == []
+def test_what_is_put_is_stored_at_once_and_handed_over_later() -> None:
+    stick, store = Stick(), MemoryStore()
+    assert stick.ask("r", Put(bytes(32), FRAMES[0])) == Stored()
+    assert not list(store.entries())
+    stick.carry(relay(store))  # type: ignore[arg-type]
+    stick.carry(relay(store))  # type: ignore[arg-type]
+    assert [item for _, _, item in store.entries()] == [FRAMES[0]]
+
+
+def test_what_lies_in_a_wanted_box_is_there_after_the_next_round() -> None:
+    stick = Stick()
+    assert stick.ask("r", READ) == Items((), False)
+    stick.carry(relay(full()))  # type: ignore[arg-type]
+    assert stick.ask("r", READ) == Items(tuple(FRAMES), False)
+    assert stick.ask("r", Read(READ.read, start=1)) == Items((FRAMES[1],), True)
+
+
+def test_what_was_let_go_is_not_shown_again_and_goes_at_the_relay() -> None:
+    stick, store = Stick(), full()
+    stick.ask("r", READ)
+    stick.carry(relay(store))  # type: ignore[arg-type]
+    assert stick.ask("r", Ack(ACK, name_of(FRAMES[1]))) == Acked()
+    assert stick.ask("r", READ) == Items((FRAMES[0], FRAMES[2]), False)
+    stick.carry(relay(store))  # type: ignore[arg-type]
+    assert [item for _, _, item in store.entries()] == [FRAMES[0], FRAMES[2]]
 
 
 def test_what_a_dead_relay_did_not_take_is_tried_again() -> None:
-    taken = stick()
-    taken.carry(lambda relay, op: answers(relay, op) if relay == "r1" else None)
-    taken.carry(answers)
-    assert [effect for effect, _, _ in taken.take()] == [PUT, READ]
+    stick, store = Stick(), MemoryStore()
+    stick.ask("r", Put(bytes(32), FRAMES[0]))
+    stick.carry(lambda _, op: None)
+    stick.carry(relay(store))  # type: ignore[arg-type]
+    assert len(list(store.entries())) == 1
+
+
+def test_an_empty_box_is_wanted_until_the_device_says_afresh_what_it_wants() -> None:
+    asked: list[Op] = []
+    stick = Stick()
+    stick.ask("r", READ)
+    stick.forget()
+    stick.carry(lambda _, op: asked.append(op))  # type: ignore[func-returns-value]
+    assert asked == []

@@ -135,14 +135,12 @@ class Machine:
                 self.answered(life, effect, relay, answer, place)
                 (self.down.add if answer is None else self.down.discard)(relay)
 
-        if self.stick is not None:
-            self.stick.note(relay, op, effect)
-        else:
+        if self.stick is None:
             self.world.network.ask(self.number, relay, op, then)
+        else:
+            self.world.agenda.after(0.0, then, self.stick.ask(relay, op))
 
-    def answered(
-        self, life: int, effect: fx.Effect, relay: str, answer: Answer | None, place: int = 0, carried: bool = False
-    ) -> None:
+    def answered(self, life: int, effect: fx.Effect, relay: str, answer: Answer | None, place: int = 0) -> None:
         """Hand the core what came of an operation; a put goes on from a relay that was silent the time before, too."""
         if isinstance(effect, fx.PutItem):
             if answer is None and relay in self.down and place + 1 < len(effect.places):
@@ -154,7 +152,7 @@ class Machine:
         elif isinstance(effect, fx.PostItem) and isinstance(answer, Stored):
             self.do(ev.Stored(effect.ref, relay))
         elif isinstance(effect, fx.ReadBox) and isinstance(answer, Items):
-            self.do(ev.Arrived(effect.query, answer.items, answer.more, relay, carried))
+            self.do(ev.Arrived(effect.query, answer.items, answer.more, relay, self.stick is not None))
 
     # ---- beats
 
@@ -164,12 +162,10 @@ class Machine:
             self.world.agenda.after(self._luck.between(0, self._pace), self._beat, self.life)
 
     def visited(self) -> None:
-        """A carrier is here: take in what the stick brings, then write on it all that is due."""
-        if self.stick is None or not self.on:
-            return
-        for effect, relay, answer in self.stick.take():
-            self.answered(self.life, effect, relay, answer, carried=True)
-        self.do(ev.SendNow())
+        """A carrier is here: read what the stick brings, and write on it all that is due."""
+        if self.stick is not None and self.on:
+            self.stick.forget()
+            self.do(ev.SendNow())
 
     def _beat(self, life: int) -> None:
         if life != self.life:
