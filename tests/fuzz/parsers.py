@@ -152,7 +152,11 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.sealing.olm._pack": "writes",
     "tercet.sealing.olm._text": "writes",
     "tercet.sealing.words._to_words": "a number from our own derived bytes",
+    "tercet.shell.bycode.ByCode._scanned": "hexadecimal from our own command; what it says has a target",
+    "tercet.shell.bycode.ByCode.take": "hexadecimal from our own command; what it says has a target",
+    "tercet.shell.screen.Screen.tell": "hexadecimal from whoever holds the owner's vault",
     "tercet.shell.service.Service._beats": "a number from chance",
+    "tercet.shell.service._is_hex": "asks whether it is hexadecimal, and no more",
     "tercet.up.Actor._read": "lines of our own processes in the scene",
     "tercet.vault.door.peer_user": "the kernel's word",
 }
