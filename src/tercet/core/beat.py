@@ -26,6 +26,7 @@ from tercet.core.events import Query
 from tercet.core.mixing import chains_on
 from tercet.core.relation import Relation, days_to_read, lane_to_read
 from tercet.core.report import return_lane
+from tercet.core.state import Return
 from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
 
@@ -35,6 +36,7 @@ READS: Final = 2  # boxes read a beat
 PACE: Final = 1_800  # seconds between beats, on average, unless the owner chooses otherwise
 PACE_LEAST: Final = 300  # seconds
 PACE_MOST: Final = 21_600  # seconds
+DOUBLINGS: Final = 4  # times that the interval of an awaited answer doubles, once a look
 HOT: Final = 3  # intervals that a box counts as waited when it said that it holds more
 INTERVALS: Final = MappingProxyType(
     {
@@ -115,7 +117,8 @@ def _looks(turn: Turn) -> list[Look]:
     for back in turn.device.returns:
         for place in range(places):
             query = Query("return", back.id, place=place, alone=True)
-            looks.append(Look(name_of(query, "return"), INTERVALS["return"][place], _returns(turn, query, back.root)))
+            interval = INTERVALS["return"][place] << min(back.looks, DOUBLINGS)
+            looks.append(Look(name_of(query, "return"), interval, _returns(turn, query, back)))
     for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
         name = _board_name(relay.address)
         looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
@@ -164,9 +167,11 @@ def _letters(turn: Turn, query: Query, relation: Relation) -> Callable[[float], 
     return order
 
 
-def _returns(turn: Turn, query: Query, root: bytes) -> Callable[[float], None]:
+def _returns(turn: Turn, query: Query, back: Return) -> Callable[[float], None]:
     def order(after: float) -> None:
-        where = return_lane(root)
+        looked = msgspec.structs.replace(back, looks=back.looks + 1)
+        turn.change(returns=tuple(looked if r.id == back.id else r for r in turn.device.returns))
+        where = return_lane(back.root)
         relay = turn.device.order(where.turn)[query.place]
         turn.order(ReadBox(query, where.boxes[query.place].read, relay, after=after))
 

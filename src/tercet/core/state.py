@@ -58,12 +58,14 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
         root: 32 bytes; the box and its key come from it.
         owner: number of the report whose conversation it is; 0 for a dummy's.
         made: when the frame was sealed, seconds.
+        looks: how often covered beats looked into it.
     """
 
     id: bytes
     root: bytes
     owner: int
     made: int
+    looks: int = 0
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True):
