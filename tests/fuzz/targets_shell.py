@@ -16,8 +16,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from rich.console import Console
+from typer import BadParameter
 
 from tercet.cli import _listen
+from tercet.core.beat import PACE_MOST
+from tercet.core.events import Arrived, Stored
+from tercet.member.commands import pace_of
+from tercet.member.locked import parse_came, parse_plan
+from tercet.member.locking import events_of
 from tercet.member.service import SENTENCES
 from tercet.shell.dialogue import Answers, DoorSide, Person, RemoteFailure, ask_door
 from tercet.shell.failures import ShellError
@@ -126,9 +132,34 @@ def listen(data: bytes) -> None:
     _must(bool(host) and 0 <= port <= 65_535)
 
 
+def pace(data: bytes) -> None:
+    """How far apart beats are, as a member types it."""
+    try:
+        found = pace_of(data.decode("utf-8", "surrogateescape"), rehearsal=bool(len(data) % 2))
+    except BadParameter:
+        return
+    _must(0 < found <= PACE_MOST)
+
+
+def locked(data: bytes) -> None:
+    """The list that a locked process gets, and what it hands over."""
+    for parse in (parse_plan, _events):
+        try:
+            parse(data)
+        except ValueError:
+            continue
+
+
+def _events(data: bytes) -> None:
+    for event in events_of(parse_came(data)):
+        _must(isinstance(event, Stored | Arrived))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "shell-answers": answers,
     "shell-dialogue": dialogue,
     "shell-door-answer": door_answer,
     "shell-listen": listen,
+    "shell-locked": locked,
+    "shell-pace": pace,
 }
