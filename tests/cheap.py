@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from tercet import cli, up
+from tercet import cli
 from tercet.desk import commands as desk
 from tercet.member import commands as member
+from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
 
 COMMAND = (sys.executable, "-m", "tests.cheap")
@@ -18,7 +19,7 @@ COMMAND = (sys.executable, "-m", "tests.cheap")
 def main() -> None:
     member.COST = desk.COST = LOW_COST
     desk.VAULT_SIZE = 16 * 1_048_576
-    up.COMMAND = COMMAND
+    Actor.COMMAND = COMMAND
     cli.main()
 
 

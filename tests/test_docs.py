@@ -161,7 +161,7 @@ def test_the_scene_in_the_readme_is_that_of_the_sample_photo() -> None:
     data = photo().read_bytes()
     assert scene.count(sha256(data).hexdigest()) == 2
     assert f"{photo().name}, {len(data):,} bytes" in scene
-    source = (HOUSE / "src" / "tercet" / "up.py").read_text()
+    source = "".join((HOUSE / "src" / "tercet" / name).read_text() for name in ("up.py", "scene/picture.py"))
     for said in (
         "The relay sees",
         "The desk sees",

@@ -1,6 +1,6 @@
 """`tercet up`: the main job as a scene, on this machine.
 
-Does        starts a relay, a desk and two founders, each a process of its own, and plays a report between them.
+Does        starts a relay, a desk and six members, each a process of its own, and plays a report from the deepest.
 Does not    take shortcuts: every word goes through the commands that people use.
 Spec        README.md
 Always      1. Exit status 0 only if everything came true.  2. What it started, it ends.
@@ -11,142 +11,58 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Coroutine
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.panel import Panel
-from rich.table import Table
 
 from tercet.evidence import inspect
+from tercet.member.service import SENTENCES
 from tercet.sample import photo as sample_photo
+from tercet.scene import picture
+from tercet.scene.actor import Actor, Line, SceneFailure
 from tercet.sealing import spoken_words
-from tercet.shell.failures import ShellError
 from tercet.shell.opening import run
 from tercet.shell.text import shown
 
 BEAT = 1.0  # seconds, here; half an hour in earnest
-COMMAND = (sys.executable, "-m", "tercet")
-PATIENCE = 240.0  # seconds that any one step may take, on a busy machine too
-LINE_MOST = 2**24  # bytes of one line of an actor
-ENDING = 20.0  # seconds that a process has to end by itself
+UNDER_COVER = 4  # times the patience for a step, for what takes many beats
+GRACE = 0.5  # seconds to see whether a process fell, when a step has failed
+OPENING = 2**29  # bytes of memory that opening a vault may take, with room to spare
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
+QUESTION = "Thank you. Does anybody there need shelter tonight?"
+WORD = "The clinic has had no power since the morning."
 
-Line = dict[str, Any]
-
-
-class SceneFailure(ShellError):
-    """The scene did not come true: who was waited for, for what, and why it did not come."""
-
-    def __init__(self, who: str, what: str, why: str) -> None:
-        super().__init__("scene_failed")
-        self.hint = f"{self.hint} ({who}: {what}: {why})"
-
-
-class Actor:
-    """One process of the scene: a tercet command that speaks JSON lines."""
-
-    def __init__(self, name: str, process: asyncio.subprocess.Process, answers: int | None) -> None:
-        self.name = name
-        self._process = process
-        self._answers = answers
-        self._lines: list[Line] = []
-        self._more = asyncio.Condition()
-        self._reader = asyncio.create_task(self._read())
-
-    @classmethod
-    async def start(cls, name: str, *words: str, answers: Line | None = None) -> Actor:
-        """Start `tercet WORDS… --json`; the first answers go in at once, through a pipe."""
-        command = [*COMMAND, *words, "--json"]
-        give, take = (None, None)
-        passed: tuple[int, ...] = ()
-        if answers is not None:
-            take, give = os.pipe()
-            command += ["--answers", str(take)]
-            passed = (take,)
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=passed,
-            limit=LINE_MOST,
-        )
-        if take is not None:
-            os.close(take)
-        actor = cls(name, process, give)
-        if answers is not None:
-            actor.answer(**answers)
-        return actor
-
-    def answer(self, **fields: str) -> None:
-        """Give answers to the process."""
-        if self._answers is not None:
-            os.write(self._answers, (json.dumps(fields) + "\n").encode())
-
-    async def _read(self) -> None:
-        stream = self._process.stdout
-        while stream is not None and (line := await stream.readline()):
-            with contextlib.suppress(ValueError):
-                self._lines.append(json.loads(line))
-            async with self._more:
-                self._more.notify_all()
-        async with self._more:
-            self._lines.append({"what": "ended"})
-            self._more.notify_all()
-
-    async def hears(self, what: str, patience: float = 0.0, **facts: str) -> Line:
-        """Wait for a line that says `what`, with these facts, `patience` seconds (0 for `PATIENCE`).
-
-        Raises:
-            ShellError: `scene_failed`, the process failed, ended, or said nothing of it in time.
-        """
-        deadline = asyncio.get_running_loop().time() + (patience or PATIENCE)
-        seen = 0
-        while True:
-            for line in self._lines[seen:]:
-                seen += 1
-                if line.get("what") == what and all(str(line.get(k)) == v for k, v in facts.items()):
-                    return line
-                if "failed" in line or line.get("what") == "ended":
-                    raise SceneFailure(self.name, what, str(line.get("failed", "ended")))
-            async with self._more:
-                if len(self._lines) == seen:
-                    left = deadline - asyncio.get_running_loop().time()
-                    try:
-                        await asyncio.wait_for(self._more.wait(), max(left, 0.01))
-                    except TimeoutError:
-                        raise SceneFailure(self.name, what, "waited in vain") from None
-
-    def last(self, what: str) -> Line:
-        """The newest line that says `what`, or an empty one."""
-        return next((line for line in reversed(self._lines) if line.get("what") == what), {})
-
-    async def end(self) -> None:
-        """End the process and wait for it."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        try:
-            await asyncio.wait_for(self._process.wait(), ENDING)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-        await self._reader
-        if self._answers is not None:
-            os.close(self._answers)
-            self._answers = None
+DESK = "desk"
+MEMBERS: Final = ("amal", "badr", "dalia", "emin", "fadi", "ghada")
+DEEPEST: Final = "ghada"
+# Who says or shows a code, to whom, and what the first is to the second then; in this order.
+MEETINGS: Final = (
+    (DESK, "amal", "desk"),
+    ("amal", "badr", "partner"),
+    ("amal", "dalia", "link"),
+    ("amal", "emin", "link"),
+    ("dalia", "emin", "partner"),
+    ("dalia", "fadi", "link"),
+    ("dalia", DEEPEST, "link"),
+    ("fadi", DEEPEST, "partner"),
+)
+INTRODUCED: Final = ("amal", "badr", DESK)  # who introduces whom to whom; right after the two first have met
+BY_CODES: Final = ("dalia", DEEPEST)  # who shows codes in place of saying one, and to whom
+OPPOSITE: Final = {"desk": "founder", "link": "below", "partner": "partner"}
 
 
 class Scene:
-    """Four devices on one machine.
+    """A desk and six members on one machine, three levels deep.
 
     Args:
         folder: where their files lie; it is removed at the end.
@@ -158,195 +74,300 @@ class Scene:
         self._folder = folder
         self._photo = photo
         self._console = console
-        self._actors: list[Actor] = []
+        self._actors: dict[str, Actor] = {}
+        self._guards: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
-        self._passphrases = {name: " ".join(spoken_words(os.urandom, 5)) for name in ("desk", "amal", "badr")}
-        self._relay: Actor | None = None
+        self._passphrases = {name: " ".join(spoken_words(os.urandom, 5)) for name in (DESK, *MEMBERS)}
+        self._opening = asyncio.Semaphore(at_once())
+        self._fallen: asyncio.Future[SceneFailure] = asyncio.get_running_loop().create_future()
         self.address = ""
 
     async def start(self, name: str, *words: str, answers: Line | None = None) -> Actor:
-        """Start an actor that stays until the end."""
-        actor = await Actor.start(name, *words, answers=answers)
-        self._actors.append(actor)
-        return actor
+        """Start an actor that stays until the end; the scene fails if it does not."""
+        awake = self._actors[name] = await Actor.start(name, *words, answers=answers)
+        self._guards.append(asyncio.create_task(self._guard(awake)))
+        return awake
 
-    async def once(self, *words: str, answers: Line | None = None) -> Line:
-        """Run a command to its end; returns its `done` line."""
-        actor = await Actor.start("once", *words, answers=answers)
+    async def _guard(self, awake: Actor) -> None:
+        why = await awake.ended()
+        if not self._fallen.done():
+            self._fallen.set_result(SceneFailure(awake.name, "awake until the end", why))
+
+    @contextlib.asynccontextmanager
+    async def command(self, who: str, *words: str, answers: Line | None = None) -> AsyncIterator[Actor]:
+        """A command of somebody's, ended with the block."""
+        process = await Actor.start(who, *words, *self._home(who), answers=answers)
         try:
-            return await actor.hears("done")
+            yield process
         finally:
-            await actor.end()
+            await process.end()
+
+    async def once(self, who: str, *words: str, **answers: str) -> Line:
+        """Run a command of somebody's to its end; returns its `done` line."""
+        async with self.command(who, *words, answers=answers) as done:
+            return await done.hears("done")
+
+    async def watched(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do work while everybody stays awake.
+
+        Raises:
+            ShellError: `scene_failed`: the work failed, or somebody fell meanwhile, which is then said instead.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task, self._fallen), return_when=asyncio.FIRST_COMPLETED)
+            if task.done() and task.exception() is not None:
+                await asyncio.wait((self._fallen,), timeout=GRACE)
+            if self._fallen.done():
+                raise self._fallen.result()
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def play(self) -> Line:
         """Play it.
 
         Returns:
-            What came true: seconds from the first line to *received*, and the photo's hash at both ends.
+            What came true: seconds from the first line to *received* and to the end, and the photo's hash at both ends.
 
         Raises:
             ShellError: `scene_failed`.
         """
         self._say("", "A beat is about one second here, so that you can watch; in earnest it is half an hour.")
-        relay = await self._open_relay()
-        desk = await self._open_desk()
-        for name in ("amal", "badr"):
-            await self._open_member(name)
-        await self._meet("desk", "amal")
-        await self._meet("desk", "badr")
-        await self._meet("amal", "badr")
-        return await self._report(relay, desk)
+        self._say("", f"So each device says: {SENTENCES['rehearsal']}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                opened = {name: group.create_task(self._open(name)) for name in (DESK, *MEMBERS)}
+                for first, second, role in MEETINGS:
+                    await asyncio.gather(opened[first], opened[second])
+                    await self._meet(first, second, role)
+                    if (first, second) == INTRODUCED[:2]:
+                        introduced = group.create_task(self._introduce(*INTRODUCED))
+                came = await self._report()
+                await self._talk()
+                await introduced
+                await self.look_at_all()
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return came | {"all": round(time.monotonic() - self._began, 1)}
 
-    async def _open_relay(self) -> Actor:
+    # Everybody wakes up: as many at once as cores and memory allow, the desk first.
+
+    async def _open(self, name: str) -> None:
+        async with self._opening:
+            await (self._open_desk() if name == DESK else self._open_member(name))
+
+    async def _open_desk(self) -> None:
         relay = await self.start("relay", "relay", "--dir", self._at("relay"), "--listen", "127.0.0.1:0")
         self.address = str((await relay.hears("relay"))["address"])
-        self._relay = relay
         self._say("relay", "is open. It has a TLS key and empty boxes, and knows nobody.")
-        return relay
-
-    async def _open_desk(self) -> Actor:
-        secret = self._passphrases["desk"]
+        secret = self._passphrases[DESK]
         answers = {"passphrase": secret, "passphrase_again": secret}
-        desk_at = ("--dir", self._at("desk"))
-        made = await Actor.start("desk", "desk", "init", *desk_at, "--relay", self.address, answers=answers)
-        try:
+        async with self.command(DESK, "desk", "init", "--relay", self.address, answers=answers) as made:
             await made.hears("founded")
-        finally:
-            await made.end()
-        self._say("desk", "founded a network: week keys for two months and the relay list are on its signed board.")
-        desk = await self.start("desk", "desk", "serve", *desk_at, "--every", str(BEAT), answers={"passphrase": secret})
-        await desk.hears("running")
-        return desk
+        self._say(DESK, "founded a network: week keys for two months and the relay list are on its signed board.")
+        await self._wake(DESK, "desk", "serve")
 
     async def _open_member(self, name: str) -> None:
-        secret = self._passphrases[name]
-        other = secrets.token_hex(16)
+        secret, other = self._passphrases[name], secrets.token_hex(16)
         answers = {
             "passphrase": secret,
             "passphrase_again": secret,
             "notebook_passphrase": other,
             "notebook_passphrase_again": other,
         }
-        vault = ("--vault", self._at(name))
-        made = await Actor.start(name, "member", "init", *vault, answers=answers)
-        try:
+        async with self.command(name, "member", "init", answers=answers) as made:
             await made.hears("vault_made")
-        finally:
-            await made.end()
-        awake = await self.start(
-            name, "member", "run", *vault, "--every", str(BEAT), "--rehearsal", answers={"passphrase": secret}
-        )
-        await awake.hears("running")
+        awake = await self._wake(name, "member", "run", "--rehearsal")
+        await awake.hears("rehearsal")
         self._say(name, "made a vault: 64 MiB that look like noise. The device is awake.")
 
-    async def _meet(self, first: str, second: str) -> None:
-        """Two people sit together: one says a code, the other types it, both compare four words."""
-        if first == "desk":
-            inviting: tuple[str, ...] = ("desk", "meet", "--dir", self._at("desk"))
-        else:
-            inviting = ("member", "meet", "--as", "partner", "--vault", self._at(first))
-        says = await Actor.start(first, *inviting, answers={"name": second})
-        hears = None
-        try:
-            code = str((await says.hears("meeting_code"))["code"])
-            self._say(first, f"says to {second}: “{code}”")
-            joining = ("member", "meet", "--vault", self._at(second), "--relay", self.address)
-            hears = await Actor.start(second, *joining, answers={"name": first, "code": code})
-            ours = str((await says.hears("meeting_compare"))["words"])
-            theirs = str((await hears.hears("meeting_compare"))["words"])
-            if ours != theirs:
-                raise ShellError("scene_failed")
-            self._say(f"{first}, {second}", f"both screens show “{ours}”: they confirm.")
-            for one in (says, hears):
-                one.answer(same_words="yes")
-            await asyncio.gather(says.hears("done"), hears.hears("done"))
-        finally:
-            await says.end()
-            if hears is not None:
-                await hears.end()
+    async def _wake(self, name: str, *words: str) -> Actor:
+        words = (*words, *self._home(name), "--every", str(BEAT))
+        awake = await self.start(name, *words, answers={"passphrase": self._passphrases[name]})
+        await awake.hears("running")
+        return awake
 
-    async def _report(self, relay: Actor, desk: Actor) -> Line:
+    # The network grows.
+
+    async def _meet(self, first: str, second: str, role: str) -> None:
+        """Two people sit together: one says or shows a code, the other takes it, both compare four words."""
+        codes = (first, second) == BY_CODES
+        inviting: tuple[str, ...] = ("desk", "meet") if first == DESK else ("member", "meet", "--as", role)
+        joining: tuple[str, ...] = ("member", "meet")
+        said = {"name": second}
+        if codes:
+            ours, theirs = self._at(f"screen of {first}"), self._at(f"screen of {second}")
+            inviting = (*inviting, "--codes", "--show", ours, "--watch", theirs)
+            joining = (*joining, "--codes", "--show", theirs, "--watch", ours)
+            said["shown"] = "yes"
+        else:
+            joining = (*joining, "--relay", self.address)
+        async with self.command(first, *inviting, answers=said) as says:
+            if codes:
+                drawn = await says.hears("codes_drawn")
+                self._say(first, f"shows {second} a code on the screen, {drawn['count']} in all; a camera reads it.")
+                heard = {"name": first, "shown": "yes"}
+            else:
+                code = str((await says.hears("meeting_code"))["code"])
+                self._say(first, f"says to {second}: “{code}”")
+                heard = {"name": first, "code": code}
+            async with self.command(second, *joining, answers=heard) as hears:
+                words = await self.same_words("meeting_compare", says, hears)
+        bond = "They are partners" if role == "partner" else f"{second.capitalize()} is below {first}"
+        self._say(f"{first}, {second}", f"both screens show “{words}”: they confirm. {bond}.")
+
+    async def same_words(self, what: str, one: Actor, other: Actor) -> str:
+        """Both screens must show the same words; both owners say yes, and it is kept. Returns the words."""
+        ours, theirs = [str((await side.hears(what))["words"]) for side in (one, other)]
+        if ours != theirs:
+            raise SceneFailure(f"{one.name}, {other.name}", what, "their screens show different words")
+        for side in (one, other):
+            side.answer(same_words="yes")
+        await asyncio.gather(one.hears("done"), other.hears("done"))
+        return ours
+
+    async def _introduce(self, by: str, newcomer: str, to: str) -> None:
+        """Two who share a neighbour are introduced, by letters under cover of the beat; later they compare words."""
+        patience = UNDER_COVER * Actor.PATIENCE
+        await self.once(by, "member", "introduce", name=newcomer, other=to)
+        self._say(by, f"introduces {newcomer} to the {to}. The letters go under cover of the beat; it takes a while.")
+        for one, other in ((newcomer, to), (to, newcomer)):
+            await self._actors[one].hears("introduction_offered", patience)
+            await self.once(one, self._kind(one), "accept", accept="yes", name=other)
+            self._say(one, f"is asked, and says yes to {by}.")
+        for one in (newcomer, to):
+            await self._actors[one].hears("introduction_kept", patience)
+        self._say(f"{to}, {newcomer}", "know each other: introduced, not met.")
+        async with (
+            self.command(to, self._kind(to), "compare", answers={"name": newcomer}) as ours,
+            self.command(newcomer, self._kind(newcomer), "compare", answers={"name": to}) as theirs,
+        ):
+            words = await self.same_words("introduction_words", ours, theirs)
+        self._say(f"{to}, {newcomer}", f"stand face to face: both screens show “{words}”. Now they have met.")
+
+    # The deepest reports, and the desk answers.
+
+    async def _report(self) -> Line:
         original = sha256(self._photo.read_bytes()).hexdigest()
-        self._say("amal", f"reports: “{REPORT_TEXT}”, with {self._photo.name}, {self._photo.stat().st_size:,} bytes.")
+        size = self._photo.stat().st_size
+        self._say(DEEPEST, f"reports: “{REPORT_TEXT}”, with {self._photo.name}, {size:,} bytes.")
+        self._say(DEEPEST, "sends it with --wait: at once, for all to see. A photo shows by its volume in any case.")
         words = ("member", "report", "--wait", "--yes", "--photo", str(self._photo), "--where", "old town")
-        sender = await self.start("amal", *words, "--vault", self._at("amal"), answers={"text": REPORT_TEXT})
-        await sender.hears("report_made")
-        self._say("amal", "sealed it. Not even this device can open it now.")
-        await sender.hears("report_left")
-        self._say("amal", "waiting → left this device")
-        await sender.hears("report_received")
-        self._say("amal", "left this device → received by the desk")
-        await sender.hears("done")
+        async with self.command(DEEPEST, *words, answers={"text": REPORT_TEXT}) as sender:
+            await sender.hears("report_made")
+            self._say(DEEPEST, "sealed it. Not even this device can open it now.")
+            await sender.hears("report_left")
+            self._say(DEEPEST, "waiting → left this device")
+            await sender.hears("report_received")
+            self._say(DEEPEST, "left this device → received by the desk")
+            await sender.hears("done")
         seconds = time.monotonic() - self._began
-        self._say("amal", "the photo: received by the desk, whole.")
+        self._say(DEEPEST, "the photo: received by the desk, whole.")
         folder = self._folder / "export"
-        done = await self.once("desk", "export", "1", "--to", str(folder), "--dir", self._at("desk"))
-        arrived = self.hash_found(folder, original)
-        shown_at_desk = await self.once("desk", "show", "1", "--dir", self._at("desk"))
-        self._compare(relay, shown_at_desk["report"])
+        await self.once(DESK, "desk", "export", "1", "--to", str(folder))
+        arrived = hash_found(folder, original)
+        report = (await self.once(DESK, "desk", "show", "1"))["report"]
+        self._console.print(picture.two_views(self._actors["relay"].last("seen"), report))
         self._console.print(f"  SHA-256 of the photo here:        {original}")
         self._console.print(f"  SHA-256 of the photo at the desk: {arrived}", highlight=False)
-        if arrived != original or shown_at_desk["report"]["text"] != REPORT_TEXT or not done:
-            raise ShellError("scene_failed")
+        if arrived != original or report["text"] != REPORT_TEXT:
+            raise SceneFailure(DESK, "show", "the report there is not the one that was sent")
         return {"seconds": round(seconds, 1), "sha256": original}
 
-    def hash_found(self, folder: Path, original: str) -> str:
-        """The hash of the exported photo; of the last file looked at if none is the original."""
-        found = ""
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                found = sha256(file.read_bytes()).hexdigest()
-                if found == original:
-                    break
-        return found
+    async def _talk(self) -> None:
+        """The desk answers somebody it does not know; both ways go under cover of the beat."""
+        await self.once(DESK, "desk", "reply", "1", text=QUESTION)
+        self._say(DESK, f"answers whoever wrote report 1: “{QUESTION}”")
+        await self.once(DEEPEST, "member", "answer", "1", text=WORD)
+        self._say(DEEPEST, f"adds a word: “{WORD}” It waits for a beat, as does what comes back.")
+        await self._actors[DESK].hears("word_filed", UNDER_COVER * Actor.PATIENCE)
+        self._say(DESK, "has the word. A beat carried it that goes whether there is anything to say or not.")
+        await self._actors[DEEPEST].hears("desk_wrote", UNDER_COVER * Actor.PATIENCE)
+        read = [note["text"] for note in (await self.once(DEEPEST, "member", "inbox"))["desk"]]
+        if read != [QUESTION]:
+            raise SceneFailure(DEEPEST, "inbox", "it does not hold what the desk wrote")
+        self._say(DEEPEST, f"reads in the inbox: “{shown(read[0])}”")
 
-    def _compare(self, relay: Actor, report: Line) -> None:
-        """What the relay sees beside what the desk sees."""
-        seen = relay.last("seen")
-        table = Table("The relay sees", "The desk sees", expand=True)
-        files = "\n".join(f"{m['kind']}, .{m['form']}, {m['size']:,} bytes" for m in report["media"])
-        place = (report.get("place") or {}).get("name", "")
-        left = (
-            f"{seen.get('frames', 0)} frames of 4,096 bytes\n{seen.get('blocks', 0)} blocks of 262,144 bytes\n"
-            f"{seen.get('reads', 0)} reads\na box, among others:\n{str(seen.get('box', ''))[:32]}…\n"
-            "no name, no account, no key that opens anything"
-        )
-        told = f"report {report['number']}\n{shown(report['text'])}\n{shown(place)}"
-        right = f"{told}\n{files}\nno name: it cannot say who sent it"
-        table.add_row(left, right)
-        self._console.print(table)
+    # What came of it.
+
+    async def look_at_all(self) -> None:
+        """Ask each device whom it knows, hold that to what was meant, and draw it."""
+        names = (DESK, *MEMBERS)
+        found = await asyncio.gather(*(self.once(name, self._kind(name), "status") for name in names))
+        statuses = dict(zip(names, found, strict=True))
+        if picture.bonds(statuses) != meant():
+            raise SceneFailure(DESK, "status", "the devices do not know whom they should")
+        self._console.print(picture.network(statuses, DESK))
+        self._console.print(picture.exposed(statuses, DESK), markup=False)
+
+    def _kind(self, name: str) -> str:
+        return "desk" if name == DESK else "member"
+
+    def _home(self, name: str) -> tuple[str, str]:
+        return ("--dir" if name == DESK else "--vault", self._at(name))
 
     def _at(self, name: str) -> str:
         return str(self._folder / name)
 
     def _say(self, who: str, what: str) -> None:
         passed = time.monotonic() - self._began
-        self._console.print(f"[dim]{passed:6.1f} s[/dim]  [bold]{who:<11}[/bold] ", end="")
+        self._console.print(f"[dim]{passed:6.1f} s[/dim]  [bold]{who:<12}[/bold] ", end="")
         self._console.print(what, markup=False, highlight=False)
 
     def next_commands(self) -> str:
         """What a person could try while the network stays up."""
-        desk, amal = self._at("desk"), self._at("amal")
+        desk, deepest = self._at(DESK), self._at(DEEPEST)
         return "\n".join(
             (
                 f"./tercet desk show 1 --dir {desk}",
                 f"./tercet desk reply 1 --dir {desk}",
-                f"./tercet member inbox --vault {amal}",
-                f"./tercet member report --photo FILE --wait --vault {amal}",
-                f"./tercet member status --vault {amal}",
+                f"./tercet member inbox --vault {deepest}",
+                f"./tercet member report --photo FILE --wait --vault {deepest}",
+                f"./tercet member status --vault {self._at('dalia')}",
             )
         )
 
     async def end(self) -> None:
         """End every process, at once."""
-        await asyncio.gather(*(actor.end() for actor in self._actors))
+        for guard in self._guards:
+            guard.cancel()
+        await asyncio.gather(*(awake.end() for awake in self._actors.values()))
+
+
+def at_once() -> int:
+    """How many vaults are opened at the same time: one a core, in half of the memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(len(os.sched_getaffinity(0)), memory // 2 // OPENING))
+
+
+def meant() -> dict[str, dict[str, str]]:
+    """Whom each device should know in the end, and as what."""
+    pairs = [*MEETINGS, (INTRODUCED[2], INTRODUCED[1], "desk")]
+    known: dict[str, dict[str, str]] = {name: {} for name in (DESK, *MEMBERS)}
+    for first, second, role in pairs:
+        known[first][second] = OPPOSITE[role]
+        known[second][first] = role
+    return known
+
+
+def hash_found(folder: Path, original: str) -> str:
+    """The hash of the exported photo; of the last file looked at if none is the original."""
+    found = ""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            found = sha256(file.read_bytes()).hexdigest()
+            if found == original:
+                break
+    return found
 
 
 def up(
     photo: Annotated[Path | None, typer.Option(help="The photo to send; a real one is at hand without it.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End after the scene; status 0 only if it came true.")] = False,
 ) -> None:
-    """Play the main job here: two founders meet the desk and each other, one sends a photo."""
+    """Play the main job here: a desk and six members, three levels deep; the deepest sends a photo."""
     console = Console(highlight=False, soft_wrap=True)
     chosen = (photo or sample_photo()).expanduser().absolute()
 
@@ -355,14 +376,15 @@ def up(
         folder = Path(tempfile.mkdtemp(prefix="tercet-"))
         scene = Scene(folder, chosen, console)
         try:
-            came = await scene.play()
+            came = await scene.watched(scene.play())
             console.print(
-                f"\nThe photo lies at the desk, the sender sees *received*: {came['seconds']} s from the start."
+                f"\nThe photo lies at the desk, the sender sees *received*: {came['seconds']} s from the start; "
+                f"with all the rest it took {came['all']} s."
             )
             if not once:
                 console.print(Panel(scene.next_commands(), title="The network stays up. In another terminal:"))
                 console.print("Ctrl-C ends it and removes everything.")
-                await asyncio.Event().wait()
+                await scene.watched(asyncio.Event().wait())
         finally:
             await scene.end()
             shutil.rmtree(folder, ignore_errors=True)

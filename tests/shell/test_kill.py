@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tercet import up
+from tercet.scene.actor import Actor
 from tercet.sealing import BLOCK, BLOCK_DATA
 
 from ..cheap import COMMAND
@@ -28,7 +28,7 @@ def film(folder: Path) -> tuple[Path, str]:
 
 
 def scene(folder: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Troupe], Awaitable[None]]) -> None:
-    monkeypatch.setattr(up, "COMMAND", COMMAND)
+    monkeypatch.setattr(Actor, "COMMAND", COMMAND)
 
     async def whole() -> None:
         troupe = Troupe(folder, COMMAND, rate=1_500_000)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tercet import up
 from tercet.drop import RelayClient
+from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
 from tercet.shell.failures import STATUS_STOPPED, ShellError
 from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
-from tercet.up import Actor
 from tercet.vault import VaultError, door_path
 
 from ..cheap import COMMAND
@@ -79,7 +78,7 @@ def test_a_relay_is_reached_by_its_address() -> None:
 def test_a_process_that_is_asked_to_end_closes_its_door_and_ends_with_its_own_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(up, "COMMAND", COMMAND)
+    monkeypatch.setattr(Actor, "COMMAND", COMMAND)
     place = World(tmp_path).make("amal")
 
     async def scene() -> None:

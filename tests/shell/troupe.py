@@ -7,8 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tercet import up
-from tercet.up import Actor, Line
+from tercet.scene.actor import Actor, Line
 
 from .wire import CountingProxy
 
@@ -33,7 +32,7 @@ class Troupe:
     """
 
     def __init__(self, folder: Path, command: tuple[str, ...], rate: int = 0, every: str = "1") -> None:
-        up.COMMAND = command
+        Actor.COMMAND = command
         self.folder = folder
         self.proxy = CountingProxy(rate)
         self.every = every

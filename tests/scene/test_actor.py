@@ -1,0 +1,68 @@
+"""An actor: who waits for a process hears of its failure, its end and its silence."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from tercet.scene.actor import Actor, SceneFailure
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, program: str) -> str:
+    """Why a process that runs this program is not waited for any more."""
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", program))
+
+    async def scene() -> str:
+        actor = await Actor.start("desk", "serve")
+        with pytest.raises(SceneFailure) as failed:
+            await actor.hears("running")
+        await actor.end()
+        return failed.value.hint
+
+    return asyncio.run(scene())
+
+
+def test_a_process_that_fails_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "(desk: running: planted)" in fails(monkeypatch, 'print(\'{"failed": "planted"}\')')
+
+
+def test_a_process_that_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "(desk: running: ended)" in fails(monkeypatch, "print('no line of ours')")
+
+
+def test_what_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Actor, "PATIENCE", 0.05)
+    assert "waited in vain" in fails(monkeypatch, "import signal; signal.pause()")
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL"),
+        ('print(\'{"failed": "planted"}\')', "planted"),
+        ("", "ended"),
+    ],
+)
+def test_why_a_process_ended_is_said(monkeypatch: pytest.MonkeyPatch, program: str, why: str) -> None:
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", program))
+
+    async def scene() -> None:
+        actor = await Actor.start("desk", "serve")
+        assert await actor.ended() == why
+        await actor.end()
+
+    asyncio.run(scene())
+
+
+def test_an_answer_to_a_process_that_ended_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", ""))
+
+    async def scene() -> None:
+        actor = await Actor.start("desk", "serve", answers={})
+        await actor.ended()
+        actor.answer(same_words="yes")
+        await actor.end()
+
+    asyncio.run(scene())
