@@ -22,7 +22,7 @@ from tercet.core.chain import LANE_RELAYS
 from tercet.core.days import LATE_DAYS
 from tercet.core.effects import ReadBox
 from tercet.core.errors import Refusal
-from tercet.core.events import Query
+from tercet.core.events import Arrived, Query
 from tercet.core.mixing import chains_on
 from tercet.core.relation import Relation, days_to_read, lane_to_read
 from tercet.core.report import return_lane
@@ -37,7 +37,7 @@ PACE: Final = 1_800  # seconds between beats, on average, unless the owner choos
 PACE_LEAST: Final = 300  # seconds
 PACE_MOST: Final = 21_600  # seconds
 DOUBLINGS: Final = 4  # times that the interval of an awaited answer doubles, once a look
-HOT: Final = 3  # intervals that a box counts as waited when it said that it holds more
+HOT: Final = 10_000  # beats added to the waiting of a box that is known to hold more, until it is read empty
 INTERVALS: Final = MappingProxyType(
     {
         "today": (4, 16),
@@ -95,13 +95,25 @@ def _put(turn: Turn, after: float) -> None:
 
 
 def _choose(turn: Turn) -> list[Callable[[float], None]]:
-    """The two boxes that have waited longest for a look, by the measure of their class."""
+    """Two boxes: one known to hold more, if there is any, tried longest ago; else those that have waited longest.
+
+    Waiting is measured by the interval of a box's class. Boxes that are known to hold more take one of the two
+    looks and never both, so that the others are found out about.
+    """
     beats, looks = turn.device.beats, _looks(turn)
     looked = {look.name: turn.device.looked.get(look.name, beats) for look in looks}
-    looks.sort(key=lambda look: (-(beats - looked[look.name] + 1) / look.interval, look.name))
-    chosen = looks[:READS]
-    turn.change(looked=looked | {look.name: beats for look in chosen})
+    hot = sorted((look for look in looks if _is_hot(beats, looked[look.name])), key=lambda k: (looked[k.name], k.name))
+    cold = [look for look in looks if not _is_hot(beats, looked[look.name])]
+    cold.sort(key=lambda look: (-(beats - looked[look.name] + 1) / look.interval, look.name))
+    first = hot[: max(1, READS - len(cold))]
+    chosen = first + cold[: READS - len(first)]
+    tried = {look.name: beats - HOT if look in first else beats for look in chosen}
+    turn.change(looked=looked | tried)
     return [look.order for look in chosen] + [_filler(turn)] * (READS - len(chosen))
+
+
+def _is_hot(beats: int, looked: int) -> bool:
+    return beats - looked >= HOT
 
 
 def _filler(turn: Turn) -> Callable[[float], None]:
@@ -188,11 +200,14 @@ def _board_name(relay: str) -> bytes:
     return digest(relay.encode(errors="replace"))[:8]
 
 
-def saw_more(turn: Turn, query: Query, relay: str) -> None:
-    """A box that was read alone holds more: it is looked at again soon."""
+def saw(turn: Turn, event: Arrived) -> None:
+    """A box was read alone: if it holds more, it is looked at again soon, for as long as it does."""
+    query = event.query
     relation = mail.find_relation(turn, query.id) if query.kind == "relation" else None
     kind = _class(turn, relation, query.day) if relation else query.kind
-    if kind in INTERVALS:
-        name = _board_name(relay) if kind == "board" else name_of(query, kind)
-        waited = HOT * INTERVALS[kind][query.place]
-        turn.change(looked=turn.device.looked | {name: turn.device.beats - waited})
+    if kind not in INTERVALS:
+        return
+    name = _board_name(event.relay) if kind == "board" else name_of(query, kind)
+    more = event.more and bool(event.items)
+    if more or _is_hot(turn.device.beats, turn.device.looked.get(name, turn.device.beats)):
+        turn.change(looked=turn.device.looked | {name: turn.device.beats - HOT * more})

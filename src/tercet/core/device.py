@@ -136,8 +136,8 @@ ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = Mapp
 
 def _arrived(turn: Turn, event: e.Arrived) -> None:
     ARRIVALS[event.query.kind](turn, event)
-    if event.query.alone and event.more:
-        beat.saw_more(turn, event.query, event.relay)
+    if event.query.alone and not event.carried:
+        beat.saw(turn, event)
 
 
 def _scanned(turn: Turn, event: e.Scanned) -> None:
