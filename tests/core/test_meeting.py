@@ -12,11 +12,11 @@ from tercet.core import events as ev
 from tercet.core import hello as hellos
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
+from tercet.core.cell import Cell, Role
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
 from tercet.core.knock import answer_box, plate_box
 from tercet.core.meeting import CONFIRM_LIFETIME, LOOK_PATIENCE, OFFER_LIFETIME, PLATES_TRIED, TABLE, Meeting, Stage
-from tercet.core.cell import Cell, Role
 from tercet.core.state import Device
 from tercet.drop import Put
 from tercet.sealing import FRAME, normal_words, spake_start, words_of
