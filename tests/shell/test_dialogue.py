@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -10,9 +11,13 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
+from tercet.core.errors import Refusal
+from tercet.member.service import SENTENCES
 from tercet.shell.dialogue import Answers, DoorSide, Person, RemoteFailure, ask_door, parse_answers
 from tercet.shell.failures import ShellError
+from tercet.shell.service import ask_until
 from tercet.vault import DoorError
 
 from . import world
@@ -173,3 +178,52 @@ def test_who_stops_waiting_for_an_answer_does_not_wait_for_the_person() -> None:
 
     asyncio.run(scene())
     never.set()
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, 1), (False, 3)])
+def test_progress_is_one_line_drawn_again_on_a_terminal_and_lines_elsewhere(terminal: bool, lines: int) -> None:
+    shown = io.StringIO()
+    person = Person(Answers(terminal=lambda *_: "x"), False, SENTENCES)
+    person._console = Console(file=shown, force_terminal=terminal, width=80, highlight=False)
+
+    async def scene() -> None:
+        for done in (1, 2, 3):
+            await person.tell("hashing", kind="photo", number=1, done=done, size=3)
+        await person.ask("text", "What happened")
+        await person.tell("report_made", number=1)
+
+    asyncio.run(scene())
+    assert person._line is None
+    assert shown.getvalue().count("\n") <= lines + 2
+    assert "Report 1 is sealed" in shown.getvalue()
+    assert ("\x1b[2K" in shown.getvalue()) == terminal
+
+
+def test_a_text_that_cannot_be_used_is_asked_for_again_and_why_is_said() -> None:
+    given = iter(["too long", "fits"])
+    used: list[str] = []
+
+    class Patient(world.Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            try:
+                return next(given)
+            except StopIteration:
+                raise ShellError("no_answer") from None
+
+        async def tell(self, what: str, **facts: object) -> None:
+            self.told.append((what, facts))
+
+    async def use(text: str) -> None:
+        used.append(text)
+        if text == "too long":
+            raise Refusal("report_long")
+
+    person = Patient()
+    asyncio.run(ask_until(person, "text", "What happened", use))
+    assert used == ["too long", "fits"]
+    ((what, facts),) = person.told
+    assert (what, facts["code"], facts["bytes"]) == ("again", "report_long", 8)
+    given = iter(["too long"])
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(ask_until(Patient(), "text", "What happened", use))
+    assert refused.value.code == "report_long"

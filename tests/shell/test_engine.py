@@ -307,3 +307,104 @@ def test_what_was_read_is_let_go_only_after_it_was_saved(tmp_path: Path) -> None
             assert seen[: seen.index("file") + 2][-2:] == ["file", "save"]
 
     run(scene())
+
+
+class Moments:
+    """A sleep that one can wake, in order of the moments."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        event = asyncio.Event()
+        self.waiting.append((seconds, event))
+        await event.wait()
+
+    async def wake_next(self) -> float:
+        await asyncio.sleep(0)
+        after, event = min(self.waiting, key=lambda one: one[0])
+        self.waiting.remove((after, event))
+        event.set()
+        return after
+
+
+async def settled(service: Service, left: int) -> None:
+    """Until only so many operations of covered beats wait."""
+    async with asyncio.timeout(20):
+        while len(service.engine._later) > left:
+            await asyncio.sleep(0)
+
+
+def test_each_operation_of_a_covered_beat_goes_at_its_own_moment_over_a_connection_of_its_own(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            moments, opened = Moments(), list[str]()
+            amal.engine.sleep = moments.sleep
+            open_drop = amal.relays._open_drop
+            amal.relays._open_drop = lambda address: (opened.append(address), open_drop(address))[1]
+            asked = len(world.asked)
+            await amal.engine.do(ev.Beat(1_000.0))
+            await asyncio.sleep(0)
+            assert (len(world.asked) - asked, len(moments.waiting)) == (0, 3)
+            assert len({after for after, _ in moments.waiting}) == 3
+            await amal.engine.do(ev.Beat(1_000.0))  # while those of the last one are open
+            await asyncio.sleep(0)
+            for left in reversed(range(6)):
+                await moments.wake_next()
+                await settled(amal, left)
+            shape = [type(op) for op in world.asked[asked:] if not isinstance(op, Ack)]
+            assert sorted(kind.__name__ for kind in shape) == ["Put"] * 2 + ["Read"] * 4
+            assert len(opened) == 6
+            assert amal.relays._drops == {}
+
+    run(scene())
+
+
+def test_a_failure_in_an_operation_of_a_covered_beat_stops_the_service(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            moments = Moments()
+            amal.engine.sleep = moments.sleep
+            running = asyncio.create_task(amal.run(1_000.0, tmp_path / "amal" / "vault", Person()))
+            while len(moments.waiting) < 4:  # three operations, and the wait for the next beat
+                await asyncio.sleep(0.001)
+
+            def broken(*_: object) -> None:
+                raise VaultError("vault_disk")
+
+            amal.engine._turn_now = lambda *_: _raise(broken)
+            while not running.done() and moments.waiting:
+                await moments.wake_next()
+                await asyncio.sleep(0.001)
+            with pytest.raises(VaultError):
+                await running
+            amal.engine._failure = None
+            del amal.engine._turn_now
+
+    run(scene())
+
+
+async def _raise(broken: Any) -> Any:
+    broken()
+
+
+def test_closing_cancels_what_still_waits_for_its_moment(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        amal = world.member("amal")
+        await amal.open()
+        amal.engine.sleep = Moments().sleep
+        asked = len(world.asked)
+        await amal.engine.do(ev.Beat(1_000.0))
+        await asyncio.sleep(0)
+        assert len(amal.engine._later) == 3
+        await amal.close()
+        assert len(amal.engine._later) == 0
+        assert len(world.asked) == asked
+
+    run(scene())

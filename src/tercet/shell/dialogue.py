@@ -22,12 +22,15 @@ from typing import Annotated, Any, Protocol, TextIO
 
 import msgspec
 from rich.console import Console
+from rich.status import Status
+from rich.text import Text
 
 from tercet.shell.failures import ShellError
 from tercet.shell.text import shown
 from tercet.vault import Door, DoorError
 
 END_OF_TEXT = "."
+REDRAWN = frozenset({"hashing", "media_moves"})  # progress
 LONG = "text"  # the one field that may have several lines
 Fact = str | int | bool | list[Any] | dict[str, Any] | None
 
@@ -136,6 +139,7 @@ class Person:
         self._as_json = as_json
         self._sentences = sentences
         self._console = Console(highlight=False, soft_wrap=True)
+        self._line: Status | None = None
 
     async def tell(self, what: str, **facts: Fact) -> None:
         """See `Dialogue.tell`."""
@@ -145,12 +149,30 @@ class Person:
         sentence = self._sentences.get(what)
         if sentence:
             safe = _Facts((name, _plainly(fact)) for name, fact in facts.items())
-            self._console.print(sentence.format_map(safe), markup=False)
+            self._show(sentence.format_map(safe), what in REDRAWN and self._console.is_terminal)
+
+    def _show(self, sentence: str, redrawn: bool) -> None:
+        """Show a sentence; progress, on a terminal, is one line that is drawn again and again until something else."""
+        if not redrawn:
+            self._still()
+            self._console.print(sentence, markup=False)
+            return
+        if self._line is None:
+            self._line = self._console.status("")
+            self._line.start()
+        self._line.update(Text(sentence))
+
+    def _still(self) -> None:
+        """Take the line of progress away."""
+        if self._line is not None:
+            self._line.stop()
+        self._line = None
 
     async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
         """See `Dialogue.ask`."""
         if self._as_json:
             await self.tell("asks", field=field)
+        self._still()
         return await _in_daemon(lambda: self._answers.get(field, prompt, hidden))
 
 
