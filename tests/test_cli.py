@@ -99,12 +99,13 @@ def lines(result: Result) -> list[dict[str, Any]]:
 
 def test_a_report_goes_from_a_member_to_an_export_and_the_answer_back(terminal: Terminal, tmp_path: Path) -> None:
     terminal.world.now += 10
-    words = ("--photo", str(photo()), "--where", "old town", "--when", "yesterday 14:30", "--json")
+    words = ("--photo", str(photo()), "--where", "old town", "--when", "yesterday 14:30", "--now", "--yes", "--json")
     said = lines(terminal.member("report", *words, text="I was there."))
     words_said = [line["what"] for line in said if line["what"] != "hashing"]
     assert words_said == [
         "asks",
         "volume",
+        "visible",
         "asks",
         "report_made",
         "done",
@@ -172,7 +173,7 @@ def test_report_with_wait_keeps_the_beat_itself_until_the_desk_has_it(
     thread = threading.Thread(target=desk)
     thread.start()
     try:
-        said = lines(terminal.member("report", "--wait", "--json", text="I was there."))
+        said = lines(terminal.member("report", "--wait", "--yes", "--json", text="I was there."))
     finally:
         stop.set()
         thread.join()
@@ -315,7 +316,7 @@ def test_a_members_vault_is_no_desk(terminal: Terminal) -> None:
 
 def test_a_report_while_the_relay_is_away_is_made_waits_and_says_why(terminal: Terminal) -> None:
     terminal.world.trouble = dict.fromkeys(terminal.world.relays, UNREACHABLE)
-    said = lines(terminal.member("report", "--json", text="I was there."))
+    said = lines(terminal.member("report", "--now", "--yes", "--json", text="I was there."))
     assert said[-1]["state"] == "waiting"
     assert {"what": "relay_trouble", "relay": RELAY, "code": "relay_unreachable"} in said
 

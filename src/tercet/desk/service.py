@@ -48,7 +48,6 @@ SENTENCES = {
     "clock_off": "This machine's clock is about {days} days away from others': set it right.",
     "not_filed": "The archive's disk did not take what came ({code}): it waits at the relay. Make room.",
     "sealed": "Sealed. It goes with the next beat.",
-    "again": "{hint} (It has {bytes} bytes.)",
     "clock_far": "This machine's clock is far from its founders': set it right.",
     "desk_full": "The desk's state is full: what comes waits at the relay. Read and answer what is here.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",

@@ -62,7 +62,6 @@ SENTENCES = {
     "expected": "It goes under cover, with the beats: that takes about {minutes} minutes on average.",
     "waits_for_run": "It waits on this device and goes once that is awake: `tercet member run`.",
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
-    "again": "{hint} (It has {bytes} bytes.)",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
     "files_wait": "{files} files wait, about {megabytes} MB together.",

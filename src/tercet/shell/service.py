@@ -359,9 +359,10 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
         Refusal, UnknownWord: why the last answer could not be used, if no other came.
     """
     failure: Refusal | UnknownWord | None = None
+    why = ""
     while True:
         try:
-            answer = await person.ask(field, prompt)
+            answer = await person.ask(field, why + prompt)
         except ShellError:
             raise failure or ShellError("no_answer") from None
         try:
@@ -370,7 +371,7 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
             if refused.code not in ASKED_AGAIN:
                 raise
             failure = refused
-            await person.tell("again", code=refused.code, hint=refused.hint, bytes=len(answer.encode(errors="replace")))
+            why = f"{refused.hint} [{refused.code}] (It has {len(answer.encode(errors='replace'))} bytes.) "
 
 
 async def agreed(person: Dialogue, field: str, prompt: str) -> bool:
