@@ -134,7 +134,7 @@ def test_a_report_goes_from_a_member_to_an_export_and_the_answer_back(terminal: 
 
 async def beat_all(world: World) -> None:
     async with Awake(world.desk(), world.member("amal"), world.member("badr")) as services:
-        await beat(*services)
+        await beat(*services, rounds=2)
 
 
 def test_a_letter_is_written_and_read(terminal: Terminal) -> None:
