@@ -77,9 +77,7 @@ from tests import cheap
 from tercet.desk import service
 if "serve" in sys.argv:
     service.DeskService.file = lambda self, effect: (_ for _ in ()).throw(OSError("planted"))
-from tercet.scene.actor import Actor
 cheap.COMMAND = (sys.executable, {path!r})
-Actor.PATIENCE = 60.0
 cheap.main()
 """
 
@@ -92,7 +90,7 @@ def test_a_desk_that_cannot_file_makes_the_scene_fail_and_everything_still_ends(
     folder.mkdir()
     status, said = play(folder, "--once", command=(sys.executable, str(planted)), PYTHONPATH=f"{HOUSE}:{HOUSE}/src")
     assert status == STATUS_HERE, said
-    assert "(ghada: report_received: waited in vain) [scene_failed]" in said
+    assert "(desk: awake until the end: unforeseen) [scene_failed]" in said
     assert list(folder.iterdir()) == []
     assert running(folder) == {}
 
