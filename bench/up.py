@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/up.py [--json] [--record] [--runs 5]
 
-Each run is the whole command, passphrases at full cost: a relay, a desk, six members, eight meetings, an introduction, a
-report with a photo, an answer. `received` and `scene` are what the scene itself shows, from its first line to the photo at
-the desk and to the end; `command` is the whole process.
+Each run is the whole command, passphrases at full cost: a relay, a desk, six members, eight meetings, an introduction,
+a report with a photo, an answer. `received` and `scene` are what the scene itself shows, from its first line to the
+photo at the desk and to the end; `command` is the whole process.
 """
 
 from __future__ import annotations
