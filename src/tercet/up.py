@@ -16,7 +16,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -36,7 +36,7 @@ from tercet.shell.text import shown
 
 BEAT = 1.0  # seconds, here; half an hour in earnest
 UNDER_COVER = 4  # times the patience for a step, for what takes many beats
-GRACE = 0.5  # seconds to see whether a process fell, when a step has failed
+GRACE = 3.0  # seconds to see whether a process fell, when a step has failed
 OPENING = 2**29  # bytes of memory that opening a vault may take, with room to spare
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 QUESTION = "Thank you. Does anybody there need shelter tonight?"
@@ -145,11 +145,13 @@ class Scene:
                     if (first, second) == INTRODUCED[:2]:
                         introduced = group.create_task(self._introduce(*INTRODUCED))
                 came = await self._report()
+                asked = group.create_task(self.ask_all(introduced))
                 await self._talk()
-                await introduced
-                await self.look_at_all()
+                statuses = await asked
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        self._console.print(picture.network(statuses, DESK))
+        self._console.print(picture.exposed(statuses, DESK), markup=False)
         return came | {"all": round(time.monotonic() - self._began, 1)}
 
     # Everybody wakes up: as many at once as cores and memory allow, the desk first.
@@ -193,28 +195,27 @@ class Scene:
 
     async def _meet(self, first: str, second: str, role: str) -> None:
         """Two people sit together: one says or shows a code, the other takes it, both compare four words."""
-        codes = (first, second) == BY_CODES
         inviting: tuple[str, ...] = ("desk", "meet") if first == DESK else ("member", "meet", "--as", role)
         joining: tuple[str, ...] = ("member", "meet")
-        said = {"name": second}
+        codes = (first, second) == BY_CODES
         if codes:
             ours, theirs = self._at(f"screen of {first}"), self._at(f"screen of {second}")
             inviting = (*inviting, "--codes", "--show", ours, "--watch", theirs)
             joining = (*joining, "--codes", "--show", theirs, "--watch", ours)
-            said["shown"] = "yes"
         else:
             joining = (*joining, "--relay", self.address)
-        async with self.command(first, *inviting, answers=said) as says:
+        async with (
+            self.command(first, *inviting, answers={"name": second, "shown": "yes"}) as says,
+            self.command(second, *joining, answers={"name": first, "shown": "yes"}) as hears,
+        ):
             if codes:
                 drawn = await says.hears("codes_drawn")
                 self._say(first, f"shows {second} a code on the screen, {drawn['count']} in all; a camera reads it.")
-                heard = {"name": first, "shown": "yes"}
             else:
                 code = str((await says.hears("meeting_code"))["code"])
                 self._say(first, f"says to {second}: “{code}”")
-                heard = {"name": first, "code": code}
-            async with self.command(second, *joining, answers=heard) as hears:
-                words = await self.same_words("meeting_compare", says, hears)
+                hears.answer(code=code)
+            words = await self.same_words("meeting_compare", says, hears)
         bond = "They are partners" if role == "partner" else f"{second.capitalize()} is below {first}"
         self._say(f"{first}, {second}", f"both screens show “{words}”: they confirm. {bond}.")
 
@@ -266,9 +267,9 @@ class Scene:
         seconds = time.monotonic() - self._began
         self._say(DEEPEST, "the photo: received by the desk, whole.")
         folder = self._folder / "export"
-        await self.once(DESK, "desk", "export", "1", "--to", str(folder))
-        arrived = hash_found(folder, original)
-        report = (await self.once(DESK, "desk", "show", "1"))["report"]
+        exporting = self.once(DESK, "desk", "export", "1", "--to", str(folder))
+        _, there = await asyncio.gather(exporting, self.once(DESK, "desk", "show", "1"))
+        arrived, report = hash_found(folder, original), there["report"]
         self._console.print(picture.two_views(self._actors["relay"].last("seen"), report))
         self._console.print(f"  SHA-256 of the photo here:        {original}")
         self._console.print(f"  SHA-256 of the photo at the desk: {arrived}", highlight=False)
@@ -292,15 +293,15 @@ class Scene:
 
     # What came of it.
 
-    async def look_at_all(self) -> None:
-        """Ask each device whom it knows, hold that to what was meant, and draw it."""
+    async def ask_all(self, after: Awaitable[None]) -> dict[str, Line]:
+        """Ask each device whom it knows, and hold that to what was meant; returns what each said, by name."""
+        await after
         names = (DESK, *MEMBERS)
         found = await asyncio.gather(*(self.once(name, self._kind(name), "status") for name in names))
         statuses = dict(zip(names, found, strict=True))
         if picture.bonds(statuses) != meant():
             raise SceneFailure(DESK, "status", "the devices do not know whom they should")
-        self._console.print(picture.network(statuses, DESK))
-        self._console.print(picture.exposed(statuses, DESK), markup=False)
+        return statuses
 
     def _kind(self, name: str) -> str:
         return "desk" if name == DESK else "member"
