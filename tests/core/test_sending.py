@@ -408,3 +408,22 @@ def test_a_desk_that_asks_again_and_again_gets_no_more_than_the_file() -> None:
     sent = first.device.reports[0].media[0].resent
     assert 0 < sent <= max(blocks, 3) < 10
     assert first.heard("desk_asks_much")
+
+
+def test_a_conversation_is_asked_though_no_relay_ever_said_that_it_stored_the_report() -> None:
+    stage, desk, first, _ = founders()
+    act = first.act
+    first.act = lambda effect: [e for e in act(effect) if not isinstance(e, ev.Stored)]  # type: ignore[method-assign]
+    first.do(ev.WriteReport("x", None, None, ()))
+    for _ in range(12):
+        stage.now += 1_800
+        first.do(ev.Beat())
+        desk.do(ev.Beat())
+    (mine,) = first.device.reports
+    assert mine.state is ReportState.RECEIVED
+    desk.do(ev.Reply(1, "where exactly?"))
+    for _ in range(96):
+        stage.now += 1_800
+        first.do(ev.Beat())
+        desk.do(ev.Beat())
+    assert [n.text for n in first.device.reports[0].notes] == ["where exactly?"]

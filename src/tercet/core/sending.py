@@ -182,12 +182,12 @@ def send_one(turn: Turn, after: float) -> bool:
         if _report_due(turn, report):
             _put_report(turn, report, after)
             return True
-    talks = sorted(turn.device.reports, key=lambda r: r.asked)
+    talks = sorted((r for r in turn.device.reports if r.put or not r.sealed), key=lambda r: r.asked)
     for report in talks:
         if letters.unsaid(report.channel):
             _put_word(turn, report, after)
             return True
-    if talks and turn.now - talks[0].asked >= ASK_EVERY and talks[0].put:
+    if talks and turn.now - talks[0].asked >= ASK_EVERY:
         _put_word(turn, talks[0], after)
         return True
     _put_sealed(turn, dummy(turn.chance(32), turn.now, turn.today), 0, after)
