@@ -85,7 +85,7 @@ def failed(result: Result, code: str, status: int) -> None:
     sentence, _, found = line.rpartition(" ")
     assert found == f"[{code}]"
     assert sentence.endswith(".")
-    assert "/" not in sentence.replace("tercet://HOST:PORT/FINGERPRINT", "")
+    assert "/" not in sentence.replace("tercet://HOST:PORT/FINGERPRINT/PASS", "")
     assert "Traceback" not in result.output
 
 

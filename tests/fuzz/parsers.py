@@ -153,6 +153,7 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.desk.archive.Archive._refresh": "names of our own files; a foreign name is passed over",
     "tercet.drop.address.base32": "writes",
     "tercet.drop.disk.DiskStore._load": "names of our own files; a foreign name is passed over, the log has a target",
+    "tercet.scene.actor.Actor._read": "lines of our own processes in the scene",
     "tercet.sealing.olm._pack": "writes",
     "tercet.sealing.olm._text": "writes",
     "tercet.sealing.words._to_words": "a number from our own derived bytes",
@@ -162,7 +163,6 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.shell.screen.Screen.tell": "hexadecimal from whoever holds the owner's vault",
     "tercet.shell.service.Service._beats": "a number from chance",
     "tercet.shell.service._is_hex": "asks whether it is hexadecimal, and no more",
-    "tercet.up.Actor._read": "lines of our own processes in the scene",
     "tercet.vault.door.peer_user": "the kernel's word",
 }
 

@@ -21,7 +21,7 @@ from tercet.vault import DoorError
 SPAKE, KEY = bytes(33), bytes(32)
 
 
-@pytest.mark.parametrize("kind", ["no", "full", "network", "clock", "newcomer"])
+@pytest.mark.parametrize("kind", ["no", "network", "clock", "newcomer"])
 def test_a_verdict_with_a_line_end_is_none(kind: str) -> None:
     assert parse_verdict(encode((1, kind))).kind == kind
     with pytest.raises(Malformed):
