@@ -1,4 +1,4 @@
-"""A desk and two members in any order of events: nothing is lost, nothing comes twice."""
+"""A desk, two members and a newcomer in any order of events: nothing is lost, nothing comes twice."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.cell import Role
 from tercet.core.errors import Refusal
+from tercet.core.meeting import Stage
 from tercet.core.report import ReportState
 from tercet.core.state import load, save
 
 from .scenes import DAY, SECOND_RELAY, drop_effects, founders
 from .stage import RELAY, Actor
 
-WHO = st.sampled_from(["desk", "first", "second"])
-MEMBER = st.sampled_from(["first", "second"])
+WHO = st.sampled_from(["desk", "first", "second", "third"])
+MEMBER = st.sampled_from(["first", "second", "third"])
+FOUNDER = st.sampled_from(["first", "second"])
 
 
 class Crash(Exception):
@@ -25,7 +28,7 @@ class Crash(Exception):
 
 
 class Network(RuleBasedStateMachine):
-    """Letters, reports, replies, beats, days, loss, doubling and crashes in any order."""
+    """Meetings, letters, reports, replies, beats of both kinds, days, loss, doubling and crashes in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,14 +38,55 @@ class Network(RuleBasedStateMachine):
         self.replies: dict[int, list[str]] = {}
         self.words: dict[str, list[str]] = {}
         self.made: dict[str, int] = {"first": 0, "second": 0}
+        self.newcomer = self.stage.actor("third")
+        self.meets = first
         self.count = 0
 
     def text(self) -> str:
         self.count += 1
         return f"text {self.count}"
 
+    @rule(inviter=FOUNDER, looks=st.integers(0, 6))
+    def go_on_with_a_meeting(self, inviter: str, looks: int) -> None:
+        """The newcomer's meeting takes its next step: code, words, the two confirmations."""
+        if "third" in self.actors:
+            return
+        self.begin_meeting(self.actors[inviter])
+        for _ in range(looks):
+            for actor in (self.meets, self.newcomer):
+                actor.do(ev.Look())
+        for actor in (self.meets, self.newcomer):
+            if actor.device.meeting and actor.device.meeting.stage is Stage.COMPARING:
+                actor.do(ev.SameWords())
+        self.join_if_both_kept()
+
+    def begin_meeting(self, inviter: Actor) -> None:
+        if self.newcomer.device.meeting or self.newcomer.device.relations:
+            return
+        if self.meets.device.meeting is None and not any(r.name == "third" for r in inviter.device.relations):
+            self.meets = inviter
+            inviter.do(ev.Invite("third", Role.LINK))
+            inviter.do(ev.Look())
+        code = self.meets.heard("meeting_code")
+        if self.meets.device.meeting and self.meets.device.meeting.code and code:
+            self.newcomer.do(ev.Join(self.meets.name, code[-1].facts["code"], code[-1].facts["relay"]))
+
+    def join_if_both_kept(self) -> None:
+        ours = any(r.name == "third" for r in self.meets.device.relations)
+        if ours and self.newcomer.device.relations and "third" not in self.actors:
+            self.actors["third"] = self.newcomer
+            self.made["third"] = 0
+
+    @rule(who=WHO, beats=st.integers(1, 30))
+    def covered_beats(self, who: str, beats: int) -> None:
+        for _ in range(beats if who in self.actors else 0):
+            self.stage.now += 1_800
+            self.actors[who].do(ev.Beat())
+
     @rule(who=WHO, to=WHO)
     def write(self, who: str, to: str) -> None:
+        if who not in self.actors or to not in self.actors:
+            return
         text = self.text()
         try:
             self.actors[who].do(ev.WriteLetter(to, text))
@@ -53,6 +97,8 @@ class Network(RuleBasedStateMachine):
 
     @rule(who=MEMBER, size=st.sampled_from([0, 0, 1, 300_000]))
     def report(self, who: str, size: int) -> None:
+        if who not in self.actors:
+            return
         actor, text = self.actors[who], f"{who} {self.text()}"
         files = (actor.give(text, text.encode() * (size // len(text) + 1)),) if size else ()
         actor.do(ev.WriteReport(text, None, None, files))
@@ -71,8 +117,8 @@ class Network(RuleBasedStateMachine):
 
     @rule(who=MEMBER, data=st.data())
     def answer(self, who: str, data: st.DataObject) -> None:
-        actor = self.actors[who]
-        if actor.device.reports:
+        actor = self.actors.get(who)
+        if actor and actor.device.reports:
             held = data.draw(st.sampled_from(actor.device.reports))
             text = self.text()
             actor.do(ev.WriteWord(held.number, text))
@@ -80,7 +126,8 @@ class Network(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def beat(self, who: str) -> None:
-        self.stage.beat(self.actors[who])
+        if who in self.actors:
+            self.stage.beat(self.actors[who])
 
     @rule(hours=st.sampled_from([1, 13, 25, 60]))
     def wait(self, hours: int) -> None:
@@ -109,7 +156,7 @@ class Network(RuleBasedStateMachine):
 
     @rule(who=WHO, after=st.integers(0, 12))
     def crash_while_acting(self, who: str, after: int) -> None:
-        actor, left = self.actors[who], [after]
+        actor, left = self.actors.get(who, self.newcomer), [after]
 
         def until(effect: fx.Effect) -> bool:
             left[0] -= 1
