@@ -101,6 +101,9 @@ class Network(RuleBasedStateMachine):
             return
         actor, text = self.actors[who], f"{who} {self.text()}"
         files = (actor.give(text, text.encode() * (size // len(text) + 1)),) if size else ()
+        if actor.device.board.key_for(self.stage.now // DAY) is None:
+            assert who == "third"  # met, and has not read the board yet
+            return
         actor.do(ev.WriteReport(text, None, None, files))
         self.made[who] += 1
 
