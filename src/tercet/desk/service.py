@@ -24,7 +24,7 @@ from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
 from tercet.drop import Drop, RelayAddress
-from tercet.shell import by_stick, introductions
+from tercet.shell import by_stick, introductions, meetings
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
@@ -110,6 +110,7 @@ class DeskService(Service):
         """See `Service.handlers`."""
         return (
             super().handlers()
+            | meetings.handlers(self, Role.DESK)
             | introductions.handlers(self.engine)
             | {
                 "found": self._found,
@@ -136,9 +137,6 @@ class DeskService(Service):
         await self.engine.do(ev.ChangeRelays(addresses))
         await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
-
-    async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        return await super()._meet({**request, "role": Role.DESK.value}, person)
 
     async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
         office = self.engine.device.office

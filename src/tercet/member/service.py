@@ -29,7 +29,7 @@ from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
-from tercet.shell import by_stick, introductions
+from tercet.shell import by_stick, introductions, meetings
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of
 from tercet.vault import Vault
@@ -125,6 +125,7 @@ class MemberService(Service):
         """See `Service.handlers`."""
         return (
             super().handlers()
+            | meetings.handlers(self)
             | introductions.handlers(self.engine)
             | {
                 "status": self._status,

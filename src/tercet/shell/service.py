@@ -1,7 +1,7 @@
 """The service: whoever holds the vault, answering requests and keeping the beat.
 
 Does        runs the loop of beats, serves the door, and carries out the requests members and desks share.
-Does not    know reports or cases: the member's and the desk's services add those.
+Does not    know meetings, reports or cases: `meetings`, the member's and the desk's services add those.
 Spec        spec/72-dialogue.md
 Always      1. A request that fails changes nothing and says why in one sentence.
 Read first  Service.run(), Service.request().
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +19,12 @@ from typing import Any, Final
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span
-from tercet.core.cell import Role
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
 from tercet.core.state import Device
-from tercet.drop import Drop, RelayAddress
+from tercet.drop import Drop
 from tercet.sealing import UnknownWord
-from tercet.shell.bycode import ByCode
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError, failure_of
@@ -116,7 +113,7 @@ class Service:
 
     def handlers(self) -> dict[str, Handler]:
         """Requests by name."""
-        return {"meet": self._meet, "beat": self._beat, "hand": self._hand, "scan": self._scan}
+        return {"beat": self._beat}
 
     async def request(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """Carry out one request; a relay that came into trouble meanwhile is told.
@@ -267,9 +264,7 @@ class Service:
             ShellError: `not_wanted`.
         """
         await person.tell("visible")
-        if not request.get("yes") and not await agreed(
-            person, "go_on", "Send now, for whoever watches to see? (yes/no)"
-        ):
+        if not request.get("yes") and not await agreed(person, "go_on", GO_ON):
             raise ShellError("not_wanted")
 
     def unsaid(self) -> int:
@@ -281,75 +276,6 @@ class Service:
     def waiting(self) -> int:
         """How many things of the owner wait to leave: letters, words, sealed reports."""
         return self.unsaid() + sum(bool(r.sealed) and not r.put for r in self.engine.device.reports)
-
-    async def _meet(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        """A whole meeting: with a code given, as the one who heard it; else as the one who says it."""
-        role = _role(request)
-        name = await person.ask("name", "Your own word for this person (it never leaves this device)")
-        engine = self.engine
-        if request.get("codes"):
-            with ByCode(engine, person, self.look_every, _same_words) as screen:
-                return await screen.meet(name, role, request["codes"] == "alone")
-        with Told(engine) as told:
-            if role is not None:
-                await engine.do(ev.Invite(name, role))
-            else:
-                relay = str(request.get("relay") or "")
-                if not relay and engine.device.card is None:
-                    relay = await person.ask("relay", "The relay's address, as the other screen shows it")
-                if relay:
-                    RelayAddress.parse(relay)
-                await ask_until(
-                    person,
-                    "code",
-                    "The code: three digits and four words",
-                    lambda code: engine.do(ev.Join(name, code, relay)),
-                )
-            try:
-                return await self._see_through(told, person)
-            except BaseException:
-                if engine.device.meeting is not None:
-                    await engine.do(ev.OtherWords())
-                raise
-
-    async def _hand(self, _: Request, person: Dialogue) -> dict[str, Any]:
-        """Show what waits for a neighbour, as codes."""
-        name = await person.ask("name", "To whom (your own word for them)")
-        with ByCode(self.engine, person, self.look_every, _same_words) as screen:
-            return {"handed": await screen.hand(name)}
-
-    async def _scan(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        """Take in what was scanned."""
-        messages = request.get("messages")
-        if not isinstance(messages, list) or not all(_is_hex(message) for message in messages):
-            raise ShellError("bad_request")
-        with ByCode(self.engine, person, self.look_every, _same_words) as screen:
-            return {"taken": await screen.take(messages)}
-
-    async def _see_through(self, told: Told, person: Dialogue) -> dict[str, Any]:
-        """Look for the other side until the meeting is kept or has failed."""
-        while True:
-            tell = await told.next(self.look_every)
-            if tell is None:
-                await self.engine.do(ev.Look())
-                self._complain_of_relay()
-                continue
-            if tell.what == "meeting_failed":
-                raise Refusal(tell.facts["code"])
-            if tell.what in ("meeting_code", "meeting_compare", "meeting_kept"):
-                await person.tell(tell.what, **tell.facts)
-            if tell.what == "meeting_compare":
-                await self.engine.do(ev.SameWords() if await _same_words(person) else ev.OtherWords())
-            if tell.what == "meeting_kept":
-                await self.engine.do(ev.SendNow())
-                return dict(tell.facts)
-
-    def _complain_of_relay(self) -> None:
-        """A meeting needs its relay at once: trouble with it is not waited out."""
-        meeting = self.engine.device.meeting
-        trouble = self.relays.troubles.get(meeting.relay) if meeting else None
-        if trouble is not None and trouble.code in ("relay_wrong_key", "relay_lied", "bad_address"):
-            raise trouble
 
 
 async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[str], Awaitable[None]]) -> None:
@@ -380,26 +306,6 @@ async def agreed(person: Dialogue, field: str, prompt: str) -> bool:
         said = (await person.ask(field, prompt)).strip().lower()
         if said in ("yes", "y", "no", "n"):
             return said in ("yes", "y")
-
-
-async def _same_words(person: Dialogue) -> bool:
-    return await agreed(person, "same_words", "Does the other screen show the same four words? (yes/no)")
-
-
-def _role(request: Request) -> Role | None:
-    """What we shall be to the other, if we invite.
-
-    Raises:
-        ShellError: `bad_request`.
-    """
-    try:
-        return Role(request["role"]) if request.get("role") else None
-    except ValueError:
-        raise ShellError("bad_request") from None
-
-
-def _is_hex(message: object) -> bool:
-    return isinstance(message, str) and re.fullmatch("([0-9a-f]{2})*", message) is not None
 
 
 def number_in(request: Request) -> int:
