@@ -23,6 +23,7 @@ from tercet.lab.chance import Stream
 from tercet.lab.growth import grow
 from tercet.lab.ledger import Broken, Ledger
 from tercet.lab.machine import Machine
+from tercet.lab.memory import remember
 from tercet.lab.network import QUIET, Network, Observation, weather_of
 from tercet.lab.owners import Owner
 from tercet.lab.plan import DAY, HOUR, START, Plan
@@ -54,6 +55,7 @@ class World:
     """
 
     def __init__(self, plan: Plan, step: Step = core_step, observe: bool = False, keep_lines: int = 0) -> None:
+        remember()
         self.plan = plan
         self.agenda = Agenda(float(START))
         self.trace = Trace(keep_lines)
