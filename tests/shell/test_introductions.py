@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tercet.core import effects as fx
+from tercet.core import events as ev
 from tercet.core.errors import Refusal
 from tercet.shell.show import show_status
 
@@ -60,6 +62,13 @@ def test_two_are_introduced_and_compare_words_later(tmp_path: Path) -> None:
             ]
             assert "introduced, not met" in shown(status)
             words = []
+            compare = desk.engine.do
+
+            async def while_a_report_comes(*events: ev.Event) -> None:
+                desk.engine.say(fx.Tell("report_filed", {"number": "1"}))
+                await compare(*events)
+
+            desk.engine.do = while_a_report_comes
             for one, other in ((desk, "badr"), (badr, "desk")):
                 person = Person(name=other, same_words="yes")
                 assert await do(one, person, do="compare") == {"met": True}

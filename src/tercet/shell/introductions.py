@@ -66,6 +66,8 @@ async def _compare(engine: Engine, _: Request, person: Dialogue) -> dict[str, An
     with Told(engine) as told:
         await engine.do(ev.CompareWords(name))
         words = await told.next(1.0)
+        while words is not None and words.what != "introduction_words":  # something else happened meanwhile
+            words = await told.next(1.0)
     if words is not None:
         await person.tell("introduction_words", name=name, words=words.facts["words"])
     same = await agreed(person, "same_words", "Do both screens show the same four words? (yes/no)")
