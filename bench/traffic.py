@@ -20,23 +20,14 @@ from pathlib import Path
 from statistics import median
 
 from recording import Row, finish, options
-from tests.cheap import COMMAND
-from tests.shell.troupe import SECRET, Troupe
-from tests.shell.wire import CountingProxy
+from tests.shell.covered import beat_bytes
 
-from tercet.core import events as ev
-from tercet.drop import RelayAddress, RelayClient
 from tercet.lab.plan import Plan
 from tercet.lab.watcher import Example, auc, deviation, figures_of, guess, sight_of
 from tercet.lab.weeks import FAULTS, week
 from tercet.lab.world import World
-from tercet.member.service import MemberService
-from tercet.sealing import LOW_COST
-from tercet.shell.opening import wall_clock
-from tercet.vault import open_vault
 
 PACES = (300, 1_800, 21_600)  # seconds
-SPAN = 0.2  # seconds over which a beat is spread here
 CHANCE = 3.0  # standard deviations: below it a guess is chance
 CAUGHT = 5.0  # standard deviations: above it a fault is caught
 WORLDS = {
@@ -44,39 +35,6 @@ WORLDS = {
     1_800: Plan(members=40, days=14, seed=1_800, pace=1_800.0, loss=0.05, sticks=0.0, away=0.0),
     21_600: Plan(members=60, days=40, seed=21_600, pace=21_600.0, loss=0.05, sticks=0.0, away=0.0),
 }
-
-
-async def beat_bytes(folder: Path, beats: int) -> tuple[float, float]:
-    """Bytes up and down of one covered beat, TLS and all."""
-    troupe, mine = Troupe(folder, COMMAND, every="1"), CountingProxy()
-    member: MemberService | None = None
-    try:
-        await troupe.open_relay(proxied=False)
-        await troupe.open_desk()
-        await troupe.open_member("amal", every="1")
-        await troupe.meet("desk", "amal")
-        await troupe.actors.pop("amal").end()
-        relay = RelayAddress.parse(troupe.address)
-        mine.target, port = relay.port, await mine.start()
-        through = str(RelayAddress(relay.host, port, relay.fingerprint, relay.pass_))
-
-        def drop(address: str) -> RelayClient:
-            return RelayClient(RelayAddress.parse(through if address == troupe.address else address))
-
-        member = MemberService(open_vault(troupe.at("amal"), SECRET, cost=LOW_COST), drop, wall_clock)
-        await member.open()
-        await member.engine.do(ev.SendNow())
-        await member.relays.close()
-        before = (mine.up, mine.down)
-        for _ in range(beats):
-            await member.engine.do(ev.Beat(SPAN))
-            await asyncio.sleep(2 * SPAN)
-        return (mine.up - before[0]) / beats, (mine.down - before[1]) / beats
-    finally:
-        if member is not None:
-            await member.close()
-        await mine.close()
-        await troupe.end()
 
 
 def delays(pace: int) -> Row:
@@ -130,7 +88,11 @@ def main() -> None:
     with Pool(2) as pool:
         for pace, found in zip(PACES, pool.map(delays, PACES, chunksize=1), strict=True):
             a_day = 86_400 / pace
-            cost = {"up_kB_a_day": round(up * a_day / 1000, 1), "down_kB_a_day": round(down * a_day / 1000, 1)}
+            cost = {
+                "up_bytes_a_beat": round(up),
+                "down_bytes_a_beat": round(down),
+                "MB_a_day": round((up + down) * a_day / 1e6, 3),
+            }
             rows.append({"what": f"a beat every {pace // 60} minutes", **cost, **found})
         guesses = [watch(pool, f, chosen.worlds if f == "honest" else chosen.worlds // 2) for f in FAULTS]
     wrong = [g["what"] for g in guesses if (g["sigma"] < CAUGHT) != (g["what"] == "honest")]
