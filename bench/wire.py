@@ -1,9 +1,10 @@
-"""Bytes on the wire, TLS and all: a report with a photo of 3 MB, and a beat with nothing to say.
+"""Bytes on the wire, TLS and all: a report with a photo of 3 MB, and sending now with nothing to say.
 
     .venv/bin/python bench/wire.py [--json] [--record] [--beats 20]
 
 Counted at a TCP proxy on loopback that stands before the relay, for the member's connection alone. `ratio` is against
-the photo's size. A beat is counted over many, on a connection that is open already.
+the photo's size. Sending now is counted over many times, on a connection that is open already; covered beats are
+`bench/traffic.py`'s.
 """
 
 from __future__ import annotations
@@ -18,16 +19,10 @@ from pathlib import Path
 
 from PIL import Image
 from recording import Row, finish, options
-from tests.cheap import COMMAND
-from tests.shell.troupe import SECRET, Troupe
-from tests.shell.wire import CountingProxy
+from tests.shell.covered import counted_member
 from tests.shell.world import Person
 
-from tercet.drop import RelayAddress, RelayClient
-from tercet.member.service import MemberService
-from tercet.sealing import LOW_COST
-from tercet.shell.opening import wall_clock
-from tercet.vault import open_vault
+from tercet.core import events as ev
 
 SEED = "wire"
 PHOTO = 3_000_000  # bytes, within a tenth
@@ -50,29 +45,10 @@ def photo(path: Path) -> int:
 
 
 async def measure(folder: Path, beats: int) -> list[Row]:
-    troupe = Troupe(folder, COMMAND, every="2")
-    mine = CountingProxy()
-    member: MemberService | None = None
-    try:
-        await troupe.open_relay(proxied=False)
-        await troupe.open_desk()
-        await troupe.open_member("amal", every="2")
-        await troupe.meet("desk", "amal")
-        await troupe.actors.pop("amal").end()
-        relay = RelayAddress.parse(troupe.address)
-        mine.target, port = relay.port, await mine.start()
-        through = str(RelayAddress(relay.host, port, relay.fingerprint, relay.pass_))
-
-        def drop(address: str) -> RelayClient:
-            return RelayClient(RelayAddress.parse(through if address == troupe.address else address))
-
-        member = MemberService(open_vault(troupe.at("amal"), SECRET, cost=LOW_COST), drop, wall_clock)
-        await member.open()
-        for _ in range(3):
-            await member.request({"do": "beat"}, Person())
+    async with counted_member(folder) as (member, mine):
         connected = (mine.up, mine.down)
         for _ in range(beats):
-            await member.request({"do": "beat"}, Person())
+            await member.engine.do(ev.SendNow())
         idle = ((mine.up - connected[0]) / beats, (mine.down - connected[1]) / beats)
         size = photo(folder / "photo.jpg")
         before = (mine.up, mine.down)
@@ -80,11 +56,6 @@ async def measure(folder: Path, beats: int) -> list[Row]:
         member.awaited_beat = 2.0
         await member.request(request, Person(text="The bridge road is closed."))
         sent = (mine.up - before[0], mine.down - before[1])
-    finally:
-        if member is not None:
-            await member.close()
-        await mine.close()
-        await troupe.end()
     return [
         {
             "what": "report with a photo, to received",
@@ -94,7 +65,7 @@ async def measure(folder: Path, beats: int) -> list[Row]:
             "up_ratio": round(sent[0] / size, 3),
             "both_ratio": round(sum(sent) / size, 3),
         },
-        {"what": "idle beat", "up_bytes": round(idle[0]), "down_bytes": round(idle[1])},
+        {"what": "sending now with nothing to say", "up_bytes": round(idle[0]), "down_bytes": round(idle[1])},
     ]
 
 

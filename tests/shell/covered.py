@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tercet.core import events as ev
@@ -18,8 +20,9 @@ from tests.shell.wire import CountingProxy
 SPAN = 0.2  # seconds over which a beat is spread here
 
 
-async def beat_bytes(folder: Path, beats: int) -> tuple[float, float]:
-    """Bytes up and down of one covered beat, TLS and all, on average over `beats`."""
+@asynccontextmanager
+async def counted_member(folder: Path) -> AsyncIterator[tuple[MemberService, CountingProxy]]:
+    """A member who has met a desk, and the proxy before the relay that counts its bytes alone."""
     troupe, mine = Troupe(folder, COMMAND, every="1"), CountingProxy()
     member: MemberService | None = None
     try:
@@ -38,14 +41,20 @@ async def beat_bytes(folder: Path, beats: int) -> tuple[float, float]:
         member = MemberService(open_vault(troupe.at("amal"), SECRET, cost=LOW_COST), drop, wall_clock)
         await member.open()
         await member.engine.do(ev.SendNow())
+        yield member, mine
+    finally:
+        if member is not None:
+            await member.close()
+        await mine.close()
+        await troupe.end()
+
+
+async def beat_bytes(folder: Path, beats: int) -> tuple[float, float]:
+    """Bytes up and down of one covered beat, TLS and all, on average over `beats`."""
+    async with counted_member(folder) as (member, mine):
         await member.relays.close()
         before = (mine.up, mine.down)
         for _ in range(beats):
             await member.engine.do(ev.Beat(SPAN))
             await asyncio.sleep(2 * SPAN)
         return (mine.up - before[0]) / beats, (mine.down - before[1]) / beats
-    finally:
-        if member is not None:
-            await member.close()
-        await mine.close()
-        await troupe.end()
