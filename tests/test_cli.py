@@ -318,7 +318,8 @@ def test_a_report_while_the_relay_is_away_is_made_waits_and_says_why(terminal: T
     terminal.world.trouble = dict.fromkeys(terminal.world.relays, UNREACHABLE)
     said = lines(terminal.member("report", "--now", "--yes", "--json", text="I was there."))
     assert said[-1]["state"] == "waiting"
-    assert {"what": "relay_trouble", "relay": RELAY, "code": "relay_unreachable"} in said
+    trouble = {"what": "relay_trouble", "relay": RELAY, "code": "relay_unreachable", "hint": UNREACHABLE.hint}
+    assert trouble in said
 
 
 def test_with_json_a_failure_is_one_line_on_standard_output(terminal: Terminal) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tercet.drop import Answer, DropFailure, Items, Op, Read
+from tercet.drop import REFUSAL_HINTS, Answer, DropFailure, Items, Op, Put, Read, Refusal, Refused, Stored
 from tercet.shell.relays import PAUSE, Relays
 
 from .world import UNREACHABLE
 
 OP = Read(bytes(32))
+PUT = Put(bytes(32), bytes(4096))
 
 
 class Fake:
@@ -27,6 +28,8 @@ class Fake:
             await self.gate.wait()
         if self.closed or self.book.failure is not None:
             raise self.book.failure or UNREACHABLE
+        if isinstance(ops[0], Put):
+            return [Refused(self.book.refuses) if self.book.refuses else Stored()]
         return [Items((), False)]
 
     async def close(self) -> None:
@@ -37,6 +40,7 @@ class Book:
     def __init__(self) -> None:
         self.now = 0.0
         self.failure: DropFailure | None = None
+        self.refuses = ""
         self.opened: list[Fake] = []
         self.relays = Relays(self.open_drop, lambda: self.now)
 
@@ -44,8 +48,8 @@ class Book:
         self.opened.append(Fake(self))
         return self.opened[-1]
 
-    def ask(self, relay: str = "a") -> Answer | None:
-        return asyncio.run(self.relays.ask(relay, OP))
+    def ask(self, relay: str = "a", op: Op = OP) -> Answer | None:
+        return asyncio.run(self.relays.ask(relay, op))
 
 
 def test_one_drop_serves_a_relay_as_long_as_it_answers() -> None:
@@ -76,6 +80,20 @@ def test_trouble_at_one_relay_does_not_touch_another() -> None:
     assert book.ask("a") is None
     book.failure = None
     assert book.ask("b") == Items((), False)
+
+
+def test_a_relay_that_takes_nothing_is_complained_of_until_it_takes_again_and_counts_as_one_that_answers() -> None:
+    book = Book()
+    book.refuses = "no_pass"
+    assert book.ask(op=PUT) == Refused("no_pass")
+    book.ask()  # reading needs no pass, and changes nothing about that
+    complaint = book.relays.complaints()["a"]
+    assert (complaint.code, complaint.hint) == ("no_pass", REFUSAL_HINTS[Refusal.NO_PASS])
+    assert book.relays.alone().complaints() == book.relays.complaints()
+    assert not book.relays.down("a")
+    book.refuses = ""
+    assert book.ask(op=PUT) == Stored()
+    assert book.relays.complaints() == {}
 
 
 def test_an_address_that_is_none_is_trouble_and_not_the_end() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tercet.core.errors import Refusal
-from tercet.drop import DropFailure, Read
+from tercet.drop import REFUSAL_HINTS, DropFailure, Put, Read
+from tercet.drop import Refusal as DropRefusal
 from tercet.sealing import spoken_words
 from tercet.shell.dialogue import RemoteFailure, ask_door
 from tercet.shell.failures import ShellError
@@ -192,6 +193,43 @@ def test_trouble_with_a_relay_is_told_after_a_request_and_once_by_the_beat(tmp_p
             await watcher.heard("relay_well")
             beats.cancel()
             assert watcher.words().count("relay_trouble") == 1
+
+    run(scene())
+
+
+def test_a_relay_that_takes_nothing_without_its_pass_is_told_once_with_what_to_do(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            world.refuses = dict.fromkeys(world.relays, "no_pass")
+            person = Person(text="I was there.")
+            await do(amal, person, do="report", now=True, yes=True)
+            assert person.words() == ["visible", "report_made", "relay_trouble"]
+            assert person.told[-1][1]["hint"] == REFUSAL_HINTS[DropRefusal.NO_PASS]
+            watcher, asked = Person(), len(world.asked)
+            beats = asyncio.create_task(amal._beats(0.001, watcher))
+            while sum(isinstance(op, Put) for op in world.asked[asked:]) < 5:
+                await asyncio.sleep(0)
+            world.refuses = {}
+            await watcher.heard("relay_well")
+            beats.cancel()
+            assert watcher.words().count("relay_trouble") == 1
+
+    run(scene())
+
+
+def test_a_meeting_over_a_relay_that_takes_nothing_without_its_pass_ends_at_once(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            world.refuses[RELAY] = "no_pass"
+            with pytest.raises(DropFailure) as failed:
+                await do(desk, Person(name="amal"), do="meet")
+            assert failed.value.code == "no_pass"
+            assert desk.engine.device.meeting is None
 
     run(scene())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tercet.desk.service import DeskService
-from tercet.drop import Answer, DropFailure, MemoryStore, Op, Read
+from tercet.drop import Answer, DropFailure, MemoryStore, Op, Post, Put, Read, Refused
 from tercet.member.service import MemberService
 from tercet.sealing import LOW_COST
 from tercet.shell.failures import ShellError
@@ -114,6 +114,8 @@ class WorldDrop:
             raise self.world.trouble[self.address]
         self.relay_clock = self.world.relay_says
         self.world.asked += ops
+        if self.address in self.world.refuses and isinstance(ops[0], Put | Post):
+            return [Refused(self.world.refuses[self.address])]
         answers = self.world.relays[self.address].apply(ops, self.world.now)
         self._boundary(changes)
         return answers
@@ -136,6 +138,7 @@ class World:
         self.relay_says: int | None = None
         self.relays = {address: MemoryStore() for address in relays}
         self.trouble: dict[str, DropFailure] = {}
+        self.refuses: dict[str, str] = {}  # address to the code of what it answers each PUT and POST with
         self.asked: list[Op] = []
         self.death: Death | None = None
 
@@ -208,8 +211,8 @@ async def beat(*services: Service, rounds: int = 1) -> None:
     for _ in range(rounds):
         for service in services:
             await do(service, do="beat")
-            while service.engine._moving:  # until the media task has done what was ordered
-                await asyncio.sleep(0)
+            while service.engine._moving and not (service._media and service._media.done()):
+                await asyncio.sleep(0)  # until the media task has done what was ordered, or has died
 
 
 async def meet(first: Service, second: Service, name: str, their_name: str, role: str = "") -> str:

@@ -102,7 +102,7 @@ async def _try_relay(address: str, person: Dialogue) -> None:
     except DropFailure as failure:
         if failure.code in ("relay_wrong_key", "relay_lied"):
             raise
-        await person.tell("relay_trouble", relay=address, code=failure.code)
+        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
     finally:
         await drop.close()
 

@@ -51,9 +51,8 @@ SENTENCES = {
     "clock_far": "This machine's clock is far from its founders': set it right.",
     "desk_full": "The desk's state is full: what comes waits at the relay. Read and answer what is here.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
-    "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
+    "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
-    "relay_refused": "A relay refused something ({code}); it will be tried again.",
     **introductions.SENTENCES,
 }
 

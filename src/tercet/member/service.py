@@ -68,9 +68,8 @@ SENTENCES = {
     "taken_over": "While the device was locked {items} frames came in.",
     "rehearsal": "THIS IS A REHEARSAL: beats this close together show what they should hide.",
     "clock_far": "This device's clock is far from the network's: set it right.",
-    "relay_trouble": "Trouble with a relay ({code}); what waits is kept. The relay: {relay}",
+    "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
-    "relay_refused": "A relay refused something ({code}); it will be tried again.",
     **introductions.SENTENCES,
 }
 ASK = "-"  # in place of a value: the person is asked, so that it stands in no command line

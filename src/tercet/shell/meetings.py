@@ -22,7 +22,7 @@ from tercet.shell.dialogue import Dialogue
 from tercet.shell.failures import ShellError
 from tercet.shell.service import Handler, Request, Service, Told, agreed, ask_until
 
-NOT_WAITED_OUT: Final = frozenset({"relay_wrong_key", "relay_lied", "bad_address"})
+NOT_WAITED_OUT: Final = frozenset({"relay_wrong_key", "relay_lied", "bad_address", "no_pass"})
 
 
 def handlers(service: Service, always: Role | None = None) -> dict[str, Handler]:
@@ -99,7 +99,7 @@ async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[s
 def _complain_of_relay(service: Service) -> None:
     """A meeting needs its relay at once: trouble with it is not waited out."""
     meeting = service.engine.device.meeting
-    trouble = service.relays.troubles.get(meeting.relay) if meeting else None
+    trouble = service.relays.complaints().get(meeting.relay) if meeting else None
     if trouble is not None and trouble.code in NOT_WAITED_OUT:
         raise trouble
 

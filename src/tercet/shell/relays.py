@@ -15,7 +15,20 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tercet.core.effects import PutBlock, ReadChunk
-from tercet.drop import Answer, Drop, DropFailure, FolderStore, Op, Put, Refused, Stick, Stored
+from tercet.drop import (
+    REFUSAL_HINTS,
+    Answer,
+    Drop,
+    DropFailure,
+    FolderStore,
+    Op,
+    Post,
+    Put,
+    Refusal,
+    Refused,
+    Stick,
+    Stored,
+)
 
 PAUSE = 5.0  # seconds; how long a relay that failed is not asked again
 
@@ -48,6 +61,7 @@ class Relays:
 
     Attributes:
         troubles: address to its last failure; gone when it answers again.
+        refusals: address to why it took nothing when last asked to; gone when it takes something.
     """
 
     def __init__(self, open_drop: Callable[[str], Drop], monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -57,13 +71,19 @@ class Relays:
         self._rest: dict[str, float] = {}
         self._clocks: list[int] = []
         self.troubles: dict[str, DropFailure] = {}
+        self.refusals: dict[str, DropFailure] = {}
         self.carried = False
 
     def alone(self) -> Relays:
-        """The same relays over connections of their own; troubles and clocks are shared."""
+        """The same relays over connections of their own; troubles, refusals and clocks are shared."""
         other = Relays(self._open_drop, self._monotonic)
-        other._rest, other._clocks, other.troubles = self._rest, self._clocks, self.troubles
+        other._rest, other._clocks = self._rest, self._clocks
+        other.troubles, other.refusals = self.troubles, self.refusals
         return other
+
+    def complaints(self) -> dict[str, DropFailure]:
+        """What an owner should know: relays that do not answer, and relays that answer but take nothing."""
+        return self.refusals | self.troubles
 
     def down(self, relay: str) -> bool:
         """See `Places.down`."""
@@ -89,6 +109,10 @@ class Relays:
                 await self._hang_up(relay, drop)
             return None
         self.troubles.pop(relay, None)
+        if isinstance(op, Put | Post):
+            self.refusals.pop(relay, None)
+            if isinstance(answer, Refused):
+                self.refusals[relay] = DropFailure(answer.code, REFUSAL_HINTS[Refusal(answer.code)])
         said = getattr(drop, "relay_clock", None) if fresh else None
         if said is not None:
             self._clocks.append(said)

@@ -124,11 +124,11 @@ class Service:
         handler = self.handlers().get(str(request.get("do")))
         if handler is None:
             raise ShellError("bad_request")
-        before = dict(self.relays.troubles)
+        before = self.relays.complaints()
         result = await handler(request, person)
-        for relay, trouble in self.relays.troubles.items():
+        for relay, trouble in self.relays.complaints().items():
             if relay not in before:
-                await person.tell("relay_trouble", relay=relay, code=trouble.code)
+                await person.tell("relay_trouble", relay=relay, code=trouble.code, hint=trouble.hint)
         return result
 
     async def open(self, media: bool = True) -> None:
@@ -229,10 +229,11 @@ class Service:
 
     async def _tell_troubles(self, person: Dialogue, before: dict[str, str]) -> dict[str, str]:
         """Say once that a relay is in trouble, and once that it is well again; returns what was said."""
-        now = {relay: trouble.code for relay, trouble in self.relays.troubles.items()}
-        for relay, code in now.items():
-            if before.get(relay) != code:
-                await person.tell("relay_trouble", relay=relay, code=code)
+        complaints = self.relays.complaints()
+        now = {relay: trouble.code for relay, trouble in complaints.items()}
+        for relay, trouble in complaints.items():
+            if before.get(relay) != trouble.code:
+                await person.tell("relay_trouble", relay=relay, code=trouble.code, hint=trouble.hint)
         for relay in before.keys() - now.keys():
             await person.tell("relay_well", relay=relay)
         return now
@@ -337,7 +338,7 @@ def offered(device: Device) -> dict[str, Fact]:
 
 def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
     """What members and desks both show of themselves."""
-    device = engine.device
+    device, complaints = engine.device, relays.complaints()
     return {
         "neighbours": [
             {
@@ -351,7 +352,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             }
             for r in device.relations
         ],
-        "relays": [{"relay": a, "trouble": t.code if (t := relays.troubles.get(a)) else ""} for a in device.relays],
+        "relays": [{"relay": a, "trouble": t.code if (t := complaints.get(a)) else ""} for a in device.relays],
         "outbox": len(device.outbox) + sum(bool(r.held) for r in device.relations),
         "meeting": device.meeting.stage.value if device.meeting else "",
         "board": device.board.number,
