@@ -14,7 +14,7 @@ import pytest
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.report import LetterKind
-from tercet.drop import Ack, Put, Read
+from tercet.drop import Ack, MemoryStore, Put, Read
 from tercet.sample import photo
 from tercet.shell.service import Service
 from tercet.vault import VaultError
@@ -286,6 +286,32 @@ def test_an_order_for_a_block_that_was_sent_meanwhile_is_let_go(tmp_path: Path) 
             await amal.engine._put_block(fx.PutBlock(bytes(16), places, bytes(32)), amal.relays)
             await beat(amal)
             assert not amal._media.done()
+
+    run(scene())
+
+
+def test_a_put_turns_to_the_second_relay_only_when_the_first_did_not_answer_the_time_before_too(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    (first,), second = world.relays, "tercet://127.0.0.1:7444/" + "a" * 52
+    world.relays[second] = MemoryStore()
+    places = ((first, bytes(32)), (second, bytes(32)))
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+
+            async def put() -> list[ev.Event]:
+                world.now += 10  # a relay that failed is left alone for five seconds
+                return list(await amal.engine._put(bytes(16), places, bytes(4096), amal.relays))
+
+            assert await put() == [ev.Stored(bytes(16), first)]
+            world.trouble = {first: UNREACHABLE}
+            assert await put() == []
+            assert await put() == [ev.Stored(bytes(16), second)]
+            world.trouble = {}
+            assert await put() == [ev.Stored(bytes(16), first)]
+            world.refuses = {first: "no_pass"}
+            assert await put() == [ev.Refused(bytes(16), "no_pass")]  # that is an answer
+            assert await put() == [ev.Refused(bytes(16), "no_pass")]
 
     run(scene())
 
