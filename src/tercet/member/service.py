@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.beat import INTAKE_SHARE, PACE
+from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
@@ -74,6 +74,7 @@ SENTENCES = {
 }
 ASK = "-"  # in place of a value: the person is asked, so that it stands in no command line
 OUT_OF_REACH = ("file_missing", "file_unreadable")  # a card may be pulled out, and put in again
+LETTER_BEATS = (SLOTS + 1) / 2 * INTAKE_SHARE / (INTAKE_SHARE - 1)  # until a neighbour's turn comes, on average
 MEDIA_KINDS = ("photo", "video", "audio")
 
 
@@ -263,7 +264,7 @@ class MemberService(Service):
             raise Refusal("unknown_neighbour")
         await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
-        await self._say_when(person, len(self.engine.device.relations) * INTAKE_SHARE / (INTAKE_SHARE - 1))
+        await self._say_when(person, LETTER_BEATS)
         return {}
 
     async def _answer_desk(self, request: Request, person: Dialogue) -> dict[str, Any]:
