@@ -46,7 +46,8 @@ HINTS: Final = MappingProxyType(
         "no_card": "This device belongs to no network yet: meet someone who does first.",
         "no_introduction": "No introduction waits for your answer: look at the status.",
         "no_meeting": "No meeting is under way: begin one first.",
-        "no_week_key": "The desk's key for this week is not here yet: let the device reach a relay, then try again.",
+        "no_week_key": "The desk's key for this week is not here yet: "
+        "let the device reach a relay, or a stick from one, then try again.",
         "not_met": "You were introduced and have not met yet: compare the words face to face first.",
         "not_the_desk": "A desk can do this and a member cannot, or the other way round: use the other device.",
         "nothing_to_compare": "You have met this person already: there is nothing left to compare.",

@@ -77,5 +77,5 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
     if beats["every"]:
         console.print(f"Next beat: {moment(beats['next'])}; every {beats['every']} seconds on average.")
     else:
-        console.print("Nobody keeps the beat: nothing goes or comes until `tercet member run`.")
+        console.print("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
     console.print(f"Waiting to leave: {beats['waiting']}.")
