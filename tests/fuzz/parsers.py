@@ -162,7 +162,6 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.shell.engine.Engine._after": "a number from chance",
     "tercet.shell.meetings._is_hex": "asks whether it is hexadecimal, and no more",
     "tercet.shell.screen.Screen.tell": "hexadecimal from whoever holds the owner's vault",
-    "tercet.shell.service.Service._beats": "a number from chance",
     "tercet.vault.door.peer_user": "the kernel's word",
 }
 
