@@ -232,8 +232,8 @@ def test_a_hostile_inviter_makes_one_chain_a_week_at_most() -> None:
 def test_a_hostile_inviter_that_proves_nothing_gets_one_answer_a_week_and_leaves_one_chain() -> None:
     oldest = DayChain(20_690, bytes(32))
     mix, begun, answered = Mix(), Mix(), 0
-    for turn in range(100):
-        confirmed = 20_700 + turn // 5
+    for turn in range(20):
+        confirmed = 20_700 + turn
         begun, body = mixing.begin(begun, confirmed, bytes([turn]) * 32)
         try:
             mix, _ = mixing.answer(mix, bytes(16), oldest, body, confirmed, bytes(32))
@@ -242,6 +242,25 @@ def test_a_hostile_inviter_that_proves_nothing_gets_one_answer_a_week_and_leaves
         answered += 1
     assert answered == 3
     assert len(mix.later) == 1
+
+
+def test_one_forged_mix_with_a_far_number_does_not_end_mixing() -> None:
+    oldest = DayChain(20_690, bytes(32))
+    mix, begun = Mix(), Mix()
+    _, forged = mixing.begin(Mix(number=2**53 - 2), 20_700, b"f" * 32)
+    with pytest.raises(Malformed):
+        mixing.answer(mix, bytes(16), oldest, forged, 20_700, bytes(32))
+    _, ahead = mixing.begin(Mix(number=7), 20_700, b"f" * 32)
+    mix, _ = mixing.answer(mix, bytes(16), oldest, ahead, 20_700, bytes(32))
+    answered = 0
+    for week in range(1, 12):
+        begun, body = mixing.begin(begun, 20_700 + 7 * week, bytes([week]) * 32)
+        try:
+            mix, _ = mixing.answer(mix, bytes(16), oldest, body, 20_700 + 7 * week, bytes(32))
+        except Malformed:
+            continue
+        answered += 1
+    assert answered == 3
 
 
 def test_a_chain_may_not_begin_within_a_week_of_the_one_before_it_whatever_the_other_says() -> None:

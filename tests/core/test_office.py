@@ -10,6 +10,7 @@ from tercet.core import events as ev
 from tercet.core.card import SHARDS_MOST
 from tercet.core.chain import lane
 from tercet.core.channel import Letter
+from tercet.core.conversation import dummy
 from tercet.core.days import last_day_of, week_of
 from tercet.core.device import step
 from tercet.core.errors import Refusal
@@ -246,11 +247,44 @@ def test_noise_in_intake_is_let_go_and_the_reports_behind_it_are_filed() -> None
     assert not intake(stage) or all(len(i) == FRAME for i in intake(stage))
 
 
+def test_a_full_desk_opens_nothing_so_that_a_relay_cannot_tell_reports_from_dummies() -> None:
+    stage, desk, first, _ = founders()
+    stage.beat(desk)
+    case = office(desk)
+    padding = (bytes(ARRIVING_MOST - len(save(desk.device))),)
+    desk.device = msgspec.structs.replace(
+        desk.device, office=msgspec.structs.replace(case, seen={**case.seen, week_of(stage.now // DAY): padding})
+    )
+    lay(stage, first, content(stage, 1))
+    lay(stage, first, dummy(b"d" * 32, stage.now, stage.now // DAY))
+    lying = sorted(intake(stage))
+    stage.beat(desk, rounds=3)
+    assert sorted(intake(stage)) == lying
+    assert len(lying) >= 2
+
+
+def test_what_the_desk_orders_at_once_is_the_same_for_a_report_with_files_and_a_dummy() -> None:
+    orders = []
+    for what in ("report", "dummy"):
+        stage, desk, first, _ = founders()
+        stage.beat(desk)
+        film = MediaRef(MediaKind.VIDEO, "mp4", b"k" * 32, 2**30, bytes(32))
+        lay(
+            stage,
+            first,
+            content(stage, 1, media=(film,)) if what == "report" else dummy(b"d" * 32, stage.now, stage.now // DAY),
+        )
+        stage.asked.clear()
+        stage.beat(desk)
+        orders.append([type(op).__name__ for op in stage.asked])
+    assert orders[0] == orders[1]
+
+
 def test_a_flood_of_reports_cannot_fill_the_desk_and_what_does_not_fit_waits_at_the_relay() -> None:
     stage, desk, first, _ = founders()
     stage.beat(desk)
     case = office(desk)
-    padding = (bytes(ARRIVING_MOST - 10_000 - len(save(desk.device))),)
+    padding = (bytes(ARRIVING_MOST - 45_000 - len(save(desk.device))),)
     desk.device = msgspec.structs.replace(
         desk.device, office=msgspec.structs.replace(case, seen={**case.seen, week_of(stage.now // DAY): padding})
     )
@@ -345,7 +379,7 @@ def test_blocks_of_noise_cut_short_or_swapped_are_let_go_and_the_right_ones_take
     for (box, item), (_, other) in zip(blocks, [blocks[-1], *blocks[:-1]], strict=True):
         store.remove(box, name_of(item))
         stage.ask(RELAY, Put(box, other))
-    stage.beat(desk)
+    stage.beat(desk, rounds=2)
     assert desk.heard("strange_frame")
     assert not desk.received
     for box, item in blocks[:2]:
@@ -402,7 +436,7 @@ def test_a_file_that_is_not_the_one_announced_is_broken_on_both_sides() -> None:
 def test_a_file_the_desk_has_cannot_be_withdrawn_afterwards() -> None:
     stage, desk, first, _ = founders()
     report(first, "x", first.give("f", b"film"))
-    stage.beat(desk)
+    stage.beat(desk, rounds=2)
     (case,) = office(desk).cases
     assert case.media[0].state == "here"
     (filed,) = desk.reports.values()

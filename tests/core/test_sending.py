@@ -208,6 +208,7 @@ def test_after_a_crash_at_any_effect_only_the_block_under_way_is_sent_again(sync
         assert lives < 60
         report_put += 1
     act_on_everything(first)
+    stage.beat(desk, rounds=2)
     talk(stage, desk, first)
     (case,) = desk.reports
     assert desk.file_of(case, 0) == FILM

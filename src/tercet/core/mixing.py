@@ -18,6 +18,7 @@ from tercet.core.chain import FARTHEST, DayChain
 from tercet.core.fields import Day, Key, Malformed, Number, decode, encode
 from tercet.sealing import HPKE_OVERHEAD, KEM_PUBLIC, KEY, CannotOpen, derive, kem_public, open_with, seal_to
 
+MIX_AHEAD: Final = 8  # numbers by which a mix may be ahead: a forged one cannot use them all up
 MIX_EVERY: Final = 7  # days between two mixes of a relation, at least
 MIX_LEAD: Final = 2  # days after the confirmed one on which a new chain begins: time for its letters to arrive
 MIX_PATIENCE: Final = 28  # days after which a mix that was received and never answered is begun anew
@@ -140,7 +141,7 @@ def answer(mix: Mix, name: bytes, chain: DayChain, data: bytes, confirmed: int, 
     Source: spec/42-mixing.md, 2.
     """
     body = decode(data, MixBody)
-    if body.number <= mix.number or not (mix.proven or confirmed - mix.since >= MIX_EVERY):
+    if not 0 < body.number - mix.number <= MIX_AHEAD or not (mix.proven or confirmed - mix.since >= MIX_EVERY):
         raise Malformed
     day = max(confirmed + MIX_LEAD, chain.day, mix.day + MIX_EVERY if mix.day else 0)
     try:

@@ -57,6 +57,7 @@ CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
 BLOCKS_AHEAD = 8  # blocks of a file that are looked for at once, and asked for in one letter
 FILES_A_BEAT = 64  # files whose blocks are looked for in one beat; the others have their turn at the next
 INTAKE_FRAMES = 32  # asked for at once
+BATCH_MOST = 40_000  # bytes of state that so many reports may take
 EARLY_WORDS = 4_096  # bytes of letters kept that came ahead of a missing one; a stranger wrote them
 LOST_AFTER = 3_600  # seconds; a gap that stays this long is asked for
 STALLED_AFTER = DAY  # seconds; a file that stands still this long is asked for
@@ -278,64 +279,57 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
     day, shard = event.query.day, event.query.index
     if card is None or day < card.chain.day:
         return
+    if event.items and not turn.roomy(ARRIVING_MOST - BATCH_MOST):
+        turn.tell("desk_full")  # nothing is opened, so that what stays shows nothing of what it is
+        return
     where = _intake_lane(card.chain, office(turn).intake, day, shard)
     box = where.boxes[event.query.place]
     answers: list[PutItem] = []
-    full = False
     for item in event.items:
-        answer, full = _take_frame(turn, where, item)
-        if full:
-            turn.tell("desk_full")
-            break
+        answer = _take_frame(turn, where, item)
         answers += [answer] if answer else []
         turn.acknowledge(box, item, event.relay)
     for put in sorted(answers, key=lambda _: turn.chance(8)):  # in another order than they came in
         turn.order(put)
-    if full:
-        return
     turn.read_on(event, box, INTAKE_FRAMES)
     empty = not event.items and not event.more and not event.carried
     if empty and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
         change(turn, drained=tuple(sorted({*office(turn).drained, (shard, event.relay)})))
 
 
-def _take_frame(turn: Turn, where: Lane, item: bytes) -> tuple[PutItem | None, bool]:
-    """Take in an intake frame: its answer (none to noise), and whether it stays where it is, for want of room."""
+def _take_frame(turn: Turn, where: Lane, item: bytes) -> PutItem | None:
+    """Take in an intake frame; returns its answer, none to a filler or to noise."""
     try:
         sealed = unwrap(where, item)
         content = open_content(sealed, office(turn).seeds)
     except (CannotOpen, Malformed):
         turn.tell("strange_frame")
-        return None, False
+        return None
     turn.confirm(content.day * DAY)
     if isinstance(content, WordContent) and content.kind == ReportKind.FILLER:
-        return None, False
+        return None
     if isinstance(content, WordContent):
         letter, back = _hear(turn, content), content.back
     else:
-        filed, back = _take_report(turn, int.from_bytes(sealed[:2], "big"), content), content.reply
-        if filed is None:
-            return None, True
-        letter = filed
+        letter, back = _take_report(turn, int.from_bytes(sealed[:2], "big"), content), content.reply
     there = return_lane(return_root(back, item[:NONCE]))
     answer = seal_answer(there, letter, turn.chance(NONCE))
-    return PutItem(b"", turn.device.places(there), answer), False
+    return PutItem(b"", turn.device.places(there), answer)
 
 
-def _take_report(turn: Turn, week: int, content: ReportContent) -> Letter | None:
-    """File a report unless it was filed before; returns what to answer, or none if there is no room."""
+def _take_report(turn: Turn, week: int, content: ReportContent) -> Letter:
+    """File a report unless it was filed before; returns what to answer."""
     case_id = conversation_id(content.reply)
+    filed = Letter(1, 0, 0, 0, turn.now, LetterKind.RECEIPT, b"")
     if any(case_id in ids for ids in office(turn).seen.values()):
-        return _say(turn, case_id) or Letter(1, 0, 0, 0, turn.now, LetterKind.RECEIPT, b"")
-    if not turn.roomy(ARRIVING_MOST):
-        return None
+        return _say(turn, case_id) or filed
     number = office(turn).opened + 1
     seen = (*office(turn).seen.get(week, ()), case_id)
     change(turn, opened=number, seen=office(turn).seen | {week: seen})
     turn.order(FileReport(case_id, number, turn.now, content))
     _open_case(turn, case_id, number, content)
     turn.tell("report_filed", number=str(number))
-    return _say(turn, case_id)
+    return _say(turn, case_id) or filed
 
 
 def _say(turn: Turn, case_id: bytes) -> Letter | None:
@@ -369,8 +363,6 @@ def _open_case(turn: Turn, case_id: bytes, number: int, content: ReportContent) 
     media = tuple(_due(ref, turn.now) for ref in content.media)
     case = Case(case_id, number, channel, media, turn.now)
     change(turn, cases=(*office(turn).cases, case))
-    for place, due in enumerate(media):
-        _read_media(turn, case_id, place, due)
 
 
 def _due(ref: MediaRef, now: int) -> MediaDue:

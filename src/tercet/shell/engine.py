@@ -13,6 +13,7 @@ Read first  Engine.do().
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -67,6 +68,8 @@ class Engine:
     Attributes:
         device: the state as last saved.
         listeners: called with each `Tell`.
+        answer_spread: seconds over which a desk's answers are spread, so that none follows from the frame before it.
+        answer_step: a desk acts upon what intake held at full steps of so many seconds, however long it worked.
         screens: called with each `ShowCode`.
     """
 
@@ -94,9 +97,12 @@ class Engine:
         self._later: set[asyncio.Task[None]] = set()
         self._away: set[tuple[int, int]] = set()  # files that cannot be read at the moment
         self._failure: Exception | None = None
+        self.answer_spread = 0.0
+        self.answer_step = 0.0
         self._failed = asyncio.Event()
         self._asking = 0  # calls of do() under way
         self.sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
+        self.monotonic: Callable[[], float] = time.monotonic
 
     async def open(self) -> None:
         """Begin: a vault that went back a step passes over the message keys it may have used."""
@@ -152,7 +158,11 @@ class Engine:
         self._asking += 1
         try:
             while coming:
-                coming = await self._act(await self._turn(coming), at or self.relays, spread)
+                began = self.monotonic()
+                effects = await self._turn(coming)
+                if self.answer_step and any(isinstance(e, ev.Arrived) and e.query.kind == "intake" for e in coming):
+                    await self.sleep(self.answer_step - (self.monotonic() - began) % self.answer_step)
+                coming = await self._act(effects, at or self.relays, spread)
         finally:
             self._asking -= 1
 
@@ -272,18 +282,23 @@ class Engine:
 
     def _after(self, effect: fx.Effect, spread: float) -> float:
         """Seconds until an effect is to be carried out; 0 for at once."""
-        if isinstance(effect, fx.PutItem | fx.ReadBox):
+        if isinstance(effect, fx.PutItem | fx.ReadBox) and effect.after:
             return effect.after
-        if isinstance(effect, fx.AckItem) and spread:
-            return spread * (1 + int.from_bytes(self._chance(4), "big")) / 2**32
-        return 0.0
+        if isinstance(effect, fx.PutItem) and not effect.ref and self.device.is_desk:
+            spread = self.answer_spread
+        elif not isinstance(effect, fx.AckItem):
+            return 0.0
+        return spread * (1 + int.from_bytes(self._chance(4), "big")) / 2**32
 
     async def _act_later(self, effect: fx.Effect, after: float) -> None:
         """One operation of a covered beat at its own moment, on a connection of its own, with what follows from it."""
         await self.sleep(after)
         alone = self.relays.alone()
         try:
-            await self.do(*await self._act_one(effect, alone), at=alone)
+            found = await self._act_one(effect, alone)
+            if isinstance(effect, fx.PutItem):
+                await alone.close()  # before anything is made of the answer, which takes longer for some
+            await self.do(*found, at=alone)
         except Exception as error:
             self._failure = self._failure or error
             self._failed.set()
@@ -356,8 +371,6 @@ class Engine:
             return False
         self._newest = (b"", b"")
         effects = await self._turn(events, keep=False)
-        if not at.carried and any(report.sealed and not report.put for report in self.device.reports):
-            await self.do(ev.SendNow())  # a relay takes things again: the report itself goes before its files
         if not any(isinstance(e, fx.ReadChunk) for e in effects):
             await self._turn(())
         await self.do(*await self._act(effects, at), at=at)
