@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tercet.core import events as ev
 from tercet.core.report import LetterKind
 from tercet.drop import Ack, MemoryStore, Put, Read
 from tercet.sample import photo
-from tercet.shell.service import Service
+from tercet.shell.relays import Relays
+from tercet.shell.service import ANSWER_SPREAD, ANSWER_STEP, Service
 from tercet.vault import VaultError
 
 from .founded import founded
@@ -385,6 +387,68 @@ def test_each_operation_of_a_covered_beat_goes_at_its_own_moment_over_a_connecti
             assert sorted(kind.__name__ for kind in shape) == ["Put"] * 2 + ["Read"] * 4
             assert len(opened) == 6
             assert amal.relays._drops == {}
+
+    run(scene())
+
+
+def test_a_put_hangs_up_before_anything_is_made_of_its_answer(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            happened: list[str] = []
+            moments, alone, turn = Moments(), amal.relays.alone, amal.engine._turn
+            amal.engine.sleep = moments.sleep
+
+            def watched() -> Relays:
+                relays = alone()
+                close = relays.close
+
+                async def closing() -> None:
+                    happened.append("hang up")
+                    await close()
+
+                relays.close = closing  # type: ignore[method-assign]
+                return relays
+
+            async def working(events: Sequence[ev.Event], keep: bool = True) -> list[fx.Effect]:
+                happened.extend(type(e).__name__ for e in events)
+                return await turn(events, keep)
+
+            await amal.engine.do(ev.WriteReport("x", None, None, ()))
+            amal.relays.alone, amal.engine._turn = watched, working  # type: ignore[method-assign]
+            while "Stored" not in happened:  # until a beat carries the report
+                await amal.engine.do(ev.Beat(1_000.0))
+                await asyncio.sleep(0)
+                for left in reversed(range(3)):
+                    await moments.wake_next()
+                    await settled(amal, left)
+            assert happened[happened.index("Stored") - 1] == "hang up"
+
+    run(scene())
+
+
+def test_a_desk_at_work_spreads_its_answers_and_acts_at_full_steps(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            await amal.engine.do(ev.WriteReport("x", None, None, ()), ev.SendNow())
+            moments = Moments()
+            desk.engine.sleep = moments.sleep
+            desk._hide_work(1_800.0)
+            steps = iter([10.0, 10.2])
+            desk.engine.monotonic = lambda: next(steps, 10.2)
+            reading = asyncio.create_task(desk.engine.do(ev.Beat()))
+            while not moments.waiting:
+                await asyncio.sleep(0.001)
+            assert 0 < moments.waiting[0][0] <= ANSWER_STEP
+            while not reading.done():
+                if moments.waiting:
+                    await moments.wake_next()
+                await asyncio.sleep(0.001)
+            desk._hide_work(1.0)  # a rehearsal takes no time for it
+        assert ANSWER_STEP <= 1 < ANSWER_SPREAD
 
     run(scene())
 
