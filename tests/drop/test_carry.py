@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 
 import pytest
@@ -33,6 +34,7 @@ from tercet.drop import (
     carry,
     name_of,
     open_drop,
+    tag_of,
     visit,
 )
 
@@ -269,12 +271,97 @@ def test_a_want_does_not_grow_younger_by_being_handed_on(tmp_path):
 
 
 def test_more_wants_than_a_stick_serves_are_refused_and_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["tercet.drop.carry"], "MOST_WANTS", 2)
+    monkeypatch.setattr(sys.modules["tercet.drop.carry"], "MOST_HANDED", 2)
     first, second = sticks(tmp_path, "1", "2")
     first.at(ONE).apply([Read(box(i).read) for i in range(2)], NOW)
     second.at(ONE).apply([Read(box(9).read)], NOW)
-    assert go(first, second).refused == {"disk_full": 2}
-    assert len(second.at(ONE).wants(NOW)) == 1
+    assert go(first, second).refused == {"disk_full": 1}
+    assert len(second.at(ONE).wants(NOW)) == 2
+
+
+def folder_of(tmp_path, name, part):
+    return tmp_path / name / f"relay-{tag_of(ONE)}" / part
+
+
+def test_wants_of_a_hostile_stick_push_out_no_honest_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tercet.drop.folder"], "MOST_WANTS", 8)
+    monkeypatch.setattr(sys.modules["tercet.drop.carry"], "MOST_HANDED", 6)
+    evil, good, third = sticks(tmp_path, "evil", "good", "third")
+    evil.at(ONE).apply([Read(box(100 + i).read) for i in range(8)], NOW)
+    for number, file in enumerate(sorted(folder_of(tmp_path, "evil", "wants").iterdir())):
+        at = NOW + (10**9 if number < 2 else DAY)
+        os.utime(file, (at, at))
+    good.at(ONE).apply([Read(box(1).read)], NOW - DAY)
+    go(evil, good)
+    assert max(good.at(ONE).wants(NOW).values()) == NOW, "none is handed on with a date to come"
+    good.at(ONE).apply([Read(box(i).read) for i in (2, 3)], NOW)
+    mine = {Want(box(i).read) for i in (1, 2, 3)}
+    assert mine <= good.at(ONE).wants(NOW).keys()
+    third.at(ONE).apply([Read(box(4).read)], NOW - DAY)
+    go(good, third)
+    third.at(ONE).apply([Read(box(5).read)], NOW)
+    assert mine | {Want(box(i).read) for i in (4, 5)} <= third.at(ONE).wants(NOW).keys()
+    good.at(ONE).sweep(NOW + 41 * DAY)
+    assert good.at(ONE).wants(NOW + 41 * DAY) == {}
+
+
+@pytest.mark.parametrize("filled_with", ["nothing", "junk"])
+def test_parts_of_a_hostile_stick_stop_no_honest_one(tmp_path, monkeypatch, filled_with):
+    monkeypatch.setattr(sys.modules["tercet.drop.stick"], "MOST_PARTS", 4)
+    evil, good, third = sticks(tmp_path, "evil", "good", "third")
+    for number in range(6):
+        (tmp_path / "evil" / f"relay-{number:016x}").mkdir()
+        if filled_with == "junk":
+            evil.part(f"{number:016x}").apply([Put(C.id, frame(number))], NOW)
+    good.at(ONE).apply([Put(B.id, frame(50)), Read(C.read)], NOW)
+    report = go(evil, good)
+    assert report.refused == ({"disk_full": 3} if filled_with == "junk" else {})
+    assert len(good.tags()) == (4 if filled_with == "junk" else 1)
+    good.at(TWO).apply([Put(B.id, frame(51)), Read(C.read)], NOW)
+    go(good, third)
+    assert [list(third.at(relay).outgoing()) for relay in (ONE, TWO)] == [
+        [(B.id, False, frame(50))],
+        [(B.id, False, frame(51))],
+    ], "what somebody who reads here uses goes first"
+
+
+def test_a_part_that_is_there_is_handed_on_to_however_many_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tercet.drop.stick"], "MOST_PARTS", 1)
+    first, second = sticks(tmp_path, "1", "2")
+    for relay in (ONE, TWO):
+        second.at(relay)
+        first.at(relay).apply([Put(B.id, frame(1))], NOW)
+    first.part("f" * 16).apply([Put(B.id, frame(1))], NOW)
+    report = go(first, second)
+    assert (report.carried, report.refused) == (2, {"disk_full": 1})
+    assert go(first, second).refused == {"disk_full": 1}
+
+
+def test_acks_that_do_not_fit_are_counted_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tercet.drop.folder"], "MOST_HANDED", 2)
+    first, second = sticks(tmp_path, "1", "2")
+    first.at(ONE).apply([Ack(box(i).ack, name_of(frame(i))) for i in range(5)], NOW)
+    first.at(ONE).apply([Put(box(9).id, frame(9))], NOW)
+    report = go(first, second)
+    assert (report.acks, report.carried, report.refused) == (2, 1, {"disk_full": 3})
+    assert len(first.at(ONE).acks(NOW)) == 3 and len(second.at(ONE).acks(NOW)) == 2
+
+
+@pytest.mark.parametrize("part", ["wants", "acks", "items", "mail", "board"])
+def test_an_overfull_folder_stops_no_visit_and_is_said(tmp_path, monkeypatch, part):
+    monkeypatch.setattr(sys.modules["tercet.drop.folder"], "MOST_FILES", 8)
+    (stick,) = sticks(tmp_path, "1")
+    relay = MemoryStore()
+    relay.apply([Put(C.id, frame(2))], NOW)
+    stick.at(ONE).apply([Put(B.id, frame(1)), Read(C.read)], NOW)
+    for number in range(9):
+        (folder_of(tmp_path, "1", part) / f"junk{number}").touch()
+    report = meet(stick.at(ONE), relay)
+    assert report.refused == {"disk_full": 1}
+    assert report.carried == 1 or part == "items"
+    assert report.fetched == 1 or part == "wants"
+    (other,) = sticks(tmp_path, "2")
+    assert go(stick, other).refused == {"disk_full": 1}
 
 
 def test_a_stick_is_not_carried_onto_itself(tmp_path):

@@ -65,17 +65,24 @@ def test_a_part_that_is_a_link_is_not_used(tmp_path):
 
 
 def test_a_folder_with_too_much_in_it_is_no_stick(tmp_path, monkeypatch):
-    for name, most in (("MOST_PARTS", 2), ("MOST_NAMES", 3)):
-        folder = tmp_path / name
-        folder.mkdir()
-        with monkeypatch.context() as patch:
-            patch.setattr(module, name, most)
-            for number in range(most + 1):
-                assert len(Stick(folder).tags()) == number
-                (folder / f"relay-{number:016x}").mkdir()
-            with pytest.raises(DropFailure) as failure:
-                Stick(folder).tags()
-            assert failure.value.code == "store_failed"
+    monkeypatch.setattr(module, "MOST_NAMES", 3)
+    for number in range(4):
+        assert len(Stick(tmp_path).tags()) == number
+        (tmp_path / f"relay-{number:016x}").mkdir()
+    with pytest.raises(DropFailure) as failure:
+        Stick(tmp_path).tags()
+    assert failure.value.code == "store_failed"
+
+
+def test_a_stick_with_many_parts_takes_no_new_one_from_another_and_its_owner_still_may_make_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_PARTS", 2)
+    stick = Stick(tmp_path)
+    for number in range(2):
+        assert stick.takes(f"{number:016x}")
+        (tmp_path / f"relay-{number:016x}").mkdir()
+    assert stick.takes(f"{1:016x}") and not stick.takes(f"{2:016x}")
+    stick.at(str(ONE))
+    assert len(stick.tags()) == 3
 
 
 def test_a_stick_that_is_not_in_is_said_and_nothing_is_made_in_its_place(tmp_path):

@@ -198,7 +198,11 @@ def test_a_folder_has_these_files(name, tmp_path):
     said, expected = CASES[name]["input"], CASES[name]["expected"]["file"]
     store = FolderStore(tmp_path)
     if "want" in said:
-        store.want(Want(bytes.fromhex(said["want"]["read"]), said["want"]["size"], said["want"]["posted"]), NOW)
+        read, size, posted = bytes.fromhex(said["want"]["read"]), said["want"]["size"], said["want"]["posted"]
+        if said.get("handed"):
+            store.want(Want(read, size, posted), NOW)
+        else:
+            store.apply([Read(read, size, posted=posted)], NOW)
     elif "ack" in said:
         store.apply([Ack(bytes.fromhex(said["ack"]["ack"]), bytes.fromhex(said["ack"]["name"]))], NOW)
     else:

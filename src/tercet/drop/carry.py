@@ -21,7 +21,7 @@ from pathlib import Path
 from tercet.drop.address import SCHEME, RelayAddress
 from tercet.drop.client import RelayClient
 from tercet.drop.disk import LOCK, DiskStore
-from tercet.drop.folder import MOST_SHOWN, MOST_WANTS, FolderStore, Want
+from tercet.drop.folder import MOST_HANDED, MOST_SHOWN, FolderStore, Want
 from tercet.drop.local import Drop
 from tercet.drop.memory import Store, acked_box
 from tercet.drop.ops import (
@@ -29,6 +29,7 @@ from tercet.drop.ops import (
     BOX_FRAMES,
     DAY,
     FRAME,
+    Ack,
     Acked,
     Answer,
     DropFailure,
@@ -90,6 +91,8 @@ class _Trip:
         self.report = CarryReport()
 
     async def ask(self, drop: Store | Drop, op: Op) -> Answer:
+        if isinstance(drop, FolderStore) and isinstance(op, Ack):
+            return drop.take_ack(op, self.now)
         if isinstance(drop, Store):
             return drop.apply([op], self.now)[0]
         return (await drop.perform([op]))[0]
@@ -115,6 +118,11 @@ class _Trip:
         sums = self.report.refused
         self.report = replace(self.report, refused={**sums, code: sums.get(code, 0) + 1})
         self.count(left=1)
+
+    def overfull(self, *sticks: FolderStore) -> None:
+        """Count each folder of which only a part was looked at."""
+        for _ in (name for stick in sticks for name in stick.overfull()):
+            self.refused(Refused(Refusal.DISK_FULL))
 
     def count(self, **more: int) -> None:
         sums = {name: getattr(self.report, name) + number for name, number in more.items()}
@@ -252,17 +260,27 @@ async def visit(
     said = getattr(relay, "relay_clock", None)
     if said is not None and abs(said - trip.now) < DAY:  # two clocks agree: what is old may go
         stick.sweep(trip.now)
+    trip.overfull(stick)
     return trip.report
 
 
 async def _hand_on(trip: _Trip, source: FolderStore, target: FolderStore) -> None:
-    """From one stick to another, for one relay: acks, wants with their age, items, and copies of mail and board."""
+    """From one stick to another, for one relay: acks, wants with their age, items, and copies of mail and board.
+
+    No want is handed on with a date later than now.
+    """
     await _acks_out(trip, source, target)
     wants, held = source.wants(trip.now), target.wants(trip.now)
-    room = MOST_WANTS - len(wants.keys() | held.keys())
+    room = MOST_HANDED - len(held)
     for want, since in wants.items():
-        answer = target.want(want, since) if room >= 0 or want in held else Refused(Refusal.DISK_FULL)
-        if not isinstance(answer, Stored):
+        since = min(since, trip.now)
+        if since <= held.get(want, -1):
+            continue
+        fits = want in held or room > 0
+        answer = target.want(want, since, trip.now) if fits else Refused(Refusal.DISK_FULL)
+        if isinstance(answer, Stored):
+            room -= want not in held
+        else:
             trip.refused(answer)
     waited_for, done = _boxes(wants), _acked(target, trip.now)
 
@@ -276,6 +294,22 @@ async def _hand_on(trip: _Trip, source: FolderStore, target: FolderStore) -> Non
         if place not in done and not target.holds(*place):
             answer = target.take(box, posted, item, trip.now)
             trip.count(carried=1) if isinstance(answer, Stored) else trip.refused(answer)
+    trip.overfull(source, target)
+
+
+async def _hand_all(trip: _Trip, source: Stick, target: Stick) -> None:
+    """From one stick to another, for every relay that something lies here for; first those that are read here.
+
+    A part beyond 64 is not made there.
+    """
+    parts = [(tag, source.part(tag)) for tag in source.tags()]
+    for tag, part in sorted(parts, key=lambda each: not each[1].is_read(trip.now)):
+        if not (part.wants(trip.now) or part.acks(trip.now) or next(part.entries(), None)):
+            continue
+        if target.takes(tag):
+            await _hand_on(trip, part, target.part(tag))
+        else:
+            trip.refused(Refused(Refusal.DISK_FULL))
 
 
 async def carry(
@@ -310,8 +344,7 @@ async def carry(
             return await visit(part, relay, keep=keep, progress=progress, clock=clock)
     trip = _Trip(keep, clock(), progress)
     if isinstance(source, Stick) and isinstance(target, Stick) and not source.is_also(target):
-        for tag in source.tags():
-            await _hand_on(trip, source.part(tag), target.part(tag))
+        await _hand_all(trip, source, target)
     elif isinstance(source, Store) and not isinstance(target, Stick):
         await _items_out(trip, source.entries(), target, source.remove)
     else:

@@ -45,13 +45,16 @@ from tercet.drop.ops import (
     name_of,
 )
 
-ITEMS, MAIL, BOARD, WANTS, ACKS = PARTS = "items", "mail", "board", "wants", "acks"
+ITEMS, MAIL, BOARD, WANTS, OTHERS, ACKS = PARTS = "items", "mail", "board", "wants", "others", "acks"
 SECOND = 1_000_000_000  # nanoseconds
 ERRAND_LIFETIME = 40 * DAY  # seconds that a want or an ack is kept; spec/10-drop.md, 5
 RENEWED = DAY  # seconds after which a want that is still waited for gets a new date
+AHEAD = DAY  # seconds by which a file's time may be ahead of the clock; beyond, it has ended
 MOST_FILES = 65_536  # names looked at in one folder
 MOST_ITEMS = 32_768  # items laid; beyond, the folder is full
-MOST_WANTS = 16_384  # wants served, the newest first
+MOST_WANTS = 16_384  # wants served, those of who reads here first
+MOST_ACKS = 16_384  # acks kept
+MOST_HANDED = 8_192  # wants or acks here, up to which those of another stick are taken: the rest is for who reads here
 MOST_SHOWN = 4_096  # frames of one box that a folder or a carrier shows or takes in one go
 _ITEM = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})", re.ASCII)
 _WANT = re.compile(r"([0-9a-f]{64})\.(frame|block|board)", re.ASCII)
@@ -100,11 +103,14 @@ class FolderStore:
         self._files = files or Files()
         self._boxes: Boxes[Path] = Boxes()
         self._held = 0  # items
+        self._kept = 0  # acks
+        self._now: int | None = None  # the time last told
+        self._seen = False
+        self._overfull: set[str] = set()
         self._alone = threading.Lock()
         self._turn = 0  # nanoseconds; no two files laid by this store share a time
         with _told():
             self._make()
-            self._scan()
 
     def _make(self) -> None:
         folders = [self._path, *(self._path / name for name in PARTS)]
@@ -126,6 +132,7 @@ class FolderStore:
         Source: spec/10-drop.md, 5.
         """
         with self._alone, _told():
+            self._now = now
             self._scan()
             return [self._one(op, now) for op in ops]
 
@@ -152,29 +159,33 @@ class FolderStore:
         if op.posted and op.size != FRAME:
             return
         try:
-            self._note(Want(op.read, op.size, op.posted), now)
+            self._note(self._path / WANTS / Want(op.read, op.size, op.posted).file_name(), now, now)
         except OSError as error:
             if error.errno not in _FULL | _CLOSED:
                 raise
 
-    def _note(self, want: Want, since: int) -> None:
-        path = self._path / WANTS / want.file_name()
+    def _note(self, path: Path, since: int, now: int) -> None:
         try:
             about = path.lstat()
         except FileNotFoundError:
             self._write(path, b"", since * SECOND)
             return
-        if stat.S_ISREG(about.st_mode) and about.st_mtime_ns // SECOND + RENEWED <= since:
+        if stat.S_ISREG(about.st_mode) and _time(about, now) + RENEWED <= since:
             os.utime(path, ns=(since * SECOND, since * SECOND))
 
-    def _ack(self, op: Ack, now: int) -> Answer:
+    def _ack(self, op: Ack, now: int, most: int | None = None) -> Answer:
         key = acked_box(op)
+        path = self._path / ACKS / f"{op.ack.hex()}.{op.name.hex()}"
+        new = not path.exists()
+        if new and self._kept >= (most or MOST_ACKS):
+            return Refused(Refusal.DISK_FULL)
         try:
-            self._write(self._path / ACKS / f"{op.ack.hex()}.{op.name.hex()}", b"", now * SECOND)
+            self._write(path, b"", now * SECOND)
         except OSError as error:
             if error.errno in _FULL:
                 return Refused(Refusal.DISK_FULL)
             raise
+        self._kept += new
         self._discard(key, op.name)
         return Acked()
 
@@ -230,17 +241,24 @@ class FolderStore:
                 self._files.remove(path)
                 self._files.sync_dir(path.parent)
 
+    def _look(self, now: int) -> None:
+        """Take note of the time, and read the folder if that was never done."""
+        self._now = now
+        if not self._seen:
+            self._scan()
+
     def _scan(self) -> None:
         """Read the folder's names and sizes again; contents are checked when they are read."""
+        self._kept = len(self._names(ACKS, _ITEM))
         found: list[tuple[int, str, Key, bytes, Entry[Path]]] = []
         for part in (BOARD, MAIL, ITEMS):
-            for file, shape in _names(self._path / part, _ITEM):
+            for file, shape in self._names(part, _ITEM):
                 about = _about(file)
                 if about is not None and about.st_size in SIZES:
                     box, name = bytes.fromhex(shape[1]), bytes.fromhex(shape[2])
-                    entry = Entry(about.st_mtime_ns // SECOND, about.st_size, Path(file.path))
+                    entry = Entry(_time(about, self._now), about.st_size, Path(file.path))
                     found.append((about.st_mtime_ns, file.name, Key(box, part == BOARD), name, entry))
-        self._boxes, self._held = Boxes(), len(found)
+        self._boxes, self._held, self._seen = Boxes(), len(found), True
         for _, _, key, name, entry in sorted(found, key=lambda each: each[:2]):
             held = self._boxes.get(key, name)
             if held is None or held.place.parent.name == MAIL:  # of two copies, the one that still has to go
@@ -261,6 +279,7 @@ class FolderStore:
     def lay(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
         """See `Store.lay`."""
         with _told():
+            self._look(now)
             return self._lay(Key(box, posted), item, now, ITEMS)
 
     def remove(self, box: bytes, name: bytes) -> None:
@@ -272,16 +291,17 @@ class FolderStore:
     def sweep(self, now: int) -> int:
         """See `Store.sweep`. Old wants and acks, and remains of interrupted writes, go too."""
         with _told():
+            self._now = now
             self._scan()
             old = self._boxes.outdated(now)
             for key, name in old:
                 self._discard(key, name)
-            for part, shape in ((WANTS, _WANT), (ACKS, _ITEM)):
-                for errand, since in self._errands(part, shape):
+            for part, shape in ((WANTS, _WANT), (OTHERS, _WANT), (ACKS, _ITEM)):
+                for errand, since in self._errands(part, shape, now):
                     if since + ERRAND_LIFETIME <= now:
                         self._files.remove(self._path / part / errand)
             for part in PARTS:
-                for file, _ in _names(self._path / part, _PART):
+                for file, _ in self._names(part, _PART):
                     self._files.remove(Path(file.path))
         return len(old)
 
@@ -301,7 +321,14 @@ class FolderStore:
     def take(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
         """Lay an item that lies at the relay: it is here to be read, not to be carried there."""
         with _told():
+            self._look(now)
             return self._lay(Key(box, posted), item, now, MAIL)
+
+    def take_ack(self, ack: Ack, now: int) -> Answer:
+        """Keep an ack that another stick hands on, and remove its item. Beyond 8,192 it is refused (disk_full)."""
+        with _told():
+            self._look(now)
+            return self._ack(ack, now, MOST_HANDED)
 
     def settle(self, box: bytes, name: bytes) -> None:
         """Note that an outgoing item lies at the relay now; whoever waits for it here still reads it."""
@@ -313,6 +340,8 @@ class FolderStore:
         with _told():
             try:
                 arrived = old.lstat().st_mtime_ns
+                if self._now is not None:
+                    arrived = min(arrived, self._now * SECOND)
                 self._write(path, item, arrived)
                 self._files.remove(old)  # not renamed: on some file systems a power cut then takes both names
                 self._files.sync_dir(old.parent)
@@ -323,19 +352,28 @@ class FolderStore:
         self._boxes.add(key, name, Entry(arrived // SECOND, len(item), path))
 
     def holds(self, box: bytes, posted: bool, name: bytes) -> bool:
-        """Say whether an item lies here whole, as of the last look at the folder or later."""
-        entry = self._boxes.get(Key(box, posted), name)
+        """Say whether an item lies here whole and has not ended, as of the last look at the folder or later."""
+        with _told():
+            if not self._seen:
+                self._scan()
+        key = Key(box, posted)
+        entry = self._boxes.get(key, name) if self._now is None else self._boxes.find(key, name, self._now)
         return entry is not None and _whole(entry.place, name) is not None
 
-    def want(self, want: Want, since: int) -> Answer:
-        """Note that somebody waits for the mail of a box since a time (seconds); a later time replaces an earlier one.
+    def want(self, want: Want, since: int, now: int | None = None) -> Answer:
+        """Note that somebody who reads elsewhere waits for the mail of a box.
+
+        Args:
+            want: the box.
+            since: since when, seconds; a later time replaces an earlier one.
+            now: whole seconds UTC; `since` if not given.
 
         Returns:
             Stored, or Refused (disk_full).
         """
         with _told():
             try:
-                self._note(want, since)
+                self._note(self._path / OTHERS / want.file_name(), since, since if now is None else now)
             except OSError as error:
                 if error.errno in _FULL:
                     return Refused(Refusal.DISK_FULL)
@@ -343,17 +381,29 @@ class FolderStore:
         return Stored()
 
     def wants(self, now: int) -> dict[Want, int]:
-        """Return what is waited for, and since when; the newest first, at most 16,384, none older than 40 days."""
+        """Return what is waited for, and since when: at most 16,384, none older than 40 days.
+
+        First what whoever reads here waits for, then what was handed on; of each the newest first.
+        """
         kinds = {"frame": (FRAME, False), "block": (BLOCK, False), "board": (FRAME, True)}
+        found: dict[str, int] = {}
         with _told():
-            fresh = [each for each in self._errands(WANTS, _WANT) if each[1] + ERRAND_LIFETIME > now]
-        newest = sorted(fresh, key=lambda each: (-each[1], each[0]))[:MOST_WANTS]
-        return {Want(bytes.fromhex(name[:64]), *kinds[name[65:]]): since for name, since in newest}
+            for part in (WANTS, OTHERS):
+                fresh = [each for each in self._errands(part, _WANT, now) if each[1] + ERRAND_LIFETIME > now]
+                for name, since in sorted(fresh, key=lambda each: (-each[1], each[0])):
+                    found.setdefault(name, since)
+        served = islice(found.items(), MOST_WANTS)
+        return {Want(bytes.fromhex(name[:64]), *kinds[name[65:]]): since for name, since in served}
+
+    def is_read(self, now: int) -> bool:
+        """Say whether somebody who reads here waits for mail; what was handed on does not count."""
+        with _told():
+            return any(since + ERRAND_LIFETIME > now for _, since in self._errands(WANTS, _WANT, now))
 
     def acks(self, now: int) -> list[Ack]:
         """Return what was acknowledged here in the last 40 days and not carried on, in the order of the names."""
         with _told():
-            names = sorted(name for name, since in self._errands(ACKS, _ITEM) if since + ERRAND_LIFETIME > now)
+            names = sorted(name for name, since in self._errands(ACKS, _ITEM, now) if since + ERRAND_LIFETIME > now)
         return [Ack(bytes.fromhex(name[:64]), bytes.fromhex(name[65:])) for name in names]
 
     def forget_ack(self, ack: Ack) -> None:
@@ -361,14 +411,25 @@ class FolderStore:
         with _told():
             self._files.remove(self._path / ACKS / f"{ack.ack.hex()}.{ack.name.hex()}")
 
-    def _errands(self, part: str, shape: re.Pattern[str]) -> list[tuple[str, int]]:
+    def overfull(self) -> list[str]:
+        """Return which folders had more than 65,536 names when last looked at; those beyond were passed over."""
+        return sorted(self._overfull)
+
+    def _errands(self, part: str, shape: re.Pattern[str], now: int) -> list[tuple[str, int]]:
         """Return the names of wants or acks, and their times in seconds."""
+        self._now = now
         found = []
-        for file, _ in _names(self._path / part, shape):
+        for file, _ in self._names(part, shape):
             about = _about(file)
             if about is not None:
-                found.append((file.name, about.st_mtime_ns // SECOND))
+                found.append((file.name, _time(about, now)))
         return found
+
+    def _names(self, part: str, shape: re.Pattern[str]) -> list[tuple[os.DirEntry[str], re.Match[str]]]:
+        with os.scandir(self._path / part) as files:
+            some = list(islice(files, MOST_FILES + 1))
+        (self._overfull.add if len(some) > MOST_FILES else self._overfull.discard)(part)
+        return [(file, match) for file in some[:MOST_FILES] if (match := shape.fullmatch(file.name))]
 
 
 @contextlib.contextmanager
@@ -382,12 +443,10 @@ def _told() -> Iterator[None]:
         raise DropFailure("store_failed", hint) from error
 
 
-def _names(folder: Path, shape: re.Pattern[str]) -> list[tuple[os.DirEntry[str], re.Match[str]]]:
-    with os.scandir(folder) as files:
-        some = list(islice(files, MOST_FILES + 1))
-    if len(some) > MOST_FILES:
-        raise DropFailure("store_failed", "A folder on the stick has too many files: take away what is not ours.")
-    return [(file, match) for file in some if (match := shape.fullmatch(file.name))]
+def _time(about: os.stat_result, now: int | None) -> int:
+    """Return a file's time in seconds; 0, so that it has ended, if it is more than a day ahead of the clock."""
+    at = about.st_mtime_ns // SECOND
+    return 0 if now is not None and at > now + AHEAD else at
 
 
 def _about(file: os.DirEntry[str]) -> os.stat_result | None:

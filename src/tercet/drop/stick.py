@@ -19,7 +19,7 @@ from tercet.drop.files import Files
 from tercet.drop.folder import FolderStore
 from tercet.drop.ops import DropFailure
 
-MOST_PARTS = 64  # relays on one stick; spec/10-drop.md, 5
+MOST_PARTS = 64  # relays on one stick up to which another may hand on a new one; spec/10-drop.md, 5
 MOST_NAMES = 4_096  # names looked at beside the parts
 _PART = re.compile(r"relay-([0-9a-f]{16})", re.ASCII)
 
@@ -76,14 +76,16 @@ class Stick:
         """Return the tags of the relays that something lies here for, in their order.
 
         Raises:
-            DropFailure: no_store if the stick is gone; store_failed if there are more than 64, or if the folder holds
-                more than 4,096 other names: it is no stick then.
+            DropFailure: no_store if the stick is gone; store_failed if the folder holds more than 4,096 names: it is
+                no stick then.
         """
         names = self._names()
-        found = [match[1] for each in names if (match := _PART.fullmatch(each.name)) and each.is_dir()]
-        if len(found) > MOST_PARTS:
-            raise DropFailure("store_failed", "There are too many relays on this stick: it is not one of ours.")
-        return sorted(found)
+        return sorted(match[1] for each in names if (match := _PART.fullmatch(each.name)) and each.is_dir())
+
+    def takes(self, tag: str) -> bool:
+        """Say whether another stick may hand on a part: it is here, or there are fewer than 64. Raises as `tags`."""
+        tags = self.tags()
+        return tag in tags or len(tags) < MOST_PARTS
 
     def _names(self) -> list[Path]:
         self._there()
