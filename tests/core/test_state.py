@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tercet.core import events as ev
 from tercet.core.chain import LANE_RELAYS
 from tercet.core.fields import Malformed
-from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Device, kept_blocks, load, save
+from tercet.core.state import AHEAD_MOST, ARRIVING_MOST, OWNER_MOST, Device, kept_blocks, load, save
 
 from .scenes import SECOND_RELAY, THIRD_RELAY, founders, report
 from .stage import RELAY
@@ -64,8 +64,8 @@ def test_a_lane_lies_on_two_relays_and_the_second_stands_in_for_the_first() -> N
     assert LANE_RELAYS == 2
 
 
-def test_the_limits_leave_room_for_an_outbox_and_one_more_event_in_a_mebibyte() -> None:
-    assert OWNER_MOST < ARRIVING_MOST < 1_044_480 - 32 * 4_400 - 60_000
+def test_the_limits_leave_room_for_an_outbox_the_marks_of_a_lock_and_one_more_event_in_a_mebibyte() -> None:
+    assert OWNER_MOST < ARRIVING_MOST < 1_044_480 - 32 * 4_400 - AHEAD_MOST - 60_000
 
 
 def test_a_members_state_after_an_ordinary_week_is_small() -> None:

@@ -122,7 +122,6 @@ PARSERS: dict[str, str] = {
     "tercet.member.commands.pace_of": "shell-pace",
     "tercet.member.locked.parse_came": "shell-locked",
     "tercet.member.locked.parse_plan": "shell-locked",
-    "tercet.member.locking.events_of": "shell-locked",
     "tercet.shell.dialogue.Answers.get": "shell-answers",
     "tercet.shell.dialogue.DoorSide.ask": "shell-door-answer",
     "tercet.shell.dialogue.ask_door": "shell-dialogue",

@@ -10,6 +10,7 @@ Read first  TARGETS.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 from collections.abc import Callable, Coroutine
@@ -20,10 +21,8 @@ from typer import BadParameter
 
 from tercet.cli import _listen
 from tercet.core.beat import PACE_MOST
-from tercet.core.events import Arrived, Stored
 from tercet.member.commands import pace_of
 from tercet.member.locked import parse_came, parse_plan
-from tercet.member.locking import events_of
 from tercet.member.service import SENTENCES
 from tercet.shell.dialogue import Answers, DoorSide, Person, RemoteFailure, ask_door
 from tercet.shell.failures import ShellError
@@ -143,16 +142,14 @@ def pace(data: bytes) -> None:
 
 def locked(data: bytes) -> None:
     """The list that a locked process gets, and what it hands over."""
-    for parse in (parse_plan, _events):
-        try:
-            parse(data)
-        except ValueError:
-            continue
-
-
-def _events(data: bytes) -> None:
-    for event in events_of(parse_came(data)):
-        _must(isinstance(event, Stored | Arrived))
+    with contextlib.suppress(ValueError):
+        _must(len(parse_plan(data).secret) == 32)
+    try:
+        came = parse_came(data)
+    except ValueError:
+        return
+    for one in came:
+        _must(len(one.mark) == 16 and len(one.items) <= 1)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -168,7 +168,8 @@ def test_the_door_of_a_locked_device_gives_nothing_but_what_came_and_goes_on_if_
         for request, answer in (
             ({"do": "inbox"}, "failed"),
             ({"do": "status"}, "result"),
-            ({"do": "hand over"}, "result"),
+            ({"do": "hand over"}, "failed"),
+            ({"do": "hand over", "nonce": bytes(32), "proof": bytes(32)}, "failed"),
         ):
             door = await knock(door_path(Path(vault)))
             await door.send(request)

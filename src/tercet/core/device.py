@@ -140,6 +140,18 @@ def _arrived(turn: Turn, event: e.Arrived) -> None:
         beat.saw(turn, event)
 
 
+def _unlocked(turn: Turn, event: e.Unlocked) -> None:
+    """What a locked process saw, each as if it had just happened; what cannot be taken in changes nothing."""
+    for happened in locked.meant(turn, event.happened):
+        before, ordered = turn.device, len(turn.effects)
+        try:
+            _stored(turn, happened) if isinstance(happened, e.Stored) else _arrived(turn, happened)
+        except Refusal as refusal:
+            turn.device = before
+            del turn.effects[ordered:]
+            turn.tell(refusal.code)
+
+
 def _scanned(turn: Turn, event: e.Scanned) -> None:
     message = bycode.read(event.content)
     if not isinstance(message, Carried):
@@ -164,6 +176,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Beat: _beat,
         e.SendNow: _send_now,
         e.Lock: lambda turn, event: locked.plan(turn, event.seconds, event.pace),
+        e.Unlocked: _unlocked,
         e.Look: lambda turn, _: encounter.look(turn),
         e.Stored: _stored,
         e.Refused: _refused,

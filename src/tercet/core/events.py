@@ -15,12 +15,12 @@ from tercet.core.cell import Role
 from tercet.core.report import MediaKind, Place
 
 
-class Query(msgspec.Struct, frozen=True):
+class Query(msgspec.Struct, frozen=True, array_like=True):
     """Why a box was read; comes back with what lay in it.
 
     Attributes:
-        kind: `relation`, `return`, `intake`, `media`, `board`, `meeting`, `refusal`, `plate` or `cover`.
-        id: of the relation, return or case, or the plate's digits; else empty.
+        kind: `relation`, `return`, `intake`, `media`, `board`, `meeting`, `refusal`, `plate`, `cover` or `ahead`.
+        id: of the relation, return or case, the plate's digits, or the mark of a READ drawn ahead; else empty.
         day: of the box; 0 where days do not matter.
         index: shard, media number, or number of the mix that made a relation's chain.
         place: which of its lane's relays the box is at, 0 or 1.
@@ -92,6 +92,12 @@ class Arrived(msgspec.Struct, frozen=True):
     more: bool
     relay: str
     carried: bool = False
+
+
+class Unlocked(msgspec.Struct, frozen=True):
+    """The device is open again; this is what a locked process saw, named by its marks. Empty if it is gone."""
+
+    happened: tuple[Stored | Arrived, ...] = ()
 
 
 class SetUpDesk(msgspec.Struct, frozen=True):
@@ -291,6 +297,7 @@ Event = (
     Beat
     | SendNow
     | Lock
+    | Unlocked
     | Look
     | Stored
     | Refused

@@ -20,6 +20,7 @@ from tercet.core.cell import Cell
 from tercet.core.chain import DayChain, Lane, relay_order
 from tercet.core.channel import Channel
 from tercet.core.effects import Places
+from tercet.core.events import Query
 from tercet.core.fields import Version1, decode, encode
 from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
@@ -30,6 +31,7 @@ STATE_VERSION: Final = 1
 OWNER_MOST: Final = 550_000  # bytes of state beyond which the owner is asked to wait
 ARRIVING_MOST: Final = 700_000  # bytes of state beyond which nothing that arrives may add to it
 OUTBOX_MOST: Final = 32  # frames of meetings that wait for a relay; the oldest makes room
+AHEAD_MOST: Final = 120_000  # bytes that the meaning of the marks of beats drawn ahead may add
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True):
@@ -154,6 +156,22 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     drained: tuple[tuple[int, str], ...] = ()
 
 
+class Ahead(msgspec.Struct, frozen=True, array_like=True):
+    """What the marks of beats that were drawn ahead mean; the locked process knows no more than the marks.
+
+    Attributes:
+        secret: 32 random bytes that the last locked process has too; empty if there never was one.
+        puts: marks (16 bytes) of PUTs whose coming to rest matters, and their refs.
+        reads: marks (16 bytes) of READs, each with why it was ordered and the number of its relay.
+        relays: addresses.
+    """
+
+    secret: bytes = b""
+    puts: dict[bytes, bytes] = {}
+    reads: dict[bytes, tuple[Query, int]] = {}
+    relays: tuple[str, ...] = ()
+
+
 class Device(msgspec.Struct, frozen=True, array_like=True):
     """A member's or a desk's memory.
 
@@ -175,6 +193,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         office: a desk's, else none.
         introductions: one it makes, one it is in, and what it is about to decline.
         screen: meetings by codes that are over.
+        ahead: what beats drawn ahead for a locked process mean, until it was taken over from.
     """
 
     version: Version1 = STATE_VERSION
@@ -194,6 +213,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     office: Office | None = None
     introductions: Introductions = Introductions()
     screen: Screen = Screen()
+    ahead: Ahead = Ahead()
 
     @property
     def cell(self) -> Cell:

@@ -32,7 +32,7 @@ from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
 from tercet.shell.show import moment, show_carried, show_status
 from tercet.shell.text import shown
-from tercet.vault import DEFAULT_SIZE, Vault
+from tercet.vault import DEFAULT_SIZE, DoorError, Vault
 
 DEFAULT_VAULT = Path("~/.notebook")
 COST = Cost()
@@ -301,15 +301,28 @@ def carry(
     show_carried(_do(vault, answers, as_json, request), as_json)
 
 
+async def _start_locked(service: MemberService, path: Path) -> None:
+    """Give what was drawn ahead to a locked process."""
+    plan = locking.list_of(service.planned, service.engine.device.ahead.secret, path)
+    await asyncio.to_thread(locking.start, plan)
+
+
 async def _take_over(service: MemberService, path: Path, pace: float, person: Person) -> None:
-    """Take over from a locked process, if there is one."""
-    found = await locking.take_over(path)
-    if found is None:
-        return
-    door, events = found
-    await service.take_in(events, pace)
-    await locking.taken(door)
-    await person.tell("taken_over", items=sum(len(e.items) for e in events if isinstance(e, Arrived)))
+    """Take over from a locked process, if there is one; whoever else answers at the door is passed over."""
+    ahead = service.engine.device.ahead
+    try:
+        found = await locking.take_over(path, ahead.secret)
+        stranger = False
+    except DoorError:
+        found, stranger = None, True
+    happened = found[1] if found else ()
+    if ahead.reads:
+        await service.take_in(happened, pace)
+    if found:
+        await locking.taken(found[0])
+        await person.tell("taken_over", items=sum(len(e.items) for e in happened if isinstance(e, Arrived)))
+    elif ahead.reads or stranger:
+        await person.tell("not_taken_over")
 
 
 @app.command()
@@ -324,7 +337,7 @@ def lock(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json:
     async def work() -> dict[str, Any]:
         result = await carry_out(path, person, {"do": "lock"}, service_of, COST)
         for service in here:
-            await asyncio.to_thread(locking.start, locking.list_of(service.planned, path))
+            await _start_locked(service, path)
         if as_json:
             await person.tell("done", **result)
         return result
@@ -370,6 +383,6 @@ def run_member(
         finally:
             await service.close()
         if service.planned:
-            await asyncio.to_thread(locking.start, locking.list_of(service.planned, path))
+            await _start_locked(service, path)
 
     run(work(), as_json)

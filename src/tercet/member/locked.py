@@ -2,14 +2,18 @@
 
 Does        puts and reads what a list says, each at its moment; keeps what comes in, unopened; answers at the door.
 Does not    hold a key, a name or a state: it is a fresh process and gets nothing but the list, over a pipe.
+            It does not know which of its frames say something.
 Spec        spec/73-locked.md
 Always      1. It acknowledges nothing, so nothing is lost if it dies.  2. Each operation has a connection of its own.
+            3. What came in is given to none but who opened the vault.
 Read first  Plan, Locked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import os
 import signal
 import sys
@@ -27,7 +31,10 @@ LOCKED: Final = "This device is locked and only beats: open it with `tercet memb
 OPERATIONS_MOST: Final = 1_800  # of a list: 600 beats
 PLAN_MOST: Final = 8_388_608  # bytes of a list
 READY: Final = b"ready\n"
+NONCE: Final = 32  # bytes that the owner's side draws
+LAST_WAIT: Final = 20.0  # seconds that operations under way have left once the owner is back
 Id = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Mark = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
 class Planned(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -35,7 +42,7 @@ class Planned(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
     Attributes:
         after: seconds from the beginning.
-        mark: what the core knows it by; this process does not look inside.
+        mark: random; the core alone knows what it stands for.
         places: relays; with each the id of a box to put into, or one read secret.
         item: the frame to put, or empty to read one.
         start: how many items of the box are passed over.
@@ -43,7 +50,7 @@ class Planned(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     """
 
     after: Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-    mark: Annotated[bytes, msgspec.Meta(max_length=256)]
+    mark: Mark
     places: Annotated[tuple[tuple[str, Id], ...], msgspec.Meta(min_length=1, max_length=2)]
     item: Annotated[bytes, msgspec.Meta(max_length=FRAME)] = b""
     start: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -51,20 +58,20 @@ class Planned(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """All that a locked process knows: where to answer, and what to do when."""
+    """All that a locked process knows: where to answer, by what to know who opened the vault, and what to do when."""
 
     door: str
+    secret: Id
     operations: Annotated[tuple[Planned, ...], msgspec.Meta(max_length=OPERATIONS_MOST)]
 
 
 class Came(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What an operation came to: a frame was stored, or a read found `items`, the first of them at `start`."""
 
-    mark: bytes
-    relay: str
+    mark: Mark
     stored: bool = False
-    start: int = 0
-    items: tuple[bytes, ...] = ()
+    start: Annotated[int, msgspec.Meta(ge=0)] = 0
+    items: Annotated[tuple[Annotated[bytes, msgspec.Meta(max_length=FRAME)], ...], msgspec.Meta(max_length=1)] = ()
     more: bool = False
 
 
@@ -83,7 +90,17 @@ def parse_came(data: bytes) -> tuple[Came, ...]:
     Raises:
         ValueError: it is none.
     """
-    return msgspec.msgpack.decode(data, type=tuple[Came, ...])
+    kind = Annotated[tuple[Came, ...], msgspec.Meta(max_length=OPERATIONS_MOST)]
+    return msgspec.msgpack.decode(data, type=kind)
+
+
+def prove(secret: bytes, nonce: bytes, came: bytes = b"") -> bytes:
+    """The 32 bytes that show that one knows the secret: to be given what came, or to have given it.
+
+    Source: spec/73-locked.md, 4.
+    """
+    word = b"tercet unlocked" if came else b"tercet unlock"
+    return hashlib.blake2b(nonce + came, key=secret, digest_size=32, person=word).digest()
 
 
 def relay_drop(address: str) -> Drop:
@@ -109,6 +126,7 @@ class Locked:
         self.left = len(plan.operations)
         self.over = asyncio.Event()
         self.sleep = asyncio.sleep
+        self._secret = plan.secret
         self._operations = sorted(plan.operations, key=lambda one: one.after)
         self._open_drop = open_drop
         self._reached: dict[tuple[str, bytes], int] = {}
@@ -138,8 +156,8 @@ class Locked:
             try:
                 if one.item:
                     answer = await self._ask(relay, Put(box, one.item))
-                    if isinstance(answer, Stored) and one.mark:
-                        self.came.append(Came(one.mark, relay, stored=True))
+                    if isinstance(answer, Stored):
+                        self.came.append(Came(one.mark, stored=True))
                 else:
                     await self._read(one, relay, box)
                 self._down.discard(relay)
@@ -158,7 +176,7 @@ class Locked:
             return
         self._reached[relay, read] = start + len(answer.items)
         if answer.items or not start:
-            self.came.append(Came(one.mark, relay, False, start, answer.items, answer.more))
+            self.came.append(Came(one.mark, False, start, answer.items, answer.more))
 
     async def _ask(self, relay: str, op: Op) -> Any:
         drop = self._open_drop(relay)
@@ -169,22 +187,29 @@ class Locked:
         return answer
 
     async def answer(self, door: Door) -> None:
-        """Serve one connection: hand over what came, or say that the device is locked."""
+        """Serve one connection: hand over what came to who opened the vault; to all else the device is locked."""
         request = await door.receive() or {}
         if request.get("do") == "status":
             await door.send({"result": {"locked": True, "operations": self.left}})
-        elif request.get("do") == "hand over":
-            await self._hand_over(door)
+        elif request.get("do") == "hand over" and self._is_owner(request):
+            await self._hand_over(door, request["nonce"])
         else:
             await door.send({"failed": "locked", "hint": LOCKED, "status": 7})
 
-    async def _hand_over(self, door: Door) -> None:
+    def _is_owner(self, request: dict[str, Any]) -> bool:
+        nonce, proof = request.get("nonce"), request.get("proof")
+        if not (isinstance(nonce, bytes) and isinstance(proof, bytes) and len(nonce) == NONCE):
+            return False
+        return hmac.compare_digest(proof, prove(self._secret, nonce))
+
+    async def _hand_over(self, door: Door, nonce: bytes) -> None:
         """Give everything away; the end only once it is said to be safe there."""
         self._going.clear()
         try:
             if self._open:
-                await asyncio.wait(self._open)
-            await door.send({"result": {"came": msgspec.msgpack.encode(self.came)}})
+                await asyncio.wait(self._open, timeout=LAST_WAIT)
+            came = msgspec.msgpack.encode(self.came)
+            await door.send({"result": {"came": came, "proof": prove(self._secret, nonce, came)}})
             if (await door.receive() or {}).get("do") == "taken":
                 self.over.set()
                 await asyncio.Event().wait()  # the connection ends when the door does

@@ -66,6 +66,8 @@ SENTENCES = {
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
     "files_wait": "{files} files wait, about {megabytes} MB together.",
     "taken_over": "While the device was locked {items} frames came in.",
+    "not_taken_over": "The device was locked, but the process that beat for it is gone or did not prove itself: what "
+    "came in lies at the relays still, and what it sent is sent again.",
     "rehearsal": "THIS IS A REHEARSAL: beats this close together show what they should hide.",
     "clock_far": "This device's clock is far from the network's: set it right.",
     "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
@@ -174,9 +176,9 @@ class MemberService(Service):
         self.leave()
         return {"operations": len(self.planned)}
 
-    async def take_in(self, events: Sequence[ev.Event], pace: float) -> None:
+    async def take_in(self, happened: tuple[ev.Stored | ev.Arrived, ...], pace: float) -> None:
         """Take in what came while the device was locked; it is acknowledged bit by bit, over the next beat."""
-        await self.engine.do(*events, spread=pace)
+        await self.engine.do(ev.Unlocked(happened), spread=pace)
 
     async def _say_when(self, person: Dialogue, beats: float) -> None:
         """When something that was written goes, if so many beats are needed on average."""
