@@ -29,7 +29,6 @@ from tercet.drop import (
 from tercet.drop import folder as module
 from tercet.drop.folder import (
     ACKS,
-    AHEAD,
     BOARD,
     ERRAND_LIFETIME,
     ITEMS,
@@ -38,6 +37,7 @@ from tercet.drop.folder import (
     RENEWED,
     WANTS,
 )
+from tercet.drop.found import AHEAD
 
 from .things import NOW, DyingFiles, FailingFiles, block, box, frame, in_a_child, posted_box
 

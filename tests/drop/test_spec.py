@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tercet.drop import address, client, commit, disk, folder, guest, log, ops, passes, stick, wire
+from tercet.drop import address, client, commit, disk, folder, found, guest, log, ops, passes, stick, wire
 from tercet.drop.ops import FAILURES, Refusal
 
 SPEC = (Path(__file__).parents[2] / "spec/10-drop.md").read_text()
@@ -45,7 +45,7 @@ def test_every_failure_the_code_makes_is_listed():
         (1, [ops.FRAME, ops.BLOCK, ops.SECRET]),
         (3, [ops.BOX_FRAMES, ops.ITEM_LIFETIME, ops.POSTED_LIFETIME]),
         (5, [folder.MOST_SHOWN, folder.ERRAND_LIFETIME, folder.MOST_FILES, folder.MOST_ITEMS, folder.MOST_WANTS]),
-        (5, [folder.AHEAD, folder.MOST_ACKS]),
+        (5, [found.AHEAD, folder.MOST_ACKS]),
         (5, [stick.MOST_PARTS, stick.MOST_NAMES]),
         (9, [ops.BOX_FRAMES, folder.MOST_SHOWN, folder.MOST_HANDED, stick.MOST_PARTS]),
         (6, [wire.MAX_MESSAGE, wire.MAX_OPS, 3 + ops.FRAME]),

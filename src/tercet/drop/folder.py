@@ -25,6 +25,7 @@ from pathlib import Path
 
 from tercet.drop.boxes import Boxes, Entry, Key
 from tercet.drop.files import Files
+from tercet.drop.found import SECOND, about_file, time_of, told, whole_item
 from tercet.drop.memory import acked_box, target
 from tercet.drop.ops import (
     BLOCK,
@@ -46,10 +47,8 @@ from tercet.drop.ops import (
 )
 
 ITEMS, MAIL, BOARD, WANTS, OTHERS, ACKS = PARTS = "items", "mail", "board", "wants", "others", "acks"
-SECOND = 1_000_000_000  # nanoseconds
 ERRAND_LIFETIME = 40 * DAY  # seconds that a want or an ack is kept; spec/10-drop.md, 5
 RENEWED = DAY  # seconds after which a want that is still waited for gets a new date
-AHEAD = DAY  # seconds by which a file's time may be ahead of the clock; beyond, it has ended
 MOST_FILES = 65_536  # names looked at in one folder
 MOST_ITEMS = 32_768  # items laid; beyond, the folder is full
 MOST_WANTS = 16_384  # wants served, those of who reads here first
@@ -109,7 +108,7 @@ class FolderStore:
         self._overfull: set[str] = set()
         self._alone = threading.Lock()
         self._turn = 0  # nanoseconds; no two files laid by this store share a time
-        with _told():
+        with told():
             self._make()
 
     def _make(self) -> None:
@@ -131,7 +130,7 @@ class FolderStore:
 
         Source: spec/10-drop.md, 5.
         """
-        with self._alone, _told():
+        with self._alone, told():
             self._now = now
             self._scan()
             return [self._one(op, now) for op in ops]
@@ -149,7 +148,7 @@ class FolderStore:
         more = True
         while more and len(found) < MOST_SHOWN:
             page = replace(op, start=len(found), limit=READ_LIMIT[op.size])
-            shown = self._boxes.show(page, now, lambda name, entry: _whole(entry.place, name))
+            shown = self._boxes.show(page, now, lambda name, entry: whole_item(entry.place, name))
             found += shown.items
             more = shown.more
         return Items(tuple(found), more=False)
@@ -170,7 +169,7 @@ class FolderStore:
         except FileNotFoundError:
             self._write(path, b"", since * SECOND)
             return
-        if stat.S_ISREG(about.st_mode) and _time(about, now) + RENEWED <= since:
+        if stat.S_ISREG(about.st_mode) and time_of(about, now) + RENEWED <= since:
             os.utime(path, ns=(since * SECOND, since * SECOND))
 
     def _ack(self, op: Ack, now: int, most: int | None = None) -> Answer:
@@ -194,7 +193,7 @@ class FolderStore:
         path = self._file_of(BOARD if key.posted else part, key, name)
         held = self._boxes.get(key, name)
         alive = held is None or self._boxes.find(key, name, now) is not None
-        if alive and any(_whole(place, name) is not None for place in (path, held.place if held else path)):
+        if alive and any(whole_item(place, name) is not None for place in (path, held.place if held else path)):
             return Stored()
         refusal = Refusal.DISK_FULL if self._held >= MOST_ITEMS else self._boxes.refusal(key, len(item), now)
         if refusal is not None and held is None:
@@ -253,10 +252,10 @@ class FolderStore:
         found: list[tuple[int, str, Key, bytes, Entry[Path]]] = []
         for part in (BOARD, MAIL, ITEMS):
             for file, shape in self._names(part, _ITEM):
-                about = _about(file)
+                about = about_file(file)
                 if about is not None and about.st_size in SIZES:
                     box, name = bytes.fromhex(shape[1]), bytes.fromhex(shape[2])
-                    entry = Entry(_time(about, self._now), about.st_size, Path(file.path))
+                    entry = Entry(time_of(about, self._now), about.st_size, Path(file.path))
                     found.append((about.st_mtime_ns, file.name, Key(box, part == BOARD), name, entry))
         self._boxes, self._held, self._seen = Boxes(), len(found), True
         for _, _, key, name, entry in sorted(found, key=lambda each: each[:2]):
@@ -269,28 +268,28 @@ class FolderStore:
         yield from self._entries(PARTS)
 
     def _entries(self, parts: tuple[str, ...]) -> Iterator[tuple[bytes, bool, bytes]]:
-        with _told():
+        with told():
             self._scan()
             for key, name, entry in self._boxes.walk():
-                item = _whole(entry.place, name) if entry.place.parent.name in parts else None
+                item = whole_item(entry.place, name) if entry.place.parent.name in parts else None
                 if item is not None:
                     yield key.box, key.posted, item
 
     def lay(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
         """See `Store.lay`."""
-        with _told():
+        with told():
             self._look(now)
             return self._lay(Key(box, posted), item, now, ITEMS)
 
     def remove(self, box: bytes, name: bytes) -> None:
         """See `Store.remove`."""
-        with _told():
+        with told():
             self._discard(Key(box, posted=False), name)
             self._discard(Key(box, posted=True), name)
 
     def sweep(self, now: int) -> int:
         """See `Store.sweep`. Old wants and acks, and remains of interrupted writes, go too."""
-        with _told():
+        with told():
             self._now = now
             self._scan()
             old = self._boxes.outdated(now)
@@ -320,13 +319,13 @@ class FolderStore:
 
     def take(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
         """Lay an item that lies at the relay: it is here to be read, not to be carried there."""
-        with _told():
+        with told():
             self._look(now)
             return self._lay(Key(box, posted), item, now, MAIL)
 
     def take_ack(self, ack: Ack, now: int) -> Answer:
         """Keep an ack that another stick hands on, and remove its item. Beyond 8,192 it is refused (disk_full)."""
-        with _told():
+        with told():
             self._look(now)
             return self._ack(ack, now, MOST_HANDED)
 
@@ -334,10 +333,10 @@ class FolderStore:
         """Note that an outgoing item lies at the relay now; whoever waits for it here still reads it."""
         key = Key(box, posted=False)
         old, path = self._file_of(ITEMS, key, name), self._file_of(MAIL, key, name)
-        item = _whole(old, name)
+        item = whole_item(old, name)
         if item is None:
             return
-        with _told():
+        with told():
             try:
                 arrived = old.lstat().st_mtime_ns
                 if self._now is not None:
@@ -353,12 +352,12 @@ class FolderStore:
 
     def holds(self, box: bytes, posted: bool, name: bytes) -> bool:
         """Say whether an item lies here whole and has not ended, as of the last look at the folder or later."""
-        with _told():
+        with told():
             if not self._seen:
                 self._scan()
         key = Key(box, posted)
         entry = self._boxes.get(key, name) if self._now is None else self._boxes.find(key, name, self._now)
-        return entry is not None and _whole(entry.place, name) is not None
+        return entry is not None and whole_item(entry.place, name) is not None
 
     def want(self, want: Want, since: int, now: int | None = None) -> Answer:
         """Note that somebody who reads elsewhere waits for the mail of a box.
@@ -371,7 +370,7 @@ class FolderStore:
         Returns:
             Stored, or Refused (disk_full).
         """
-        with _told():
+        with told():
             try:
                 self._note(self._path / OTHERS / want.file_name(), since, since if now is None else now)
             except OSError as error:
@@ -387,7 +386,7 @@ class FolderStore:
         """
         kinds = {"frame": (FRAME, False), "block": (BLOCK, False), "board": (FRAME, True)}
         found: dict[str, int] = {}
-        with _told():
+        with told():
             for part in (WANTS, OTHERS):
                 fresh = [each for each in self._errands(part, _WANT, now) if each[1] + ERRAND_LIFETIME > now]
                 for name, since in sorted(fresh, key=lambda each: (-each[1], each[0])):
@@ -397,18 +396,18 @@ class FolderStore:
 
     def is_read(self, now: int) -> bool:
         """Say whether somebody who reads here waits for mail; what was handed on does not count."""
-        with _told():
+        with told():
             return any(since + ERRAND_LIFETIME > now for _, since in self._errands(WANTS, _WANT, now))
 
     def acks(self, now: int) -> list[Ack]:
         """Return what was acknowledged here in the last 40 days and not carried on, in the order of the names."""
-        with _told():
+        with told():
             names = sorted(name for name, since in self._errands(ACKS, _ITEM, now) if since + ERRAND_LIFETIME > now)
         return [Ack(bytes.fromhex(name[:64]), bytes.fromhex(name[65:])) for name in names]
 
     def forget_ack(self, ack: Ack) -> None:
         """Forget an ack that was carried on."""
-        with _told():
+        with told():
             self._files.remove(self._path / ACKS / f"{ack.ack.hex()}.{ack.name.hex()}")
 
     def overfull(self) -> list[str]:
@@ -420,9 +419,9 @@ class FolderStore:
         self._now = now
         found = []
         for file, _ in self._names(part, shape):
-            about = _about(file)
+            about = about_file(file)
             if about is not None:
-                found.append((file.name, _time(about, now)))
+                found.append((file.name, time_of(about, now)))
         return found
 
     def _names(self, part: str, shape: re.Pattern[str]) -> list[tuple[os.DirEntry[str], re.Match[str]]]:
@@ -430,43 +429,3 @@ class FolderStore:
             some = list(islice(files, MOST_FILES + 1))
         (self._overfull.add if len(some) > MOST_FILES else self._overfull.discard)(part)
         return [(file, match) for file in some[:MOST_FILES] if (match := shape.fullmatch(file.name))]
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Turn OSError into the failure that the caller knows."""
-    try:
-        yield
-    except OSError as error:
-        name = errno.errorcode.get(error.errno or 0, "unknown")
-        hint = f"The folder reported {name}: look whether the stick is still in and can be written."
-        raise DropFailure("store_failed", hint) from error
-
-
-def _time(about: os.stat_result, now: int | None) -> int:
-    """Return a file's time in seconds; 0, so that it has ended, if it is more than a day ahead of the clock."""
-    at = about.st_mtime_ns // SECOND
-    return 0 if now is not None and at > now + AHEAD else at
-
-
-def _about(file: os.DirEntry[str]) -> os.stat_result | None:
-    """Return what the file system says about a file; None for a link, a folder, a pipe, or one that is gone."""
-    try:
-        about = file.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return about if stat.S_ISREG(about.st_mode) else None
-
-
-def _whole(path: Path, name: bytes) -> bytes | None:
-    """Return a file's bytes if they are the item of that name; never follows a link."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with os.fdopen(fd, "rb") as file:
-        try:
-            item = file.read(BLOCK + 1)
-        except OSError:
-            return None
-    return item if name_of(item) == name else None
