@@ -38,7 +38,7 @@ PARSERS: dict[str, str] = {
     "tercet.drop.folder.FolderStore._errands": "carry-folder",
     "tercet.drop.folder.FolderStore.acks": "carry-folder",
     "tercet.drop.folder.FolderStore.wants": "carry-folder",
-    "tercet.drop.folder._names": "carry-folder",
+    "tercet.drop.folder.FolderStore._names": "carry-folder",
     "tercet.drop.log._record_at": "drop-log",
     "tercet.drop.log.scan": "drop-log",
     "tercet.drop.address.from_base32": "drop-address",
