@@ -337,6 +337,19 @@ def test_a_part_that_is_there_is_handed_on_to_however_many_there_are(tmp_path, m
     assert go(first, second).refused == {"disk_full": 1}
 
 
+def test_items_of_another_stick_leave_room_for_those_of_who_uses_this_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tercet.drop.folder"], "MOST_ITEMS", 4)
+    monkeypatch.setattr(sys.modules["tercet.drop.folder"], "MOST_ITEMS_HANDED", 2, raising=False)
+    for kind in ("items", "mail"):
+        evil, good = sticks(tmp_path, f"evil {kind}", f"good {kind}")
+        for i in range(4):
+            part = evil.at(ONE)
+            part.take(C.id, False, frame(i), NOW) if kind == "mail" else part.apply([Put(C.id, frame(i))], NOW)
+        assert go(evil, good).refused == {"disk_full": 2}
+        assert good.at(ONE).apply([Put(B.id, frame(10))], NOW) == [Stored()]
+        assert good.at(ONE).take(B.id, False, frame(11), NOW) == Stored(), "a visit fetches too"
+
+
 def test_acks_that_do_not_fit_are_counted_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["tercet.drop.folder"], "MOST_HANDED", 2)
     first, second = sticks(tmp_path, "1", "2")

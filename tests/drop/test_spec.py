@@ -47,7 +47,7 @@ def test_every_failure_the_code_makes_is_listed():
         (5, [folder.MOST_SHOWN, folder.ERRAND_LIFETIME, folder.MOST_FILES, folder.MOST_ITEMS, folder.MOST_WANTS]),
         (5, [found.AHEAD, folder.MOST_ACKS]),
         (5, [stick.MOST_PARTS, stick.MOST_NAMES]),
-        (9, [ops.BOX_FRAMES, folder.MOST_SHOWN, folder.MOST_HANDED, stick.MOST_PARTS]),
+        (9, [ops.BOX_FRAMES, folder.MOST_SHOWN, folder.MOST_HANDED, folder.MOST_ITEMS_HANDED, stick.MOST_PARTS]),
         (6, [wire.MAX_MESSAGE, wire.MAX_OPS, 3 + ops.FRAME]),
         (7, [guest.Limits().guests, guest.Limits().held, guest.Limits().unanswered]),
         (7, [commit.MOST_AT_ONCE, commit.MOST_WAITING, int(guest.Limits().greeting), int(guest.Limits().idle)]),

@@ -292,7 +292,7 @@ async def _hand_on(trip: _Trip, source: FolderStore, target: FolderStore) -> Non
     for box, posted, item in source.incoming():
         place = (box, posted, name_of(item))
         if place not in done and not target.holds(*place):
-            answer = target.take(box, posted, item, trip.now)
+            answer = target.take(box, posted, item, trip.now, handed=True)
             trip.count(carried=1) if isinstance(answer, Stored) else trip.refused(answer)
     trip.overfull(source, target)
 

@@ -51,6 +51,7 @@ ERRAND_LIFETIME = 40 * DAY  # seconds that a want or an ack is kept; spec/10-dro
 RENEWED = DAY  # seconds after which a want that is still waited for gets a new date
 MOST_FILES = 65_536  # names looked at in one folder
 MOST_ITEMS = 32_768  # items laid; beyond, the folder is full
+MOST_ITEMS_HANDED = 16_384  # items here, up to which those of another stick are taken
 MOST_WANTS = 16_384  # wants served, those of who reads here first
 MOST_ACKS = 16_384  # acks kept
 MOST_HANDED = 8_192  # wants or acks here, up to which those of another stick are taken: the rest is for who reads here
@@ -188,14 +189,14 @@ class FolderStore:
         self._discard(key, op.name)
         return Acked()
 
-    def _lay(self, key: Key, item: bytes, now: int, part: str) -> Answer:
+    def _lay(self, key: Key, item: bytes, now: int, part: str, most: int | None = None) -> Answer:
         name = name_of(item)
         path = self._file_of(BOARD if key.posted else part, key, name)
         held = self._boxes.get(key, name)
         alive = held is None or self._boxes.find(key, name, now) is not None
         if alive and any(whole_item(place, name) is not None for place in (path, held.place if held else path)):
             return Stored()
-        refusal = Refusal.DISK_FULL if self._held >= MOST_ITEMS else self._boxes.refusal(key, len(item), now)
+        refusal = Refusal.DISK_FULL if self._held >= (most or MOST_ITEMS) else self._boxes.refusal(key, len(item), now)
         if refusal is not None and held is None:
             return Refused(refusal)
         self._turn = max(now * SECOND, self._turn + 1)
@@ -276,10 +277,10 @@ class FolderStore:
                     yield key.box, key.posted, item
 
     def lay(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
-        """See `Store.lay`."""
+        """See `Store.lay`. Only carriers lay so: beyond 16,384 items it is refused (disk_full)."""
         with told():
             self._look(now)
-            return self._lay(Key(box, posted), item, now, ITEMS)
+            return self._lay(Key(box, posted), item, now, ITEMS, MOST_ITEMS_HANDED)
 
     def remove(self, box: bytes, name: bytes) -> None:
         """See `Store.remove`."""
@@ -317,11 +318,14 @@ class FolderStore:
         """Yield, as `entries` does, what lies or lay at the relay: mail, and items of the board."""
         return self._entries((MAIL, BOARD))
 
-    def take(self, box: bytes, posted: bool, item: bytes, now: int) -> Answer:
-        """Lay an item that lies at the relay: it is here to be read, not to be carried there."""
+    def take(self, box: bytes, posted: bool, item: bytes, now: int, handed: bool = False) -> Answer:
+        """Lay an item that lies at the relay: it is here to be read, not to be carried there.
+
+        One that another stick hands on (`handed`) is refused beyond 16,384 items (disk_full).
+        """
         with told():
             self._look(now)
-            return self._lay(Key(box, posted), item, now, MAIL)
+            return self._lay(Key(box, posted), item, now, MAIL, MOST_ITEMS_HANDED if handed else None)
 
     def take_ack(self, ack: Ack, now: int) -> Answer:
         """Keep an ack that another stick hands on, and remove its item. Beyond 8,192 it is refused (disk_full)."""
