@@ -1,6 +1,6 @@
 """What traffic shows: bytes a day, delays, and how well a watcher of all relays and lines guesses who reported.
 
-    .venv/bin/python bench/traffic.py [--json] [--record] [--worlds 24] [--beats 60]
+    .venv/bin/python bench/traffic.py [--json] [--record] [--worlds 16] [--beats 60]
 
 Bytes are counted at a TCP proxy on loopback before a real relay, TLS and all, for one member's covered beats, each
 operation on a connection of its own. Delays come from simulated worlds at three paces. The watcher (tercet.lab.watcher)
@@ -29,7 +29,7 @@ from tercet.lab.world import World
 
 PACES = (300, 1_800, 21_600)  # seconds
 CHANCE = 3.0  # standard deviations: below it a guess is chance
-CAUGHT = 5.0  # standard deviations: above it a fault is caught
+CAUGHT = 4.0  # standard deviations: above it a fault is caught
 WORLDS = {
     300: Plan(members=12, days=3, seed=300, pace=300.0, loss=0.05, sticks=0.0, away=0.0),
     1_800: Plan(members=40, days=14, seed=1_800, pace=1_800.0, loss=0.05, sticks=0.0, away=0.0),
@@ -79,7 +79,7 @@ def watch(pool: Pool, fault: str, worlds: int) -> Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     options(parser)
-    parser.add_argument("--worlds", type=int, default=24)
+    parser.add_argument("--worlds", type=int, default=16)
     parser.add_argument("--beats", type=int, default=60)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
