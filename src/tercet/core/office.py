@@ -27,7 +27,6 @@ from tercet.core.relation import words
 from tercet.core.report import (
     KEYS_KEPT,
     LetterKind,
-    MediaRef,
     ReportContent,
     ReportKind,
     ResendRequest,
@@ -291,6 +290,8 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
         turn.acknowledge(box, item, event.relay)
     for put in sorted(answers, key=lambda _: turn.chance(8)):  # in another order than they came in
         turn.order(put)
+    if event.carried and event.items:
+        _look_for_files(turn)  # they lie on the same stick
     turn.read_on(event, box, INTAKE_FRAMES)
     empty = not event.items and not event.more and not event.carried
     if empty and day == card.chain.day and turn.device.confirmed > day + LATE_DAYS:
@@ -360,13 +361,9 @@ def _hear(turn: Turn, content: WordContent) -> Letter:
 
 def _open_case(turn: Turn, case_id: bytes, number: int, content: ReportContent) -> None:
     channel = letters.write(Channel(), LetterKind.RECEIPT, b"")
-    media = tuple(_due(ref, turn.now) for ref in content.media)
+    media = tuple(MediaDue(ref.secret, 0, (), ref.blocks, 0) for ref in content.media)
     case = Case(case_id, number, channel, media, turn.now)
     change(turn, cases=(*office(turn).cases, case))
-
-
-def _due(ref: MediaRef, now: int) -> MediaDue:
-    return MediaDue(ref.secret, 0, (), ref.blocks, now)
 
 
 # ---- files
@@ -375,6 +372,9 @@ def _due(ref: MediaRef, now: int) -> MediaDue:
 def _read_media(turn: Turn, case_id: bytes, place: int, media: MediaDue) -> None:
     if media.state != "coming":
         return
+    case = find_case(turn, case_id)
+    if case is not None and not media.moved:  # patience counts from the first look
+        _replace_media(turn, case, place, msgspec.structs.replace(media, moved=turn.now))
     key = media.key
     for index in range(media.low, min(media.low + BLOCKS_AHEAD, media.blocks)):
         if index not in media.have:
@@ -442,7 +442,7 @@ def _ask_for_lost(turn: Turn, case: Case) -> None:
     """Ask for blocks that did not come though later ones did, or of a file that stands still."""
     for place, media in enumerate(case.media):
         patience = LOST_AFTER if media.have else STALLED_AFTER
-        if media.state != "coming" or turn.now - media.moved <= patience or _asked(case, place):
+        if media.state != "coming" or not media.moved or turn.now - media.moved <= patience or _asked(case, place):
             continue
         if not turn.roomy(ARRIVING_MOST):
             return

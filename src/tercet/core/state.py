@@ -87,7 +87,7 @@ class MediaDue(msgspec.Struct, frozen=True, array_like=True):
         low: the first block that is missing.
         have: blocks beyond `low` that are here.
         blocks: how many there are.
-        moved: when a block last came, or was last asked for, seconds.
+        moved: when a block last came or was last asked for, or one was first looked for, seconds; 0 for never.
         state: `coming`, `checking`, `here`, `broken` or `withdrawn`.
     """
 
