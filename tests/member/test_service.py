@@ -11,6 +11,7 @@ import pytest
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.errors import Refusal
+from tercet.drop import DropFailure
 from tercet.evidence import EvidenceError
 from tercet.member.service import _place, local_zone
 from tercet.sample import photo
@@ -233,3 +234,20 @@ def test_a_zone_knows_its_summer_times(monkeypatch: pytest.MonkeyPatch) -> None:
     assert winter != summer
     monkeypatch.setenv("TZ", "Nowhere/AtAll")
     assert local_zone(1_790_000_000) is not None
+
+
+def test_send_now_says_when_no_relay_answered_and_counts_what_still_waits(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            await do(amal, Person(name="badr", text="I am well."), do="letter")
+            world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
+            with pytest.raises(DropFailure) as failure:
+                await do(amal, do="send_now", yes=True)
+            assert failure.value.code == "relay_unreachable"
+            assert amal.waiting() == 1
+            world.trouble, world.now = {}, world.now + 60
+            assert await do(amal, do="send_now", yes=True) == {"waited": 1, "waiting": 0}
+
+    run(scene())

@@ -154,10 +154,17 @@ class MemberService(Service):
         return {**status_of(self.engine, self.relays), "reports": reports, "beats": beats, "direct": True}
 
     async def _send_now(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        """Exchange at once all that is due, once the owner has seen what that shows."""
+        """Exchange at once all that is due, once the owner has seen what that shows.
+
+        Raises:
+            DropFailure: no relay answered; what waits goes on waiting.
+        """
         await self.warned(request, person)
         before = self.waiting()
         await self._exchange()
+        silent = [self.relays.troubles.get(relay) for relay in self.engine.device.relays]
+        if silent and all(silent):
+            raise next(trouble for trouble in silent if trouble is not None)
         return {"waited": before, "waiting": self.waiting()}
 
     async def _give_up(self, request: Request, person: Dialogue) -> dict[str, Any]:

@@ -286,7 +286,9 @@ class Service:
 
     def waiting(self) -> int:
         """How many things of the owner wait to leave: letters, words, sealed reports."""
-        return self.unsaid() + sum(bool(r.sealed) and not r.put for r in self.engine.device.reports)
+        device = self.engine.device
+        held = sum(bool(r.held) for r in device.relations)
+        return self.unsaid() + held + sum(bool(r.sealed) and not r.put for r in device.reports)
 
 
 async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[str], Awaitable[None]]) -> None:
