@@ -144,3 +144,18 @@ def test_a_full_archive_stops_no_desk_and_loses_nothing(tmp_path: Path, monkeypa
             assert [case["text"] for case in (await do(desk, do="inbox"))["cases"]] == ["x"]
 
     run(scene())
+
+
+def test_a_founders_letter_is_read_at_the_desk_and_counts_as_read(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            await do(amal, Person(name="desk", text="I must move."), do="letter")
+            await beat(amal, desk)
+            (letter,) = (await do(desk, do="inbox"))["letters"]
+            assert (letter["from"], letter["text"], letter["new"]) == ("amal", "I must move.", True)
+            (again,) = (await do(desk, do="inbox"))["letters"]
+            assert not again["new"]
+
+    run(scene())

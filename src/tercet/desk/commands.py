@@ -25,7 +25,7 @@ from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_carried, show_status
+from tercet.shell.show import moment, show_carried, show_notes, show_status
 from tercet.shell.text import shown, shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
@@ -157,7 +157,7 @@ def compare(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_jso
 
 @app.command()
 def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
-    """List the reports."""
+    """List the reports, and read founders' letters; what you have read of these vanishes after a day."""
     found = _do(folder, answers, as_json, {"do": "inbox"})
     if as_json:
         return
@@ -168,7 +168,9 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
             continue
         begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
         table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    show_notes(console, found["letters"])
 
 
 def files_line(media: list[dict[str, Any]]) -> str:

@@ -143,7 +143,9 @@ class DeskService(Service):
 
     async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:
         cases = await asyncio.to_thread(self.archive.cases)
-        return {"cases": [_plain(case) for case in cases]}
+        letters = self.letters()
+        await self.engine.do(ev.NotesSeen())
+        return {"cases": [_plain(case) for case in cases], "letters": letters}
 
     async def _show(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)

@@ -30,7 +30,7 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.screen import Screen
 from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_carried, show_status
+from tercet.shell.show import moment, show_carried, show_notes, show_status
 from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, DoorError, Vault
 
@@ -256,8 +256,7 @@ def inbox(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json
     if as_json:
         return
     console = Console(highlight=False, soft_wrap=True)
-    for note in found.get("letters", ()):
-        console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}", markup=False)
+    show_notes(console, found.get("letters", ()))
     for note in found.get("desk", ()):
         console.print(
             f"{moment(note['came'])}  the desk, on report {note['report']}: {shown(note['text'])}", markup=False

@@ -288,15 +288,10 @@ class MemberService(Service):
         return {}
 
     async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:
-        device = self.engine.device
-        letters = [
-            {"from": r.name, "came": n.came, "text": n.text, "new": not n.seen}
-            for r in device.relations
-            for n in r.notes
-        ]
+        letters = self.letters()
         desk = [
             {"report": r.number, "came": n.came, "text": n.text, "new": not n.seen}
-            for r in device.reports
+            for r in self.engine.device.reports
             for n in r.notes
         ]
         await self.engine.do(ev.NotesSeen())

@@ -284,6 +284,14 @@ class Service:
         talks = [*(r.channel for r in device.relations), *(r.channel for r in device.reports)]
         return sum(not letter.times for channel in talks for letter in channel.waiting)
 
+    def letters(self) -> list[dict[str, Any]]:
+        """The letters of neighbours, as they are shown."""
+        return [
+            {"from": r.name, "came": n.came, "text": n.text, "new": not n.seen}
+            for r in self.engine.device.relations
+            for n in r.notes
+        ]
+
     def waiting(self) -> int:
         """How many things of the owner wait to leave: letters, words, sealed reports."""
         device = self.engine.device

@@ -9,6 +9,7 @@ Read first  show_status().
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,3 +80,9 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
     else:
         console.print("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
     console.print(f"Waiting to leave: {beats['waiting']}.")
+
+
+def show_notes(console: Console, letters: Iterable[dict[str, Any]]) -> None:
+    """Letters of neighbours, a line each."""
+    for note in letters:
+        console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}", markup=False)
