@@ -40,7 +40,7 @@ def test_fields_stand_in_the_order_of_the_bytes(name: str, kind: type[msgspec.St
 def test_each_number_is_the_codes() -> None:
     assert SPEC.splitlines()[2] == "Version 1"
     assert {row[0]: int(row[1]) for row in rows("mixing numbers")} == {
-        name: getattr(mixing, name) for name in ("MIX_EVERY", "MIX_LEAD", "MIX_PATIENCE")
+        name: getattr(mixing, name) for name in ("MIX_EVERY", "MIX_LEAD", "MIX_PATIENCE", "MIX_AHEAD")
     }
     assert f"| {mixing.SEALED} bytes |" in SPEC
 
