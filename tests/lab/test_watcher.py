@@ -12,7 +12,7 @@ from tercet.lab.watcher import DESK, Example, auc, deviation, figures_of, guess,
 from tercet.lab.weeks import CALM, week
 
 SMALL = replace(CALM, members=12, days=4)
-CAUGHT = 4.0  # standard deviations
+CAUGHT = 3.5  # standard deviations
 CHANCE = 3.0
 
 

@@ -104,6 +104,7 @@ class Ledger:
         self._kept_cases: set[bytes] = set()
         self._filed_words: dict[tuple[bytes, int], str] = {}
         self._nonces: dict[bytes, bytes] = {}
+        self.holds_beats = True  # off where a planted fault is to be found by a watcher, not by us
 
     def _broken(self, machine: Machine | str, sentence: str) -> NoReturn:
         who = machine if isinstance(machine, str) else machine.name
@@ -278,6 +279,8 @@ class Ledger:
 
     def _hold_beat(self, machine: Machine, event: ev.Beat, effects: tuple[fx.Effect, ...]) -> None:
         """A covered beat is one put and two reads, each within the span, whatever there is to say."""
+        if not self.holds_beats:
+            return
         if machine.device.is_desk or machine.device.card is None:
             return
         acts = [e for e in effects if not isinstance(e, fx.Tell)]
@@ -292,6 +295,8 @@ class Ledger:
 
     def _hold_alone(self, machine: Machine, effects: tuple[fx.Effect, ...]) -> None:
         """Nothing follows at once from what a covered beat read, but that the relay may forget it."""
+        if not self.holds_beats:
+            return
         if any(not isinstance(e, fx.AckItem | fx.Tell) for e in effects):
             self._broken(machine, "something was sent at once because of what a beat had read")
 

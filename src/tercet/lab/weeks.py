@@ -106,6 +106,7 @@ def week(seed: int, fault: str = "honest", plan: Plan = CALM) -> list[Example]:
         plan: of the world; its days are what is looked at.
     """
     world = World(replace(plan, seed=seed), step=FAULTS[fault], observe=True)
+    world.ledger.holds_beats = fault == "honest"
     coin = Stream(seed, "who reports")
     reporting = {m.number: coin.hit(0.5) for m in world.machines if m.number}
     for machine in world.machines:

@@ -243,7 +243,7 @@ class Engine:
             self._commit(state)
 
     def _commit(self, state: bytes, block: tuple[bytes, bytes] | None = None) -> None:
-        gone = self._forget & self._vault.blocks
+        gone = (self._forget & self._vault.blocks) - kept_blocks(load(state))
         self._vault.commit(state, block, gone)
         self._forget -= gone
 
