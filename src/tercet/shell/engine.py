@@ -243,7 +243,9 @@ class Engine:
             self._commit(state)
 
     def _commit(self, state: bytes, block: tuple[bytes, bytes] | None = None) -> None:
-        gone = (self._forget & self._vault.blocks) - kept_blocks(load(state))
+        gone = self._forget & self._vault.blocks
+        if gone:
+            gone -= kept_blocks(load(state))
         self._vault.commit(state, block, gone)
         self._forget -= gone
 
