@@ -261,5 +261,11 @@ def test_letters_arrive_once_and_in_order_under_any_loss_doubling_and_reordering
     assert ours.waiting == ()
 
 
-def test_the_day_after_which_content_is_sealed_afresh_is_a_day() -> None:
+def test_a_letter_nobody_acknowledges_is_sealed_on_four_days_then_ever_more_seldom() -> None:
+    channel, sealed_on = wrote(b"a"), []
+    for day in range(66):
+        if (waiting := due(channel, NOW + day * RESEAL_AFTER)) is not None:
+            channel, _ = stamp(channel, waiting, NOW + day * RESEAL_AFTER)
+            sealed_on.append(day)
     assert RESEAL_AFTER == DAY
+    assert sealed_on == [0, 1, 2, 3, 5, 9, 17, 33, 49, 65]

@@ -22,6 +22,7 @@ EARLY_BYTES: Final = 8_192  # of letters ahead of a missing one that are kept; t
 WAITING_LETTERS: Final = 100  # of ours without acknowledgement; the owner then has to wait
 WAITING_BYTES: Final = 49_152  # of their text
 RESEAL_AFTER: Final = DAY  # seconds; content without acknowledgement is sealed afresh after this long,
+RESEAL_EVEN: Final = 3  # so many times: each a day's box of its own within the late days,
 RESEAL_DOUBLINGS: Final = 4  # then after two, four, eight, sixteen days: Olm bridges a gap of 2,000 messages
 AWAY_AFTER: Final = 2 * DAY  # seconds; who was not heard for so long and is back gets everything sealed afresh
 SIGN_OF_LIFE: Final = DAY // 2  # seconds; an empty letter goes out when nothing else did for this long
@@ -117,7 +118,7 @@ def due(channel: Channel, now: int) -> Waiting | None:
     """
     if not channel.waiting:
         return None
-    doublings = min(max(channel.waiting[0].times - 1, 0), RESEAL_DOUBLINGS)
+    doublings = min(max(channel.waiting[0].times - RESEAL_EVEN, 0), RESEAL_DOUBLINGS)
     patience = RESEAL_AFTER << doublings
     for letter in channel.waiting[:WINDOW]:
         if letter.times == 0 or abs(now - letter.sealed) >= patience:
