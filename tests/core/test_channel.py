@@ -107,16 +107,6 @@ def test_an_empty_letter_names_the_next_number_so_that_a_gap_left_by_a_lost_step
     assert (channel.received, delivered, empty.first) == (16, (), 17)
 
 
-def test_content_without_acknowledgement_is_sealed_afresh_after_a_day_and_then_less_and_less_often() -> None:
-    channel, sealed, hour = wrote(b"a"), [], 0
-    for hour in range(40 * 24):
-        waiting = due(channel, NOW + hour * 3_600)
-        if waiting is not None:
-            channel, _ = stamp(channel, waiting, NOW + hour * 3_600)
-            sealed.append(hour // 24)
-    assert sealed == [0, 1, 3, 7, 15, 31]
-
-
 def test_a_year_without_answer_uses_fewer_message_keys_than_olm_bridges() -> None:
     channel, count = wrote(*[b"x"] * 100), 0
     for beat in range(365 * 24):
