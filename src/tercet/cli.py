@@ -50,6 +50,7 @@ SENTENCES = {
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
     "carried": "{items} items carried, {left} left where they were, {acks} acknowledgements delivered.",
     "visited": "{relay}: {items} items put, {fetched} fetched, {acks} acknowledgements delivered, {left} left here.",
+    "nothing_for_relay": "The stick holds nothing for {relay}: a member lays it there first (`tercet member carry`).",
     "not_visited": "{relay}: {hint} [{code}]",
     "board_stays": "{count} items of the board stay here to be read: a relay takes these from the desk only.",
     "refused": "{count} refused: {hint} [{code}]",
@@ -248,6 +249,8 @@ async def _go(person: Person, source: Place, target: Place, keep: bool, several:
         await person.tell("visited", relay=place, **sums)
     else:
         await person.tell("carried", **sums)
+    if relay and any(isinstance(end, Stick) and not end.has(str(relay.address)) for end in (source, target)):
+        await person.tell("nothing_for_relay", relay=place)
     if done.board and relay:
         await person.tell("board_stays", count=done.board)
     for code, count in done.refused.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from tercet.cli import app
 from tercet.drop import MemoryStore, Post, Put, Read, RelayAddress, Stick, serve
 from tercet.drop.carry import wall_clock
+from tercet.drop.disk import DiskStore
 from tercet.shell.failures import STATUS_DROP
 
 from .things import box, certificate, frame, posted_box
@@ -92,6 +94,41 @@ def test_a_relay_that_is_down_keeps_no_other_from_being_visited(tmp_path: Path, 
         assert said[0]["code"] == "relay_unreachable"
         assert len(list(store.entries())) == 1
         assert len(list(Stick(stick).at(str(down)).outgoing())) == 1
+
+
+def test_an_address_at_which_no_relay_answers_fails_and_leaves_nothing_on_the_stick(
+    tmp_path: Path, stick: Path
+) -> None:
+    store = tmp_path / "store"
+    DiskStore(store).close()
+    with socket.socket() as silent, relay(tmp_path) as (_, address):
+        silent.bind(("127.0.0.1", 0))
+        down = RelayAddress("127.0.0.1", silent.getsockname()[1], address.fingerprint, PASS)
+        other_key = RelayAddress("127.0.0.1", address.port, bytes(32))
+        for place, code in (
+            (down, "relay_unreachable"),
+            (other_key, "relay_wrong_key"),
+            ("tercet://127.0.0.1:7443/aaaa", "bad_address"),
+            ("127.0.0.1:7443", "no_store"),
+        ):
+            for words in ((stick, place), (place, stick), (store, place)):
+                status, said = carry(*words)
+                assert (status, [line["failed"] for line in said]) == (STATUS_DROP, [code])
+                assert said[0]["hint"].endswith(".") and ". " not in said[0]["hint"]
+            status, said = carry(stick, place, down)
+            assert status == STATUS_DROP
+            assert (said[0].get("failed") or said[0]["code"]) == code
+        assert list(stick.iterdir()) == []
+
+
+def test_a_relay_for_which_the_stick_holds_nothing_is_named_and_leaves_nothing_there(
+    tmp_path: Path, stick: Path
+) -> None:
+    with relay(tmp_path) as (_, address):
+        status, said = carry(stick, address)
+        assert status == 0
+        assert said[-1] == {"what": "nothing_for_relay", "relay": address.place}
+        assert list(stick.iterdir()) == []
 
 
 def test_from_stick_to_stick(tmp_path: Path, stick: Path) -> None:

@@ -48,6 +48,8 @@ from tercet.drop.stick import Stick
 AT_ONCE = 16  # requests under way at a relay
 READ_AT_ONCE = 16  # frames asked for in one read
 
+_NO_PLACE = "There is no folder of that name: look whether the stick is in; a relay's address begins with tercet:."
+
 _Entry = tuple[bytes, bool, bytes]  # a box's id, whether it is posted, an item
 _Place = tuple[bytes, bool, bytes]  # a box's id, whether it is posted, an item's name
 
@@ -330,22 +332,27 @@ async def carry(
         clock: whole seconds UTC; items begin their lifetime anew where they arrive.
 
     Returns:
-        What was carried.
+        What was carried; nothing, and nothing is made on the stick, if it holds no part for the relay.
 
     Raises:
-        DropFailure: cannot_carry for two places that do not go together; and whatever the two raise. What was
-            carried until then is carried.
+        DropFailure: cannot_carry for two places that do not go together; relay_unreachable and its like before
+            anything is touched; and whatever the two raise. What was carried until then is carried.
 
     Source: spec/10-drop.md, 9.
     """
     for stick, relay in ((source, target), (target, source)):
         if isinstance(stick, Stick) and isinstance(relay, RelayClient):
+            await relay.reach()
+            if not stick.has(str(relay.address)):
+                return CarryReport()
             part = stick.at(str(relay.address))
             return await visit(part, relay, keep=keep, progress=progress, clock=clock)
     trip = _Trip(keep, clock(), progress)
     if isinstance(source, Stick) and isinstance(target, Stick) and not source.is_also(target):
         await _hand_all(trip, source, target)
     elif isinstance(source, Store) and not isinstance(target, Stick):
+        if isinstance(target, RelayClient):
+            await target.reach()
         await _items_out(trip, source.entries(), target, source.remove)
     else:
         hint = "Visit a relay with a stick, carry from stick to stick, or empty a store into another or into a relay."
@@ -368,4 +375,6 @@ def open_drop(text: str, *, proxy: str | None = None) -> RelayClient | DiskStore
         disk = path.is_dir() and (path / LOCK).exists()
         return DiskStore(path) if disk else Stick(path)
     except OSError:  # a name too long, or a folder that may not be looked into
-        raise DropFailure("no_store", "There is no folder of that name: look whether the stick is in.") from None
+        raise DropFailure("no_store", _NO_PLACE) from None
+    except DropFailure as failure:
+        raise DropFailure("no_store", _NO_PLACE) if failure.code == "no_store" else failure from None

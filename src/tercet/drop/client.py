@@ -52,8 +52,8 @@ from tercet.drop.wire import (
 TIMEOUT = 120.0  # seconds for a connection with its greeting, and again for each answer; spec/10-drop.md, 8
 
 _HINTS = {
-    "relay_unreachable": "The relay could not be reached: what was to go is kept and will be tried again.",
-    "relay_wrong_key": "Whoever answered is not this relay: nothing was sent. Compare the relay's address.",
+    "relay_unreachable": "The relay could not be reached: what was to go is kept for the next try.",
+    "relay_wrong_key": "Whoever answered is not this relay, and nothing was sent: compare the relay's address.",
     "relay_lied": "The relay answered something else than was asked: nothing it said was believed.",
 }
 
@@ -194,6 +194,10 @@ class RelayClient:
         self._connecting = asyncio.Lock()
         self._closed = False
         self.relay_clock: int | None = None
+
+    async def reach(self) -> None:
+        """Connect, if there is no connection yet, and ask nothing. Raises DropFailure, as `perform` does."""
+        await self._connected()
 
     async def perform(self, ops: Sequence[Op]) -> list[Answer]:
         """Carry out operations in order; more than fit one message travel as several.

@@ -67,6 +67,11 @@ class Stick:
         """
         return self.part(tag_of(address))
 
+    def has(self, address: str) -> bool:
+        """Say whether there is a part for a relay; nothing is made. Raises DropFailure: bad_address."""
+        part = self._path / f"relay-{tag_of(address)}"
+        return part.is_symlink() or part.exists()
+
     def part(self, tag: str) -> FolderStore:
         """Return the part with a tag, as a store; it is made if it is not there. Raises DropFailure, as `at` does."""
         self._there()
