@@ -331,6 +331,14 @@ def test_with_json_a_failure_is_one_line_on_standard_output(terminal: Terminal) 
     assert set(said[1]) == {"failed", "hint"}
 
 
+def test_both_statuses_show_a_relay_s_whole_address_at_eighty_columns(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for result in (terminal.member("status"), terminal.desk("status")):
+        assert RELAY in result.stdout.splitlines()
+
+
 def test_what_nobody_foresaw_is_said_without_its_words(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ValueError("a secret word")

@@ -26,7 +26,7 @@ from rich.status import Status
 from rich.text import Text
 
 from tercet.shell.failures import ShellError
-from tercet.shell.text import shown
+from tercet.shell.text import plainly
 from tercet.vault import Door, DoorError
 
 END_OF_TEXT = "."
@@ -112,12 +112,6 @@ def _read_lines(prompt: str) -> str:
     return "\n".join(written)
 
 
-def _plainly(fact: Fact) -> str:
-    """A fact for a sentence: plain ASCII as it is, so that it can be copied; all else made harmless and fenced."""
-    text = str(fact)
-    return text if text.isascii() and text.isprintable() else shown(text)
-
-
 class _Facts(dict[str, str]):
     """Facts for a sentence; one that another version leaves out shows as a gap."""
 
@@ -148,7 +142,7 @@ class Person:
             return
         sentence = self._sentences.get(what)
         if sentence:
-            safe = _Facts((name, _plainly(fact)) for name, fact in facts.items())
+            safe = _Facts((name, plainly(str(fact))) for name, fact in facts.items())
             self._show(sentence.format_map(safe), what in REDRAWN and self._console.is_terminal)
 
     def _show(self, sentence: str, redrawn: bool) -> None:

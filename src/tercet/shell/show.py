@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tercet.shell.text import shown
+from tercet.shell.text import plainly, shown
 
 DIRECT = (
     "This device speaks to its relays directly, without Tor: whoever runs a relay sees this device's address and "
@@ -49,7 +49,7 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     for one in found["neighbours"]:
         heard = moment(one["heard"]) if one["heard"] else "never"
         role = one["role"] if one["met"] else f"{one['role']} (introduced, not met)"
-        people.add_row(Text(shown(one["name"])), role, heard, str(one["waiting"]), str(one["unread"]))
+        people.add_row(Text(shown(one["name"]), overflow="fold"), role, heard, str(one["waiting"]), str(one["unread"]))
     console.print(people)
     for one in found["neighbours"]:
         if one.get("silent"):
@@ -64,14 +64,19 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
             files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
             reports.add_row(str(one["number"]), moment(one["made"]), one["state"], Text(files))
         console.print(reports)
-    relays = Table("Relay", "trouble", title="Relays")
-    for one in found["relays"]:
-        relays.add_row(Text(shown(one["relay"])), one["trouble"] or "none")
-    console.print(relays)
+    _show_relays(console, found["relays"])
     if "beats" in found:
         _show_beats(console, found["beats"])
     if found.get("direct"):
         console.print(DIRECT)
+
+
+def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
+    """Each address whole, on a line of its own: people copy it, with the pass at its end."""
+    console.print("Relays, each with its whole address:")
+    for one in relays:
+        console.print(plainly(one["relay"]), markup=False, soft_wrap=True)
+        console.print(f"  trouble: {one['trouble'] or 'none'}", markup=False)
 
 
 def _show_beats(console: Console, beats: dict[str, Any]) -> None:

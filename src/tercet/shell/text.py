@@ -41,6 +41,11 @@ def shown(text: str) -> str:
     return _fenced(" ".join(_BREAK.split(text)))
 
 
+def plainly(text: str) -> str:
+    """A word for a sentence: plain ASCII as it is, so that it can be copied; all else as `shown`."""
+    return text if text.isascii() and text.isprintable() else shown(text)
+
+
 def shown_lines(text: str) -> list[str]:
     """The lines of a text, each safe to show; the caller sets them off from its own."""
     return [_fenced(line) for line in _BREAK.split(text)]

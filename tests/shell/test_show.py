@@ -1,0 +1,40 @@
+"""What members and desks see of themselves, on a terminal of the usual width."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tercet.shell.show import show_status
+
+ADDRESS = f"tercet://{'relay.' * 10}example:65535/{'a' * 52}/{'b' * 26}"
+NAME = "w" * 40
+
+
+def status(columns: int, **more: Any) -> str:
+    """What the status shows on a screen of so many columns."""
+    person = {"name": NAME, "role": "partner", "met": False, "heard": 0, "waiting": 0, "unread": 0}
+    found = {"neighbours": [person], "relays": [{"relay": ADDRESS, "trouble": "no_pass"}], "introduction": {}}
+    file = io.StringIO()
+    show_status(Console(file=file, width=columns, highlight=False), found | more)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_a_relay_s_address_stands_whole_on_a_line_of_its_own_however_narrow_the_screen(columns: int) -> None:
+    shown = status(columns).splitlines()
+    assert ADDRESS in shown
+    assert shown[shown.index(ADDRESS) + 1].strip() == "trouble: no_pass"
+
+
+def test_no_word_is_cut_on_a_screen_of_eighty_columns() -> None:
+    shown = status(80)
+    assert "…" not in shown
+    assert sum(line.count("w") for line in shown.splitlines() if "www" in line) == len(NAME)
+
+
+def test_an_address_from_outside_steers_no_terminal() -> None:
+    assert "\x1b" not in status(80, relays=[{"relay": "tercet://\x1b[2J", "trouble": ""}])
