@@ -98,8 +98,8 @@ def lay(
     assert card is not None
     week = week or week_of(content.day)
     key = next(k for k in member.device.board.keys if k.week == week)
-    sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), _info(week))
-    frame = wrap(lane(card.chain, day, "intake", 0), sealed, nonce)
+    sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), _info("report", week))
+    frame = wrap(lane(card.chain, day, "intake", 0), sealed, key.week, key.public, nonce)
     assert isinstance(stage.ask(RELAY, Put(intake_ids(member, day)[0][0], frame)), Stored)
     return return_lane(return_root(content.back if isinstance(content, WordContent) else content.reply, nonce))
 

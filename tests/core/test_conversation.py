@@ -17,6 +17,7 @@ from tercet.core.fields import Malformed
 from tercet.core.relation import LETTER_TEXT, RATCHET
 from tercet.core.report import (
     NOBODY,
+    SEALED,
     WORD_TEXT,
     LetterKind,
     MediaState,
@@ -32,7 +33,7 @@ from tercet.core.report import (
 from tercet.core.sending import AWAITED, RETURN_KEPT, RETURNS_MOST
 from tercet.core.state import Case, save
 from tercet.drop import Put
-from tercet.sealing import FRAME, FRAME_CONTENT, NONCE, CannotOpen, kem_public, seal
+from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, seal
 
 from .scenes import (
     HOUR,
@@ -113,7 +114,7 @@ def test_the_longest_answer_and_the_longest_word_fit_a_frame_whatever_their_numb
     assert len(seal_answer(HERE, big, bytes(NONCE))) == FRAME
     _, content = word(Channel(), BACK[:16], BACK, 253_402_300_799, 2_932_896)
     content = msgspec.structs.replace(content, letter=msgspec.structs.replace(big, body=b"x" * WORD_TEXT))
-    assert len(seal_word_content(content, 2_959, kem_public(bytes(32)))) == FRAME_CONTENT
+    assert len(seal_word_content(content, 2_959, kem_public(bytes(32)))) == SEALED
 
 
 # ---- one frame, one answer

@@ -27,7 +27,6 @@ from tercet.core.report import (
     return_lane,
     return_root,
     unwrap,
-    wrap,
 )
 from tercet.sealing import FRAME, Box, CannotOpen
 from tests.sealing.cases import VECTORS, bad_cases, cases
@@ -228,14 +227,26 @@ def test_a_report_that_does_not_open(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", cases("wrap", "report"))
-def test_the_frame_of_a_report(case: Case) -> None:
+def test_the_frame_of_a_report_put_long_ago_opens(case: Case) -> None:
     given, expected = case["input"], case["expected"]
+    where, seeds = _intake(given)
+    frame = bytes.fromhex(given["frame"])
+    assert (where.boxes[0].id.hex(), frame[:24].hex()) == (expected["box"], expected["nonce"])
+    assert unwrap(where, frame, seeds).hex() == expected["sealed"]
+
+
+@pytest.mark.parametrize("case", bad_cases("wrap", "report"))
+def test_a_frame_that_is_no_report_of_that_day(case: Case) -> None:
+    where, seeds = _intake(case["input"])
+    assert case["fails"] == CannotOpen.code
+    with pytest.raises(CannotOpen):
+        unwrap(where, bytes.fromhex(case["input"]["frame"]), seeds)
+
+
+def _intake(given: Case) -> tuple[Lane, dict[int, bytes]]:
+    """The lane of a case, and the one week key that its desk holds."""
     where = lane(DayChain(given["day"], bytes.fromhex(given["root"])), given["day"], "intake", given["shard"])
-    sealed, nonce = bytes.fromhex(given["sealed"]), bytes.fromhex(given["nonce"])
-    frame = wrap(where, sealed, nonce)
-    assert (where.boxes[0].id.hex(), frame.hex()) == (expected["box"], expected["frame"])
-    assert frame[:24] == nonce
-    assert unwrap(where, frame) == sealed
+    return where, {given["week"]: bytes.fromhex(given["seed"])}
 
 
 @pytest.mark.parametrize("folder", ["letters", "report"])

@@ -99,7 +99,9 @@ def test_a_report_replayed_forty_days_later_is_not_filed_again() -> None:
     card = second.device.card
     assert card is not None
     where = lane(card.chain, stage.now // DAY, "intake", 1)
-    replayed = wrap(where, sealed, bytes(NONCE))
+    key = second.device.board.key_for(stage.now // DAY)
+    assert key is not None
+    replayed = wrap(where, sealed, key.week, key.public, bytes(NONCE))
     stage.ask(RELAY, Put(intake_ids(second, stage.now // DAY)[1][0], replayed))
     stage.beat(desk)
     assert office(desk).opened == 1

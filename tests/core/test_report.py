@@ -19,6 +19,7 @@ from tercet.core.report import (
     NOBODY,
     REPORT_PLAIN,
     REPORT_TEXT,
+    SEALED,
     LetterKind,
     MediaKind,
     MediaRef,
@@ -39,7 +40,7 @@ from tercet.core.report import (
 )
 from tercet.core.sending import BLOCKS_MOST
 from tercet.core.state import save
-from tercet.sealing import FRAME, FRAME_CONTENT, NONCE, CannotOpen, kem_public
+from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, open_sealed, seal
 
 from .scenes import founders, report
 from .stage import START
@@ -69,7 +70,7 @@ def sealed(whole: ReportContent, week: int = WEEK) -> bytes:
 
 def test_a_sealed_report_opens_with_the_key_of_its_week_and_no_other() -> None:
     out = sealed(content())
-    assert len(out) == FRAME_CONTENT
+    assert len(out) == SEALED
     assert open_content(out, {WEEK: SEED}) == content()
     for seeds in ({}, {WEEK + 1: SEED}, {WEEK: bytes(32)}):
         with pytest.raises(CannotOpen):
@@ -82,7 +83,7 @@ def test_a_sealed_report_opens_with_the_key_of_its_week_and_no_other() -> None:
 def test_every_report_is_sealed_to_the_same_size_whatever_it_says() -> None:
     place = Place("exact", 1, 1, "x" * 120)
     for whole in (content(text=""), content(text="x" * 1_200, place=place), content(media=(ref(),))):
-        assert len(sealed(whole)) == FRAME_CONTENT
+        assert len(sealed(whole)) == SEALED
 
 
 def test_the_text_that_fits_today_fits_when_both_tokens_and_a_claim_travel_too() -> None:
@@ -95,7 +96,7 @@ def test_the_text_that_fits_today_fits_when_both_tokens_and_a_claim_travel_too()
             break
         text += "x" * 10
     full = content(text=text[:-10], media=media, token=bytes(296), witness=bytes(296), claim=bytes(32))
-    assert len(sealed(full)) == FRAME_CONTENT
+    assert len(sealed(full)) == SEALED
 
 
 def test_a_report_of_1850_bytes_with_one_photo_and_a_place_fits() -> None:
@@ -153,14 +154,36 @@ def test_a_report_without_its_padding_mark_or_of_another_length_is_no_report() -
 def test_a_report_put_again_is_another_item_with_another_return_box() -> None:
     where = lane_of(bytes(32), "intake", 0)
     out, nonces = sealed(content()), (bytes(NONCE), b"\1" * NONCE)
-    frames = [wrap(where, out, nonce) for nonce in nonces]
+    frames = [wrap(where, out, WEEK + 1, kem_public(SEED), nonce) for nonce in nonces]
     assert frames[0] != frames[1]
     assert [len(frame) for frame in frames] == [FRAME, FRAME]
     assert [frame[:NONCE] for frame in frames] == list(nonces)
-    assert [unwrap(where, frame) for frame in frames] == [out, out]
-    with pytest.raises(CannotOpen):
-        unwrap(lane_of(bytes(32), "intake", 1), frames[0])
+    seeds = {WEEK + 1: SEED}
+    assert [unwrap(where, frame, seeds) for frame in frames] == [out, out]
+    elsewhere = lane_of(bytes(32), "intake", 1)
+    for there, held in ((elsewhere, seeds), (where, {WEEK: SEED}), (where, {WEEK + 1: bytes(32)}), (where, {})):
+        with pytest.raises(CannotOpen):
+            unwrap(there, frames[0], held)
     assert len({return_lane(return_root(SEED, nonce)).boxes for nonce in nonces}) == 2
+
+
+def test_to_who_holds_the_card_a_report_put_twice_is_what_two_dummies_are() -> None:
+    where, public, nonces = lane_of(bytes(32), "intake", 0), kem_public(SEED), (bytes(NONCE), b"\1" * NONCE)
+    next_week, report = WEEK + 1, sealed(content())
+    day = last_day_of(next_week)
+    dummies = [seal_word_content(dummy(bytes([n] * 32), START, day), next_week, public) for n in range(2)]
+
+    def seen(frames: list[bytes]) -> tuple[set[bytes], int]:
+        """The weeks in the clear beneath the network's layer, and how many pieces of 16 bytes two frames share."""
+        inside = [open_sealed(where.key, frame) for frame in frames]
+        pieces = [{layer[i : i + 16] for i in range(2, len(layer) - 15)} for layer in inside]
+        return {layer[:2] for layer in inside}, len(pieces[0] & pieces[1])
+
+    twice = [wrap(where, report, next_week, public, nonce) for nonce in nonces]
+    cover = [wrap(where, out, next_week, public, nonce) for out, nonce in zip(dummies, nonces, strict=True)]
+    assert seen(twice) == seen(cover) == ({next_week.to_bytes(2, "big")}, 0)
+    bare = [seal(where.key, report, FRAME, nonce) for nonce in nonces]
+    assert seen(bare)[1] > 0 and seen(bare)[0] != seen(cover)[0]
 
 
 def test_a_case_and_its_return_boxes_say_nothing_of_the_reply_secret_or_of_each_other() -> None:
@@ -172,7 +195,7 @@ def test_a_case_and_its_return_boxes_say_nothing_of_the_reply_secret_or_of_each_
 def test_a_word_and_a_dummy_look_like_a_report_and_open_with_the_same_keys() -> None:
     for made in (word(), dummy(SEED, START, DAY_NUMBER), dummy(SEED, START, DAY_NUMBER, ReportKind.FILLER)):
         out = seal_word_content(made, WEEK, kem_public(SEED))
-        assert len(out) == FRAME_CONTENT
+        assert len(out) == SEALED
         assert out[:2] == sealed(content())[:2]
         assert open_content(out, {WEEK: SEED}) == made
         with pytest.raises(CannotOpen):

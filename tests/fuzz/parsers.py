@@ -18,7 +18,9 @@ PARSERS: dict[str, str] = {
     # sealing: what libraries are given, and what people type
     "tercet.sealing.frames.open_sealed": "sealing-sealed",
     "tercet.sealing.frames.unpad": "sealing-padding",
+    "tercet.sealing.kem.open_envelope": "sealing-envelope",
     "tercet.sealing.kem.open_with": "sealing-hpke",
+    "tercet.sealing.kem.put_in_envelope": "sealing-envelope-public",
     "tercet.sealing.kem.seal_to": "sealing-kem-public",
     "tercet.sealing.olm._message": "sealing-olm-letter",
     "tercet.sealing.olm.olm_decrypt": "sealing-olm-letter",
@@ -99,6 +101,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.report._parse_word": "core-report core-padding",
     "tercet.core.report._sound": "core-report core-padding",
     "tercet.core.report.parse_content": "core-report core-padding",
+    "tercet.core.report.unwrap": "core-intake",
     "tercet.core.sending._media_settled": "core-word-of-desk",
     "tercet.core.sending._send_again": "core-word-of-desk",
     "tercet.core.sending._take_word": "core-word-of-desk",

@@ -36,8 +36,10 @@ from tercet.core.report import (
     ReportState,
     ResendRequest,
     _seal,
+    open_content,
     parse_content,
     return_lane,
+    unwrap,
     wrap,
 )
 from tercet.core.state import Case, Device, MediaDue, Office, Return, save
@@ -141,7 +143,17 @@ def _word(data: bytes) -> bytes:
     fields = (1, ReportKind.WORD, _TODAY, _REPLY, _CASE)
     content = b"\x96" + b"".join(msgspec.msgpack.encode(field) for field in fields) + data
     sealed = _seal((content + b"\x80")[:REPORT_PLAIN].ljust(REPORT_PLAIN, b"\0"), _WEEK, _PUBLIC)
-    return wrap(lane(_CARD.chain, _TODAY, "intake", 0), sealed, bytes(NONCE))
+    return wrap(lane(_CARD.chain, _TODAY, "intake", 0), sealed, _WEEK, _PUBLIC, bytes(NONCE))
+
+
+def intake(data: bytes) -> None:
+    """What lies beneath the network's layer in a frame of intake: a week, and an envelope if it is one."""
+    where = lane(_CARD.chain, _TODAY, "intake", 0)
+    frame = seal(where.key, data[:FRAME_CONTENT], FRAME, bytes(NONCE))
+    try:
+        open_content(unwrap(where, frame, {_WEEK: _REPLY}), {_WEEK: _REPLY})
+    except CannotOpen:
+        return
 
 
 def word(data: bytes) -> None:
@@ -175,6 +187,7 @@ def _of(kind: Any) -> Callable[[bytes], None]:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "core-letter": _malformed(parse_plain),
+    "core-intake": _malformed(intake),
     "core-word": _malformed(word),
     "core-neighbour": _malformed(neighbour),
     "core-report": _malformed(report),

@@ -61,6 +61,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sealing-padding": padding,
     "sealing-sealed": _cannot_open(lambda data: sealing.open_sealed(_SEED, data)),
     "sealing-kem-public": _cannot_open(lambda data: sealing.seal_to(data, b"content", b"info")),
+    "sealing-envelope": _cannot_open(lambda data: sealing.open_envelope(_SEED, data, b"info")),
+    "sealing-envelope-public": _cannot_open(lambda data: sealing.put_in_envelope(data, b"content", b"info")),
     "sealing-hpke": _cannot_open(lambda data: sealing.open_with(_SEED, data, b"info")),
     "sealing-verify": _cannot_open(lambda data: sealing.verify(data[:32], data[96:], data[32:96])),
     "sealing-spake": _cannot_open(lambda data: sealing.spake_finish(_STATE, data)),

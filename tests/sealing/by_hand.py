@@ -1,8 +1,8 @@
 """The published constructions again, from plainer parts, to hold the room and its libraries to them.
 
-Does        HKDF on hmac; X-Wing on ML-KEM and X25519; the HPKE key schedule of base mode.
+Does        HKDF on hmac; X-Wing on ML-KEM and X25519; DHKEM on X25519; the HPKE key schedule of base mode.
 Does not    import the room that it checks.
-Spec        RFC 5869; draft-connolly-cfrg-xwing-kem; RFC 9180, 5.1; spec/20-sealing.md, 3 and 7
+Spec        RFC 5869; draft-connolly-cfrg-xwing-kem; RFC 9180, 4.1 and 5.1; spec/20-sealing.md, 3 and 7
 Always      1. Test code alone.
 Read first  hpke_key().
 """
@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 XWING_LABEL = bytes.fromhex("5c2e2f2f5e5c")
 SUITE = b"HPKE" + bytes.fromhex("647a00010003")  # MLKEM768-X25519, HKDF-SHA256, ChaCha20Poly1305
+ENVELOPE = b"HPKE" + bytes.fromhex("002000010003")  # X25519, HKDF-SHA256, ChaCha20Poly1305
+DHKEM = b"KEM" + bytes.fromhex("0020")
 
 
 def hkdf_extract(salt: bytes, secret: bytes) -> bytes:
@@ -76,20 +78,27 @@ class HpkeKey:
     exporter_secret: bytes
 
 
-def hpke_key(shared_secret: bytes, info: bytes) -> HpkeKey:
+def _extract(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> bytes:
+    return hkdf_extract(salt, b"HPKE-v1" + suite + label + secret)
+
+
+def _expand(suite: bytes, prk: bytes, label: bytes, context: bytes, length: int) -> bytes:
+    return hkdf_expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + context, length)
+
+
+def dhkem(private: bytes, theirs: bytes, enc: bytes, public: bytes) -> bytes:
+    """The shared secret of either side: its private key, the other's public one, and what both know."""
+    shared = X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(theirs))
+    prk = _extract(DHKEM, b"", b"eae_prk", shared)
+    return _expand(DHKEM, prk, b"shared_secret", enc + public, 32)
+
+
+def hpke_key(shared_secret: bytes, info: bytes, suite: bytes = SUITE) -> HpkeKey:
     """Run the key schedule of base mode."""
-
-    def extract(salt: bytes, label: bytes, secret: bytes) -> bytes:
-        return hkdf_extract(salt, b"HPKE-v1" + SUITE + label + secret)
-
-    def expand(prk: bytes, label: bytes, context: bytes, length: int) -> bytes:
-        framed = length.to_bytes(2, "big") + b"HPKE-v1" + SUITE + label + context
-        return hkdf_expand(prk, framed, length)
-
-    context = b"\0" + extract(b"", b"psk_id_hash", b"") + extract(b"", b"info_hash", info)
-    secret = extract(shared_secret, b"secret", b"")
+    context = b"\0" + _extract(suite, b"", b"psk_id_hash", b"") + _extract(suite, b"", b"info_hash", info)
+    secret = _extract(suite, shared_secret, b"secret", b"")
     return HpkeKey(
-        expand(secret, b"key", context, 32),
-        expand(secret, b"base_nonce", context, 12),
-        expand(secret, b"exp", context, 32),
+        _expand(suite, secret, b"key", context, 32),
+        _expand(suite, secret, b"base_nonce", context, 12),
+        _expand(suite, secret, b"exp", context, 32),
     )

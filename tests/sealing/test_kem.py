@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from tercet import sealing
@@ -106,3 +107,58 @@ def test_a_seed_of_another_length_is_the_callers_mistake(seed: bytes) -> None:
         sealing.kem_public(seed)
     with pytest.raises(ValueError):
         sealing.open_with(seed, bytes(2000), b"")
+
+
+@pytest.mark.parametrize("case", cases("dhkem"))
+def test_an_envelope_by_hand_is_the_published_one(case: dict[str, Any]) -> None:
+    v, expected = unhex(case["input"]), case["expected"]
+    shared = by_hand.dhkem(v["private"], v["enc"], v["enc"], v["public"])
+    assert shared.hex() == expected["shared_secret"]
+    found = by_hand.hpke_key(shared, v["info"], by_hand.ENVELOPE)
+    assert (found.key.hex(), found.base_nonce.hex()) == (expected["key"], expected["base_nonce"])
+    assert found.exporter_secret.hex() == expected["exporter_secret"]
+    assert ChaCha20Poly1305(found.key).encrypt(found.base_nonce, v["pt"], v["aad"]).hex() == expected["ct"]
+
+
+def test_an_envelope_of_the_room_opens_by_hand() -> None:
+    _, private, public = by_hand.xwing_key(SEED)
+    sealed = sealing.put_in_envelope(public, b"by the room", b"purpose")
+    enc, half = sealed[:32], public[1184:]
+    found = by_hand.hpke_key(by_hand.dhkem(private.private_bytes_raw(), enc, enc, half), b"purpose", by_hand.ENVELOPE)
+    assert ChaCha20Poly1305(found.key).decrypt(found.base_nonce, sealed[32:], b"") == b"by the room"
+
+
+def test_an_envelope_made_by_hand_opens_in_the_room() -> None:
+    private, public = X25519PrivateKey.from_private_bytes(bytes(range(1, 33))), sealing.kem_public(SEED)
+    enc, half = private.public_key().public_bytes_raw(), public[1184:]
+    found = by_hand.hpke_key(by_hand.dhkem(private.private_bytes_raw(), half, enc, half), b"purpose", by_hand.ENVELOPE)
+    sealed = enc + ChaCha20Poly1305(found.key).encrypt(found.base_nonce, b"by hand", b"")
+    assert sealing.open_envelope(SEED, sealed, b"purpose") == b"by hand"
+
+
+def test_the_same_content_is_in_another_envelope_each_time() -> None:
+    public = sealing.kem_public(SEED)
+    made = [sealing.put_in_envelope(public, b"same", b"") for _ in range(2)]
+    assert made[0][:32] != made[1][:32] and made[0][32:] != made[1][32:]
+    assert [len(envelope) for envelope in made] == [4 + sealing.ENVELOPE_OVERHEAD] * 2
+
+
+@pytest.mark.parametrize("case", cases("envelope"))
+def test_a_recorded_envelope_still_opens(case: dict[str, Any]) -> None:
+    v = unhex(case["input"])
+    assert sealing.open_envelope(v["seed"], v["sealed"], v["info"]).hex() == case["expected"]["content"]
+
+
+@pytest.mark.parametrize("case", bad_cases("envelope"))
+def test_an_envelope_fails_in_one_way(case: dict[str, Any]) -> None:
+    v = unhex(case["input"])
+    with pytest.raises(sealing.CannotOpen) as failure:
+        sealing.open_envelope(v["seed"], v["sealed"], v["info"])
+    assert failure.value.code == case["fails"]
+    assert str(failure.value) == sealing.CannotOpen.hint
+
+
+@pytest.mark.parametrize("half", [b"", bytes(31), bytes(32), bytes(33)])
+def test_no_envelope_is_made_for_what_is_no_key(half: bytes) -> None:
+    with pytest.raises(sealing.CannotOpen):
+        sealing.put_in_envelope(sealing.kem_public(SEED)[:1184] + half, b"abc", b"")

@@ -301,8 +301,9 @@ def _intake_arrived(turn: Turn, event: Arrived) -> None:
 def _take_frame(turn: Turn, where: Lane, item: bytes) -> PutItem | None:
     """Take in an intake frame; returns its answer, none to a filler or to noise."""
     try:
-        sealed = unwrap(where, item)
-        content = open_content(sealed, office(turn).seeds)
+        seeds = office(turn).seeds
+        sealed = unwrap(where, item, seeds)
+        content = open_content(sealed, seeds)
     except (CannotOpen, Malformed):
         turn.tell("strange_frame")
         return None

@@ -23,18 +23,22 @@ from tercet.core.fields import Day, Key, Malformed, Number, Ref, Seconds, Versio
 from tercet.core.relation import Note
 from tercet.sealing import (
     BLOCK_DATA,
+    ENVELOPE_OVERHEAD,
     FRAME,
     FRAME_CONTENT,
     HPKE_OVERHEAD,
     CannotOpen,
     derive,
+    open_envelope,
     open_sealed,
     open_with,
+    put_in_envelope,
     seal,
     seal_to,
 )
 
-REPORT_PLAIN: Final = FRAME_CONTENT - 2 - HPKE_OVERHEAD  # 2,917 bytes beneath HPKE; 2 name the week key
+SEALED: Final = FRAME_CONTENT - 2 - ENVELOPE_OVERHEAD  # 4,005 bytes in an envelope; 2 name its week key
+REPORT_PLAIN: Final = SEALED - 2 - HPKE_OVERHEAD  # 2,867 bytes beneath HPKE; 2 name the week key
 TOKEN_SIZE: Final = 296  # bytes reserved for a report token and for a witness token each
 REPORT_TEXT: Final = 1_850  # bytes; with one photo, a place and both tokens still to come, it fits
 MEDIA_MOST: Final = 4  # files in a report
@@ -43,7 +47,6 @@ RESEND_MOST: Final = 8  # blocks asked for in one letter
 KEYS_KEPT: Final = 45  # days after the end of their week; a desk's private keys then die
 WORD_TEXT: Final = 2_700  # bytes of a reporter's letter in an answer to the desk
 NOBODY: Final = bytes(16)  # the conversation that a dummy names
-REPORT_INFO: Final = "report"
 
 
 class ReportKind(IntEnum):
@@ -121,7 +124,7 @@ class MediaRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 class ReportContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the desk reads; padded to 2,917 bytes beneath the seal.
+    """What the desk reads; padded to 2,867 bytes beneath the seal.
 
     Attributes:
         version: 1.
@@ -291,7 +294,7 @@ def blocks_of(size: int) -> int:
 
 
 def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
-    """Seal a report to the desk's key of a week; 4,055 bytes.
+    """Seal a report to the desk's key of a week; 4,005 bytes.
 
     Room for both tokens and the claim is kept free, so that no text that fits today stops fitting later.
 
@@ -316,7 +319,7 @@ def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
 
 
 def seal_word_content(content: WordContent, week: int, public: bytes) -> bytes:
-    """Seal a word or a dummy to the desk's key of a week; 4,055 bytes, as a report."""
+    """Seal a word or a dummy to the desk's key of a week; 4,005 bytes, as a report."""
     return _seal(_pad(encode(content)), week, public)
 
 
@@ -325,7 +328,7 @@ def _pad(plain: bytes) -> bytes:
 
 
 def _seal(padded: bytes, week: int, public: bytes) -> bytes:
-    return week.to_bytes(2, "big") + seal_to(public, padded, _info(week))
+    return week.to_bytes(2, "big") + seal_to(public, padded, _info("report", week))
 
 
 def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent | WordContent:
@@ -338,14 +341,14 @@ def open_content(sealed: bytes, seeds: dict[int, bytes]) -> ReportContent | Word
     week = int.from_bytes(sealed[:2], "big")
     if week not in seeds:
         raise CannotOpen
-    return parse_content(open_with(seeds[week], sealed[2:], _info(week)), week)
+    return parse_content(open_with(seeds[week], sealed[2:], _info("report", week)), week)
 
 
 def parse_content(padded: bytes, week: int) -> ReportContent | WordContent:
     """The report, word or dummy in opened and still padded bytes.
 
     Args:
-        padded: 2,917 bytes.
+        padded: 2,867 bytes.
         week: of the key it was sealed to; the content's day is one of that week.
 
     Raises:
@@ -388,21 +391,34 @@ def lapses(sealed: bytes) -> int:
     return last_day_of(int.from_bytes(sealed[:2], "big")) + KEYS_KEPT + 1
 
 
-def wrap(lane: Lane, sealed: bytes, nonce: bytes) -> bytes:
-    """The frame that travels: 4,055 sealed bytes under the network's outer key of the day, and 24 fresh random ones.
+def wrap(lane: Lane, sealed: bytes, week: int, public: bytes, nonce: bytes) -> bytes:
+    """The frame that travels: an envelope to the desk under the network's outer key of the day.
 
-    The same report put again is another item, as a dummy would be.
+    The same report put again is another item, and in another envelope, as a dummy would be: so who holds a card of the
+    network cannot tell either.
+
+    Args:
+        lane: an intake lane of the day.
+        sealed: 4,005 bytes, of whatever week.
+        week: of the key that is in use when it is put, not of the one it was sealed with.
+        public: that key, 1,216 bytes.
+        nonce: 24 fresh random bytes.
     """
-    return seal(lane.key, sealed, FRAME, nonce)
+    envelope = put_in_envelope(public, sealed, _info("envelope", week))
+    return seal(lane.key, week.to_bytes(2, "big") + envelope, FRAME, nonce)
 
 
-def unwrap(lane: Lane, frame: bytes) -> bytes:
-    """Take the outer layer off an intake frame.
+def unwrap(lane: Lane, frame: bytes, seeds: dict[int, bytes]) -> bytes:
+    """Take an intake frame out of the outer layer and its envelope, with the desk's week seeds.
 
     Raises:
-        CannotOpen: it is not from this network or not of that day.
+        CannotOpen: it is not from this network, not of that day, or in no envelope that a key of ours opens.
     """
-    return open_sealed(lane.key, frame)
+    content = open_sealed(lane.key, frame)
+    week = int.from_bytes(content[:2], "big")
+    if week not in seeds:
+        raise CannotOpen
+    return open_envelope(seeds[week], content[2:], _info("envelope", week))
 
 
 def conversation_id(reply: bytes) -> bytes:
@@ -425,5 +441,5 @@ def return_root(back: bytes, nonce: bytes) -> bytes:
     return derive(back, "return root", nonce)
 
 
-def _info(week: int) -> bytes:
-    return b"tercet/1 " + REPORT_INFO.encode() + week.to_bytes(4, "big")
+def _info(purpose: str, week: int) -> bytes:
+    return b"tercet/1 " + purpose.encode() + week.to_bytes(4, "big")

@@ -270,6 +270,7 @@ def _put_word(turn: Turn, report: Report, after: float = 0.0) -> None:
 
 
 def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> bool:
+    """Seal what is no report and send it. False: there is no key or no box for it yet."""
     key = turn.device.board.key_for(turn.today)
     if key is None:
         return False
@@ -278,20 +279,20 @@ def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> b
 
 
 def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float) -> bool:
-    """Send 4,055 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
+    """Send 4,005 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
 
     Returns:
-        Whether a box is known.
+        Whether a box is known, and a key of this week for the envelope.
     """
-    card, known = turn.device.card, _intake_today(turn)
-    if card is None or known is None:
+    card, known, key = turn.device.card, _intake_today(turn), turn.device.board.key_for(turn.today)
+    if card is None or known is None or key is None:
         return False
     day, ids = known
     shard = int.from_bytes(turn.chance(4), "big") % len(ids)
     where = lane(card.chain, day, "intake", shard)
     places = tuple(zip(turn.device.order(where.turn), ids[shard], strict=False))
     nonce = turn.chance(NONCE)
-    turn.order(PutItem(ref, places, wrap(where, sealed, nonce), after))
+    turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce), after))
     if back:
         awaited = Return(turn.chance(16), return_root(back, nonce), owner, turn.now)
         turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])

@@ -14,7 +14,16 @@ from .boxes import Box, box, id_of_read, posted_box
 from .certificate import RelayIdentity, relay_identity
 from .failure import CannotOpen, UnknownWord
 from .frames import BLOCK, BLOCK_CONTENT, FRAME, FRAME_CONTENT, NONCE, open_sealed, seal
-from .kem import HPKE_OVERHEAD, KEM_PUBLIC, kem_public, open_with, seal_to
+from .kem import (
+    ENVELOPE_OVERHEAD,
+    HPKE_OVERHEAD,
+    KEM_PUBLIC,
+    kem_public,
+    open_envelope,
+    open_with,
+    put_in_envelope,
+    seal_to,
+)
 from .keys import KEY, derive, digest, next_day
 from .olm import (
     OLM_CONTENT,
@@ -37,6 +46,7 @@ __all__ = [
     "BLOCK_DATA",
     "FRAME",
     "FRAME_CONTENT",
+    "ENVELOPE_OVERHEAD",
     "HPKE_OVERHEAD",
     "KEM_PUBLIC",
     "KEY",
@@ -59,6 +69,8 @@ __all__ = [
     "digest",
     "id_of_read",
     "kem_public",
+    "open_envelope",
+    "put_in_envelope",
     "next_block_key",
     "next_day",
     "normal_words",
