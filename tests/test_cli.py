@@ -288,6 +288,7 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
         (("meet",), {"name": "carl", "code": "12 words"}, "bad_code", failures.STATUS_REFUSED),
         (("meet", "--relay", "nowhere"), {"name": "carl", "code": "123 a b c d"}, "bad_address", failures.STATUS_DROP),
         (("meet", "--as", "partner"), {"name": "carl"}, "partner_taken", failures.STATUS_REFUSED),
+        (("meet", "--stop"), {}, "no_meeting", failures.STATUS_REFUSED),
     ],
 )
 def test_what_a_member_gets_wrong_is_said(
@@ -301,6 +302,7 @@ def test_what_a_member_gets_wrong_is_said(
     ("words", "code", "status"),
     [
         (("show", "7"), "no_such_report", failures.STATUS_HERE),
+        (("meet", "--stop"), "no_meeting", failures.STATUS_REFUSED),
         (("reply", "7"), "unknown_report", failures.STATUS_REFUSED),
         (("export", "7", "--to", "/nowhere/at/all"), "archive_unknown_report", failures.STATUS_FILE),
     ],

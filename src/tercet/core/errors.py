@@ -38,7 +38,7 @@ HINTS: Final = MappingProxyType(
         "link_of_another_pair": "Two partners share one link, and this is another: be introduced to your partner's.",
         "link_taken": "You have a link already: a cell has one, and there is no place for another.",
         "media_many": "A report carries at most four files: send the others with a second report.",
-        "meeting_under_way": "A meeting is under way already: finish or stop it first.",
+        "meeting_under_way": "A meeting is under way already: finish it, or stop it with `meet --stop`.",
         "name_taken": "You call somebody else by that word already: choose another one for this person.",
         "network_differs": "The other device belongs to another network: nothing was kept; meet within one network.",
         "network_exists": "This device belongs to a network already: found a new one with a vault of its own.",

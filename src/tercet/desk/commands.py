@@ -132,9 +132,14 @@ def serve(
 
 
 @app.command()
-def meet(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+def meet(
+    folder: DeskPath = DEFAULT_DESK,
+    stop: Annotated[bool, typer.Option("--stop", help="Only stop the meeting that is under way.")] = False,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
     """Meet a founder in person: say a code, compare four words."""
-    _do(folder, answers, as_json, {"do": "meet"})
+    _do(folder, answers, as_json, {"do": "meet", "stop": stop})
 
 
 @app.command()

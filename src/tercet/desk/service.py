@@ -35,6 +35,7 @@ SENTENCES = {
     "running": "The desk is open; it looks for mail every {every} seconds on average.",
     "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}",
     "meeting_compare": "Both screens must show: {words}\n(They will be a {role} of this network.)",
+    "meeting_stopped": "The meeting is stopped, and nothing was kept.",
     "meeting_kept": "Done: {name} is now a {role} of this network.",
     "founded": "A network is founded. Next: `tercet desk serve`, and `tercet desk meet` for each founder.",
     "report_filed": "Report {number} came: read it with `tercet desk show {number}`.",

@@ -41,6 +41,7 @@ SENTENCES = {
     "code_read": "Read {have} of {of} codes.",
     "not_scanned": "That was not taken ({code}): scan once more.",
     "meeting_compare": "Both screens must show: {words}\n(They will be your {role}.)",
+    "meeting_stopped": "The meeting is stopped, and nothing was kept.",
     "meeting_kept": "Done: {name} is now your {role}.",
     "hashing": "Reading {kind} {number}: {done} of {size} bytes",
     "volume": "Files can be seen by their volume: whoever watches the line sees that {bytes} bytes leave this device.",

@@ -35,15 +35,22 @@ class ByCode:
         engine: of whoever holds the vault.
         person: the owner.
         look_every: seconds between two looks at the relay.
+        look: looks for the other side at the relay.
         same_words: asks the owner whether both screens show the same words.
     """
 
     def __init__(
-        self, engine: Engine, person: Dialogue, look_every: float, same_words: Callable[[Dialogue], Awaitable[bool]]
+        self,
+        engine: Engine,
+        person: Dialogue,
+        look_every: float,
+        look: Callable[[], Awaitable[None]],
+        same_words: Callable[[Dialogue], Awaitable[bool]],
     ) -> None:
         self._engine = engine
         self._person = person
         self._every = look_every
+        self._look = look
         self._same_words = same_words
         self._told: asyncio.Queue[fx.Tell] = asyncio.Queue()
         self._shown = fx.ShowCode(b"")
@@ -80,12 +87,7 @@ class ByCode:
             await self._engine.do(ev.InviteByCode(name, role, alone))
         else:
             await self._join(name)
-        try:
-            return await self._see_through()
-        except BaseException:
-            if self._engine.device.meeting is not None:
-                await self._engine.do(ev.OtherWords())
-            raise
+        return await self._see_through()
 
     async def _join(self, name: str) -> None:
         while True:
@@ -122,7 +124,7 @@ class ByCode:
             elif tell is None and self._awaits_scan():
                 await self._take(await self._scanned())
             elif tell is None:
-                await self._engine.do(ev.Look())
+                await self._look()
 
     def _awaits_scan(self) -> bool:
         meeting = self._engine.device.meeting

@@ -254,7 +254,8 @@ class Service:
         if request is None:
             return
         try:
-            result = await self.request(request, DoorSide(door))
+            side = DoorSide(door)
+            result = await side.while_there(self.request(request, side))
             await door.send({"result": result})
             if self._answered_last:
                 self.leaving.set()
