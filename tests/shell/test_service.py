@@ -11,6 +11,7 @@ import pytest
 from tercet.core import events as ev
 from tercet.core.cell import Role
 from tercet.core.errors import Refusal
+from tercet.core.meeting import Stage
 from tercet.drop import REFUSAL_HINTS, DropFailure, Put, Read
 from tercet.drop import Refusal as DropRefusal
 from tercet.sealing import spoken_words
@@ -227,6 +228,36 @@ def test_a_meeting_left_while_its_relay_is_silent_is_dropped_at_once(
                 await inviting
             assert desk.engine.device.meeting is None
             assert person.words() == ["meeting_stopped"]
+
+    run(scene())
+
+
+def test_who_leaves_after_saying_yes_is_told_that_the_other_side_may_have_kept_it(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    class Undecided(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "same_words":
+                await asyncio.Event().wait()
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            says = Undecided(name="amal")
+            inviting = asyncio.create_task(do(desk, says, do="meet"))
+            hears = Person(name="desk", code=(await says.heard("meeting_code"))["code"], same_words="yes")
+            joining = asyncio.create_task(do(amal, hears, do="meet", relay=RELAY))
+            await hears.heard("meeting_compare")
+            while amal.engine.device.meeting.stage is not Stage.CONFIRMING:
+                await asyncio.sleep(0)
+            for task in (joining, inviting):
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert hears.words()[-2:] == ["meeting_stopped", "meeting_unsure"]
+            assert says.words()[-1] == "meeting_stopped"
+            assert desk.engine.device.meeting is amal.engine.device.meeting is None
 
     run(scene())
 

@@ -41,7 +41,10 @@ SENTENCES = {
     "code_read": "Read {have} of {of} codes.",
     "not_scanned": "That was not taken ({code}): scan once more.",
     "meeting_compare": "Both screens must show: {words}\n(They will be your {role}.)",
-    "meeting_stopped": "The meeting is stopped, and nothing was kept.",
+    "meeting_stopped": "The meeting is stopped: nothing was kept on this device.",
+    "meeting_unsure": "You had said yes: if the other screen says Done, it keeps you all the same. Talk it over.",
+    "meeting_last": "This device has kept {name} as your {role}. The other one keeps you only once it has scanned the code "
+    "shown now. If you leave before, the same command with the same word shows it again, for an hour.",
     "meeting_kept": "Done: {name} is now your {role}.",
     "hashing": "Reading {kind} {number}: {done} of {size} bytes",
     "volume": "Files can be seen by their volume: whoever watches the line sees that {bytes} bytes leave this device.",

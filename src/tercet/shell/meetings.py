@@ -88,10 +88,13 @@ async def _by_word(service: Service, name: str, role: Role | None, relay: str, p
 
 async def _stop(engine: Engine, person: Dialogue | None) -> None:
     """Drop the meeting under way; the other side is told if that can be done in a moment, else by the next beat."""
+    said_yes = engine.device.meeting is not None and engine.device.meeting.stage is Stage.CONFIRMING
     await _soon(engine, ev.OtherWords())
     if person is not None:
         with contextlib.suppress(DoorError):  # whoever has left is not there to hear it
             await person.tell("meeting_stopped")
+            if said_yes:
+                await person.tell("meeting_unsure")
 
 
 async def _soon(engine: Engine, event: ev.Event) -> None:
