@@ -31,6 +31,7 @@ from tercet.vault import Door, DoorError
 
 END_OF_TEXT = "."
 REDRAWN = frozenset({"hashing", "media_moves"})  # progress
+ANSWER_MOST = 1_048_576  # characters of an answer through the door; each question takes far fewer
 LONG = "text"  # the one field that may have several lines
 T = TypeVar("T")
 Fact = str | int | bool | list[Any] | dict[str, Any] | None
@@ -285,6 +286,19 @@ def parse_said(message: Mapping[str, Any]) -> Said:
     return said
 
 
+async def _answer(person: Dialogue, said: Said) -> str | None:
+    """What the person answers, none if nobody does: the holder then says what failed, as it would without a door.
+
+    What is too long for any question is cut to what the door takes, and is too long for its question still.
+    """
+    try:
+        return (await person.ask(said.ask, said.prompt, said.hidden))[:ANSWER_MOST]
+    except ShellError as error:
+        if error.code != "no_answer":
+            raise
+        return None
+
+
 async def ask_door(door: Door, request: Mapping[str, Any], person: Dialogue) -> dict[str, Any]:
     """Send a request through the door, speak for its other side, and return its result.
 
@@ -298,7 +312,7 @@ async def ask_door(door: Door, request: Mapping[str, Any], person: Dialogue) -> 
         if said.tell:
             await person.tell(said.tell, **said.facts)
         elif said.ask:
-            await door.send({"answer": await person.ask(said.ask, said.prompt, said.hidden)})
+            await door.send({"answer": await _answer(person, said)})
         elif said.failed:
             raise RemoteFailure(said.failed, said.hint, said.status)
         else:

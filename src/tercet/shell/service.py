@@ -311,8 +311,8 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
     while True:
         try:
             answer = await person.ask(field, why + prompt)
-        except ShellError:
-            raise failure or ShellError("no_answer") from None
+        except ShellError as unanswered:
+            raise failure or unanswered from None
         try:
             return await use(answer)
         except (Refusal, UnknownWord) as refused:
