@@ -281,7 +281,7 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
     [
         (("report",), {"text": " "}, "report_empty", failures.STATUS_REFUSED),
         (("report",), {"text": "x" * 2_000}, "report_long", failures.STATUS_REFUSED),
-        (("report", "--where", "33.5, 36.2", "--precision", "inch"), {"text": "x"}, "bad_place", failures.STATUS_FILE),
+        (("report", "--where", "33.5, 36.2", "--precision", "5km"), {"text": "x"}, "place_precision", failures.STATUS_FILE),
         (("report", "--when", "some day"), {"text": "x"}, "bad_time", failures.STATUS_FILE),
         (("report",), {}, "no_answer", failures.STATUS_HERE),
         (("answer", "7"), {"text": "x"}, "unknown_report", failures.STATUS_REFUSED),
@@ -289,6 +289,8 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
         (("meet", "--relay", "nowhere"), {"name": "carl", "code": "123 a b c d"}, "bad_address", failures.STATUS_DROP),
         (("meet", "--as", "partner"), {"name": "carl"}, "partner_taken", failures.STATUS_REFUSED),
         (("meet", "--stop"), {}, "no_meeting", failures.STATUS_REFUSED),
+        (("report", "--precision", "5km"), {"text": "x"}, "place_precision", failures.STATUS_FILE),
+        (("compare",), {}, "nothing_to_compare", failures.STATUS_REFUSED),
     ],
 )
 def test_what_a_member_gets_wrong_is_said(
@@ -309,6 +311,26 @@ def test_what_a_member_gets_wrong_is_said(
 )
 def test_what_a_desk_gets_wrong_is_said(terminal: Terminal, words: tuple[str, ...], code: str, status: int) -> None:
     failed(terminal.desk(*words, text="x"), code, status)
+
+
+def test_in_a_wrong_folder_a_desk_is_told_of_desks_and_a_member_of_vaults(bare: Terminal) -> None:
+    for words in (("show", "1"), ("status",), ("serve",), ("inbox",)):
+        result = bare.desk(*words)
+        failed(result, "no_desk", failures.STATUS_HERE)
+        assert "`tercet desk init`" in result.stderr
+        assert "member" not in result.stderr
+    for words in (("status",), ("run",)):
+        result = bare.member(*words)
+        failed(result, "no_vault", failures.STATUS_HERE)
+        assert "`tercet member init`" in result.stderr
+
+
+@pytest.mark.parametrize("where", [(), ("--where", "33.5, 36.2"), ("--where", "old town")])
+def test_a_wrong_precision_is_answered_with_the_four_there_are(terminal: Terminal, where: tuple[str, ...]) -> None:
+    result = terminal.member("report", "--precision", "5km", *where, text="x")
+    failed(result, "place_precision", failures.STATUS_FILE)
+    for value in ("exact", "1km", "10km", "district"):
+        assert value in result.stderr
 
 
 def test_a_members_vault_is_no_desk(terminal: Terminal) -> None:

@@ -53,7 +53,8 @@ def _do(folder: Path, answers: int | None, as_json: bool, request: Request) -> d
     home = folder.expanduser()
 
     async def work() -> dict[str, Any]:
-        result = await carry_out(home / "vault", person, request, lambda vault: _service(home, vault), COST)
+        path = home / "vault"
+        result = await carry_out(path, person, request, lambda vault: _service(home, vault), COST, "no_desk")
         if as_json:
             await person.tell("done", **result)
         return result
@@ -121,7 +122,7 @@ def serve(
         raise typer.BadParameter("more than 0 seconds", param_hint="--every")
 
     async def work() -> None:
-        service = _service(home, await unlock(home / "vault", person, COST))
+        service = _service(home, await unlock(home / "vault", person, COST, "no_desk"))
         try:
             await service.open()
             await service.run(every, home / "vault", person)

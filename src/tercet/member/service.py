@@ -29,6 +29,7 @@ from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
+from tercet.evidence.place import Precision
 from tercet.shell import by_stick, introductions, meetings
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of
@@ -304,6 +305,8 @@ class MemberService(Service):
 
 def _place(where: str, precision: str) -> Place | None:
     """The place of a report; without a precision, a name is a district and coordinates are a square of 1 km."""
+    if precision and precision not in tuple(Precision):
+        raise EvidenceError("place_precision")
     if not where:
         return None
     try:

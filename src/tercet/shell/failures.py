@@ -66,7 +66,7 @@ HINTS = {
     "lock_failed": "The locked process did not start: the device is closed and does not beat; run it again.",
     "no_answer": "An answer is missing: run this in a terminal, or give it with --answers.",
     "no_code": "No whole message was found in these pictures: take every code once more, larger and sharper.",
-    "no_desk": "There is no desk here yet: found one with `tercet desk init`.",
+    "no_desk": "There is no desk here yet: found one with `tercet desk init`, or name its folder with --dir.",
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",

@@ -59,15 +59,15 @@ async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
     return first
 
 
-async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
-    """Ask for the passphrase and open a vault on its real side.
+async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault") -> Vault:
+    """Ask for the passphrase and open a vault on its real side; `none` is the code if there is none.
 
     Raises:
-        ShellError: `no_vault`, `nothing_here`.
+        ShellError: `no_vault` or `no_desk`, `nothing_here`.
         VaultError: it does not open.
     """
     if not path.exists():
-        raise ShellError("no_vault")
+        raise ShellError(none)
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side != "real":
@@ -107,7 +107,12 @@ def make_folder(path: Path) -> None:
 
 
 async def carry_out(
-    path: Path, person: Dialogue, request: Request, service_of: Callable[[Vault], Service], cost: Cost
+    path: Path,
+    person: Dialogue,
+    request: Request,
+    service_of: Callable[[Vault], Service],
+    cost: Cost,
+    none: str = "no_vault",
 ) -> dict[str, Any]:
     """Carry out a request: through the door of whoever holds the vault, or on the vault opened here.
 
@@ -119,7 +124,7 @@ async def carry_out(
     except DoorError as error:
         if error.code != "door_closed":
             raise
-        service = service_of(await unlock(path, person, cost))
+        service = service_of(await unlock(path, person, cost, none))
         try:
             await service.open(media=False)
             return await service.request(request, person)
