@@ -281,7 +281,12 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
     [
         (("report",), {"text": " "}, "report_empty", failures.STATUS_REFUSED),
         (("report",), {"text": "x" * 2_000}, "report_long", failures.STATUS_REFUSED),
-        (("report", "--where", "33.5, 36.2", "--precision", "5km"), {"text": "x"}, "place_precision", failures.STATUS_FILE),
+        (
+            ("report", "--where", "33.5, 36.2", "--precision", "5km"),
+            {"text": "x"},
+            "place_precision",
+            failures.STATUS_FILE,
+        ),
         (("report", "--when", "some day"), {"text": "x"}, "bad_time", failures.STATUS_FILE),
         (("report",), {}, "no_answer", failures.STATUS_HERE),
         (("answer", "7"), {"text": "x"}, "unknown_report", failures.STATUS_REFUSED),

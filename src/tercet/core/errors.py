@@ -50,7 +50,7 @@ HINTS: Final = MappingProxyType(
         "let the device reach a relay, or a stick from one, then try again.",
         "not_met": "You were introduced and have not met yet: compare the words face to face first.",
         "not_the_desk": "A desk can do this and a member cannot, or the other way round: use the other device.",
-        "nothing_to_compare": "Nothing is left to compare: words are for somebody you were introduced to and have not met yet.",
+        "nothing_to_compare": "Nothing is left to compare: words are for one who was introduced and not met yet.",
         "pair_below_full": "Two people are below you already: a link has one pair below and no more.",
         "partner_of_another_pair": "The two of you have different links, and partners share one: nothing was kept.",
         "partner_taken": "You have a partner already: a cell has one, and there is no place for another.",
