@@ -384,6 +384,34 @@ def test_a_wrong_command_line_has_a_status_of_its_own() -> None:
         assert CliRunner().invoke(app, words).exit_code == failures.STATUS_USAGE
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sing",
+        "member sing",
+        "member meet --as king",
+        "member run --every 0",
+        "member report --phot secret",
+        "member answer",
+        "member answer secret",
+        "member answer 1 secret",
+        "desk init",
+        "carry",
+        "relay --quota 3",
+        "lab world --secret",
+        "--secret",
+    ],
+)
+def test_with_json_a_wrong_command_line_is_one_line_with_a_code_and_repeats_nothing(line: str) -> None:
+    for words in (["--json", *line.split()], [*line.split(), "--json"]):
+        result = CliRunner().invoke(app, words)
+        assert (result.exit_code, result.stderr) == (failures.STATUS_USAGE, "")
+        assert json.loads(result.stdout) == {"failed": "bad_usage", "hint": failures.HINTS["bad_usage"]}
+    result = CliRunner().invoke(app, line.split())
+    assert result.exit_code == failures.STATUS_USAGE
+    assert "failed" not in result.stdout
+
+
 # ---- relays
 
 

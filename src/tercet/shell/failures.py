@@ -60,6 +60,7 @@ HINTS = {
     "bad_request": "The two programs do not understand each other: use the same version on both sides.",
     "bad_size": "A vault has 4 to 1024 MiB: choose a size between.",
     "bad_state": "This vault was written by another version of Tercet: open it with that version.",
+    "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",
     "picture_large": "This picture is too large to read: take it with fewer pixels.",
     "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",
