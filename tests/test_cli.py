@@ -318,6 +318,19 @@ def test_what_a_desk_gets_wrong_is_said(terminal: Terminal, words: tuple[str, ..
     failed(terminal.desk(*words, text="x"), code, status)
 
 
+def test_who_would_wake_a_device_that_is_awake_is_told_so_before_being_asked_for_a_passphrase(
+    terminal: Terminal,
+) -> None:
+    holding = (terminal.world.member("amal"), terminal.world.desk())
+    try:
+        for said in (terminal.member("run", "--json"), terminal.desk("serve", "--json")):
+            assert said.exit_code == failures.STATUS_VAULT
+            assert [json.loads(line).get("failed") for line in said.stdout.splitlines()] == ["vault_in_use"]
+    finally:
+        for service in holding:
+            service.engine._vault.close()
+
+
 def test_in_a_wrong_folder_a_desk_is_told_of_desks_and_a_member_of_vaults(bare: Terminal) -> None:
     for words in (("show", "1"), ("status",), ("serve",), ("inbox",)):
         result = bare.desk(*words)

@@ -90,14 +90,17 @@ def test_a_text_that_is_too_long_fails_with_the_same_code_with_a_door_and_withou
     run(scene())
 
 
-def test_a_vault_in_use_without_a_door_is_said(tmp_path: Path) -> None:
+def test_a_vault_in_use_is_said_before_a_passphrase_is_asked_for(tmp_path: Path) -> None:
     world = founded(tmp_path)
 
     async def scene() -> None:
+        place, person = tmp_path / "amal" / "vault", Person(passphrase=PASSPHRASE)
         async with Awake(world.member("amal")):
             with pytest.raises(VaultError) as failed:
-                await unlock(tmp_path / "amal" / "vault", Person(passphrase=PASSPHRASE), LOW_COST)
-            assert failed.value.code == "vault_in_use"
+                await unlock(place, person, LOW_COST)
+            assert (failed.value.code, person.asked) == ("vault_in_use", [])
+        (await unlock(place, person, LOW_COST)).close()
+        assert person.asked == ["passphrase"]
 
     run(scene())
 

@@ -3,7 +3,7 @@
 Does        knocks at the door first; else asks for the passphrase and opens the vault here.
 Does not    carry out requests.
 Spec        spec/71-door.md, spec/72-dialogue.md
-Always      1. A passphrase is asked for only when this process opens the vault itself.
+Always      1. A passphrase is asked for only when this process opens the vault itself, and could.
 Read first  carry_out().
 """
 
@@ -29,7 +29,7 @@ from tercet.sealing import Cost
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.service import Request, Service
-from tercet.vault import DoorError, Vault, VaultError, create, door_path, knock, open_vault
+from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
 PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
@@ -64,16 +64,34 @@ async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault
 
     Raises:
         ShellError: `no_vault` or `no_desk`, `nothing_here`.
-        VaultError: it does not open.
+        VaultError: it does not open; `vault_in_use`, before anything is asked.
     """
     if not path.exists():
         raise ShellError(none)
+    _not_in_use(path)
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side != "real":
         vault.close()
         raise ShellError("nothing_here")
     return vault
+
+
+def _not_in_use(path: Path) -> None:
+    """Raise VaultError (`vault_in_use`) if another process holds a vault; whatever else is wrong, opening it says."""
+    files = Files()
+    try:
+        handle = files.open(path)
+    except OSError:
+        return
+    try:
+        files.lock(handle)
+    except BlockingIOError:
+        raise VaultError("vault_in_use") from None
+    except OSError:
+        return
+    finally:
+        files.close(handle)
 
 
 async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second: str = "") -> str:
