@@ -14,6 +14,8 @@ import pytest
 from rich.console import Console
 
 from tercet.core.errors import Refusal
+from tercet.desk import service as desk
+from tercet.member import service as member
 from tercet.member.service import SENTENCES
 from tercet.shell.dialogue import Answers, DoorSide, Person, RemoteFailure, ask_door, parse_answers
 from tercet.shell.failures import ShellError
@@ -166,6 +168,26 @@ def test_a_plain_fact_can_be_copied_and_one_from_outside_is_fenced(capsys: pytes
     assert "at tercet://relay.example:7443/aa from" in said
     assert "\u2068" in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("sentences", [member.SENTENCES, desk.SENTENCES])
+def test_what_somebody_will_be_is_said_in_words_and_told_to_programs_as_it_is(
+    sentences: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for role, words in (("below", "one of the pair below you"), ("founder", "a founder of this network")):
+        for as_json in (True, False):
+            teller = Person(Answers(), as_json, sentences)
+            asyncio.run(teller.tell("meeting_compare", words="a b c d", role=role))
+            said = capsys.readouterr().out
+            assert ((words in said), (f'"role": "{role}"' in said)) == (not as_json, as_json)
+    assert not [what for what, sentence in sentences.items() if "your {role}" in sentence or "a {role}" in sentence]
+
+
+@pytest.mark.parametrize("sentences", [member.SENTENCES, desk.SENTENCES])
+def test_a_code_that_was_said_is_followed_by_what_happens_now(sentences: dict[str, str]) -> None:
+    for what in ("meeting_begins", "meeting_code", "meeting_waits", "introduction_asked", "introduction_agreed"):
+        assert sentences[what].endswith(".")
+    assert "Waiting" in sentences["meeting_code"]
 
 
 def test_who_stops_waiting_for_an_answer_does_not_wait_for_the_person() -> None:

@@ -30,7 +30,9 @@ async def begin(world: World, desk: Any, amal: Any, badr: Any) -> None:
     await meet(desk, amal, "desk", "amal")
     await meet(amal, badr, "amal", "badr", "partner")
     await beat(desk, amal, badr, rounds=2)
-    await do(amal, Person(name="badr", other="desk"), do="introduce")
+    person = Person(name="badr", other="desk")
+    await do(amal, person, do="introduce")
+    assert person.told == [("introduction_asked", {"name": "badr", "other": "desk"})]
     await beat(amal, desk, badr, rounds=3)
 
 
@@ -52,7 +54,7 @@ def test_two_are_introduced_and_compare_words_later(tmp_path: Path) -> None:
             for one, other in ((desk, "badr"), (badr, "desk")):
                 person = Person(accept="yes", name=other)
                 assert await do(one, person, do="accept") == {"accepted": True}
-                assert person.words() == ["introduction_offered"]
+                assert person.told[-1] == ("introduction_agreed", {"name": other})
             await beat(amal, desk, badr, rounds=18)
             status = await do(badr, do="status")
             assert status["introduction"] == {}
@@ -86,7 +88,9 @@ def test_who_says_no_is_not_introduced_and_who_sees_other_words_drops_the_relati
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
             await begin(world, desk, amal, badr)
-            assert await do(badr, Person(accept="no"), do="accept") == {"accepted": False}
+            declining = Person(accept="no")
+            assert await do(badr, declining, do="accept") == {"accepted": False}
+            assert declining.told[-1] == ("introduction_refusing", {"by": "amal"})
             await beat(badr, amal, desk, rounds=4)
             for one in (desk, badr):
                 with pytest.raises(Refusal) as refusal:

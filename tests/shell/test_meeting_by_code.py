@@ -245,6 +245,7 @@ def test_a_watched_folder_is_read_as_pictures_come_whole(tmp_path: Path) -> None
         return answer
 
     assert run(scene()) == message.hex()
+    assert person.told[0] == ("watching", {"folder": str(folder)})
     assert ("code_read", {"have": 3, "of": 3}) in person.told
 
 

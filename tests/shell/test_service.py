@@ -219,15 +219,34 @@ def test_a_meeting_left_while_its_relay_is_silent_is_dropped_at_once(
                 await asyncio.Event().wait()
 
             monkeypatch.setattr(WorldDrop, "perform", silent)
+            monkeypatch.setattr(meetings, "SLOW", 0.001)
             person = Person(name="amal")
             inviting = asyncio.create_task(do(desk, person, do="meet"))
             await asked.wait()
+            await person.heard("meeting_begins")
             assert desk.engine.device.meeting is not None
             inviting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await inviting
             assert desk.engine.device.meeting is None
-            assert person.words() == ["meeting_stopped"]
+            assert person.words() == ["meeting_begins", "meeting_stopped"]
+
+    run(scene())
+
+
+def test_who_types_a_code_that_nobody_says_is_told_that_it_is_looked_for(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    code = "123 " + " ".join(spoken_words(bytes, 4))
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            person = Person(name="desk", code=code)
+            joining = asyncio.create_task(do(amal, person, do="meet", relay=RELAY))
+            await person.heard("meeting_looks")
+            world.now += 121
+            with pytest.raises(Refusal) as refused:
+                await joining
+            assert refused.value.code == "code_unknown"
 
     run(scene())
 
@@ -248,7 +267,8 @@ def test_who_leaves_after_saying_yes_is_told_that_the_other_side_may_have_kept_i
             inviting = asyncio.create_task(do(desk, says, do="meet"))
             hears = Person(name="desk", code=(await says.heard("meeting_code"))["code"], same_words="yes")
             joining = asyncio.create_task(do(amal, hears, do="meet", relay=RELAY))
-            await hears.heard("meeting_compare")
+            await hears.heard("meeting_waits")
+            assert hears.words() == ["meeting_compare", "meeting_waits"]
             while amal.engine.device.meeting.stage is not Stage.CONFIRMING:
                 await asyncio.sleep(0)
             for task in (joining, inviting):

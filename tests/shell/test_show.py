@@ -36,5 +36,10 @@ def test_no_word_is_cut_on_a_screen_of_eighty_columns() -> None:
     assert sum(line.count("w") for line in shown.splitlines() if "www" in line) == len(NAME)
 
 
+def test_what_a_neighbour_is_stands_in_words() -> None:
+    person = {"name": NAME, "role": "below", "met": True, "heard": 0, "waiting": 0, "unread": 0}
+    assert "one of the pair below you" in status(160, neighbours=[person])
+
+
 def test_an_address_from_outside_steers_no_terminal() -> None:
     assert "\x1b" not in status(80, relays=[{"relay": "tercet://\x1b[2J", "trouble": ""}])

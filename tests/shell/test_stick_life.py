@@ -12,6 +12,7 @@ from tercet.core import events as ev
 from tercet.drop import DropFailure, Stick, visit
 from tercet.sample import photo
 from tercet.shell.service import Service
+from tercet.shell.show import show_carried
 
 from .founded import founded
 from .world import UNREACHABLE, Awake, Person, World, beat, do, run
@@ -82,6 +83,39 @@ def test_a_member_lives_a_whole_life_by_stick(tmp_path: Path) -> None:
             assert {f["state"] for f in report["files"]} == {"received by the desk"}
 
     run(scene())
+
+
+def test_what_a_stick_brought_is_said_and_counted(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.member("badr"), world.desk()) as (amal, badr, desk):
+            only_by_stick(amal)
+            carrier = Carrier(world, tmp_path / "stick")
+            await do(amal, Person(text="I was there."), do="report")
+            await do(badr, Person(name="amal", text="I am well."), do="letter")
+            await beat(badr)
+            first = await carrier.meet(amal)
+            assert first["came"] == 0
+            await carrier.visit()
+            at_desk = Person()
+            assert (await carrier.meet(desk, at_desk))["came"] == 0
+            await beat(desk)
+            await carrier.visit()
+            person = Person()
+            assert (await carrier.meet(amal, person))["came"] == 2
+            assert {"letter_came", "report_received"} <= set(person.words())
+            again = Person()
+            assert ((await carrier.meet(amal, again))["came"], again.words()) == (0, [])
+
+    run(scene())
+
+
+def test_the_end_of_an_exchange_says_what_came_and_what_is_next(capsys: pytest.CaptureFixture[str]) -> None:
+    show_carried({"laid": 3, "refused": 0, "waiting": 1, "came": 2}, as_json=False)
+    said = capsys.readouterr().out
+    for part in ("by the stick: 2.", "Laid on the stick: 3.", "still waits: 1.", "Next: ", "`tercet carry`"):
+        assert part in said
 
 
 def test_the_desk_says_several_things_in_one_trip(tmp_path: Path) -> None:

@@ -256,7 +256,9 @@ def relays(
     as_json: AsJson = False,
 ) -> None:
     """Change the network's relays: the new list goes onto the board, at the old relays too."""
-    _do(folder, answers, as_json, {"do": "relays", "relays": relay})
+    found = _do(folder, answers, as_json, {"do": "relays", "relays": relay})
+    if not as_json:
+        Console().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
 
 
 @app.command()

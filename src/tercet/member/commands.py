@@ -357,6 +357,8 @@ def give_up(
 ) -> None:
     """Send no more of a report's files: they are lost, or you think better of it."""
     _do(vault, answers, as_json, {"do": "give_up", "number": number})
+    if not as_json:
+        Console().print(f"No more of the files of report {number} is sent. The desk is told with the next beats.")
 
 
 @app.command("run")

@@ -37,16 +37,21 @@ from tercet.vault import Vault
 
 SENTENCES = {
     "running": "This device is awake; it beats every {every} seconds on average.",
-    "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}",
+    "meeting_begins": "The relay has not answered yet. Ctrl-C stops the meeting.",
+    "meeting_looks": "Looking for the other device, two minutes at most. Ctrl-C stops the meeting.",
+    "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}\n"
+    "Waiting until they have typed it, ten minutes at most. Ctrl-C stops the meeting.",
     "codes_drawn": "Let the other device scan {count} code(s): {folder}",
+    "watching": "Waiting for pictures of the other screen: {folder}",
     "code_read": "Read {have} of {of} codes.",
     "not_scanned": "That was not taken ({code}): scan once more.",
-    "meeting_compare": "Both screens must show: {words}\n(They will be your {role}.)",
+    "meeting_compare": "Both screens must show: {words}\n(They will be {role}.)",
+    "meeting_waits": "You said yes. Waiting until the other side says yes too.",
     "meeting_stopped": "The meeting is stopped: nothing was kept on this device.",
     "meeting_unsure": "You had said yes: if the other screen says Done, it keeps you all the same. Talk it over.",
-    "meeting_last": "This device has kept {name} as your {role}. The other one keeps you only once it has scanned the "
+    "meeting_last": "This device has kept {name}: {role}. The other one keeps you only once it has scanned the "
     "code shown now. If you leave before, the same command with the same word shows it again, for an hour.",
-    "meeting_kept": "Done: {name} is now your {role}.",
+    "meeting_kept": "Done: {name} is now {role}.",
     "hashing": "Reading {kind} {number}: {done} of {size} bytes",
     "volume": "Files can be seen by their volume: whoever watches the line sees {amount} leave this device.",
     "report_made": "Report {number} is sealed. Not even this device can open it now.",

@@ -18,9 +18,12 @@ from tercet.core.report import MediaState
 from tercet.drop import DropFailure, Stick
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.relays import OnStick
-from tercet.shell.service import Request, Service, agreed, volume_of
+from tercet.shell.service import ANSWERED_HERE, Request, Service, Told, agreed, volume_of
 
 POLLS: Final = 4  # questions left in each open conversation, so that the desk can say so many things a trip
+NEWS: Final = frozenset(
+    {"letter_came", "desk_wrote", "report_received", "media_received"} | {"report_filed", "word_filed", "media_filed"}
+)  # a member's, and a desk's
 ROUNDS: Final = 8  # times that a neighbour's next letter is looked for
 
 
@@ -33,7 +36,7 @@ async def exchange(service: Service, request: Request, person: Dialogue) -> dict
         person: is told what happens.
 
     Returns:
-        How many items were laid and refused, and how many things of the owner still wait.
+        How many items were laid and refused, how many things of the owner still wait, and how many came.
 
     Raises:
         DropFailure: `no_store`, `store_failed`: the stick is gone or cannot be used.
@@ -45,16 +48,28 @@ async def exchange(service: Service, request: Request, person: Dialogue) -> dict
         raise DropFailure("no_store", "There is no folder of that name: look whether the stick is in.")
     stick = OnStick(await asyncio.to_thread(Stick, path), service.engine.clock)
     with_files = await _wants_files(service, request, person)
-    await service.engine.do(ev.SendNow(POLLS), at=stick)
-    for _ in range(ROUNDS):
-        if not service.unsaid():
-            break
-        await service.engine.do(ev.SendNow(), at=stick)
-    while with_files and stick.steps and not stick.refused:
-        step = stick.steps.pop(0)
-        if not await service.engine.move_one(step, stick):
-            break
-    return {"laid": stick.put, "refused": stick.refused, "waiting": service.waiting()}
+    with Told(service.engine) as told:
+        await service.engine.do(ev.SendNow(POLLS), at=stick)
+        for _ in range(ROUNDS):
+            if not service.unsaid():
+                break
+            await service.engine.do(ev.SendNow(), at=stick)
+        while with_files and stick.steps and not stick.refused:
+            step = stick.steps.pop(0)
+            if not await service.engine.move_one(step, stick):
+                break
+        came = await _pass_on(told, person)
+    return {"laid": stick.put, "refused": stick.refused, "waiting": service.waiting(), "came": came}
+
+
+async def _pass_on(told: Told, person: Dialogue) -> int:
+    """Tell the owner what the exchange brought; how much of it is news."""
+    came = 0
+    for tell in told.so_far():
+        came += tell.what in NEWS
+        if tell.what not in ANSWERED_HERE:
+            await person.tell(tell.what, **tell.facts)
+    return came
 
 
 async def _wants_files(service: Service, request: Request, person: Dialogue) -> bool:

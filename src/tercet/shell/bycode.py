@@ -36,7 +36,7 @@ class ByCode:
         person: the owner.
         look_every: seconds between two looks at the relay.
         look: looks for the other side at the relay.
-        same_words: asks the owner whether both screens show the same words.
+        confirm: lets the owner compare the words, and says so to the core.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class ByCode:
         person: Dialogue,
         look_every: float,
         look: Callable[[], Awaitable[None]],
-        same_words: Callable[[Dialogue], Awaitable[bool]],
+        confirm: Callable[[Engine, Dialogue], Awaitable[None]],
     ) -> None:
         self._engine = engine
         self._person = person
         self._every = look_every
         self._look = look
-        self._same_words = same_words
+        self._confirm = confirm
         self._told: asyncio.Queue[fx.Tell] = asyncio.Queue()
         self._shown = fx.ShowCode(b"")
         self._new = False
@@ -119,8 +119,7 @@ class ByCode:
                 raise Refusal(tell.facts["code"])
             if tell is not None and tell.what == "meeting_compare":
                 await self._person.tell(tell.what, **tell.facts)
-                same = await self._same_words(self._person)
-                await self._engine.do(ev.SameWords() if same else ev.OtherWords())
+                await self._confirm(self._engine, self._person)
             elif tell is not None and tell.what == "meeting_kept":
                 return await self._end(dict(tell.facts))
             elif tell is None and self._awaits_scan():

@@ -26,6 +26,7 @@ from rich.status import Status
 from rich.text import Text
 
 from tercet.shell.failures import ShellError
+from tercet.shell.show import ROLES
 from tercet.shell.text import plainly
 from tercet.vault import Door, DoorError
 
@@ -114,6 +115,11 @@ def _read_lines(prompt: str) -> str:
     return "\n".join(written)
 
 
+def _in_words(name: str, fact: str) -> str:
+    """A fact as a sentence says it."""
+    return ROLES[fact] if name == "role" and fact in ROLES else plainly(fact)
+
+
 class _Facts(dict[str, str]):
     """Facts for a sentence; one that another version leaves out shows as a gap."""
 
@@ -144,7 +150,7 @@ class Person:
             return
         sentence = self._sentences.get(what)
         if sentence:
-            safe = _Facts((name, plainly(str(fact))) for name, fact in facts.items())
+            safe = _Facts((name, _in_words(name, str(fact))) for name, fact in facts.items())
             self._show(sentence.format_map(safe), what in REDRAWN and self._console.is_terminal)
 
     def _show(self, sentence: str, redrawn: bool) -> None:

@@ -19,10 +19,15 @@ from tercet.shell.engine import Engine
 from tercet.shell.service import Handler, Request, Told, agreed, offered
 
 SENTENCES: Final = {
-    "introduction_offered": "{by} wants to introduce somebody to you, who would be your {role}. "
+    "introduction_offered": "{by} wants to introduce somebody to you, who would be {role}. "
     "Until you two compare words, face to face, {by} could read what you write to each other.",
     "introduction_declined": "{by} wanted to introduce somebody; your cell has no such place, and it was declined.",
-    "introduction_kept": "{name} is now your {role}: introduced, not met. Compare words when you stand face to face.",
+    "introduction_kept": "{name} is now {role}: introduced, not met. Compare words when you stand face to face.",
+    "introduction_asked": "Both will be asked, {name} and {other}, and each must say yes. The letters go with the "
+    "beats: it takes a day or two, and the device says how it ended while it is awake.",
+    "introduction_agreed": "You agreed. {name} stands in the status, as introduced, once the other agreed too: that "
+    "takes a day or two.",
+    "introduction_refusing": "You declined. All three hear that it is over, and only {by} hears from whom.",
     "introduction_made": "The introduction is done: {name} and {other} know each other now.",
     "introduction_refused": "The introduction is over: {name} said no, or could not. {other} hears only that.",
     "introduction_over": "An introduction is over and nothing was kept ({code}).",
@@ -45,6 +50,7 @@ async def _introduce(engine: Engine, _: Request, person: Dialogue) -> dict[str, 
     first = await person.ask("name", "Whom do you introduce? (your own word)")
     second = await person.ask("other", "And to whom? (your own word)")
     await engine.do(ev.Introduce(first, second))
+    await person.tell("introduction_asked", name=first, other=second)
     return {}
 
 
@@ -55,9 +61,11 @@ async def _accept(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any
     await person.tell("introduction_offered", by=facts["by"], role=facts["role"])
     if not await agreed(person, "accept", "Do you know who that is, and do you want it? (yes/no)"):
         await engine.do(ev.DeclineIntroduction())
+        await person.tell("introduction_refusing", by=facts["by"])
         return {"accepted": False}
     name = await person.ask("name", "Your own word for this person (it never leaves this device)")
     await engine.do(ev.AcceptIntroduction(name))
+    await person.tell("introduction_agreed", name=name)
     return {"accepted": True}
 
 

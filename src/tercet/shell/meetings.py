@@ -30,6 +30,7 @@ from tercet.vault import DoorError
 NOT_WAITED_OUT: Final = frozenset({"relay_wrong_key", "relay_lied", "bad_address", "no_pass"})
 NOBODY_YET: Final = frozenset({Stage.CHOOSING, Stage.LOOKING})  # nothing has been said or heard there
 NOT_BEGUN: Final = "The relay does not answer, and no meeting was begun: try again when it does."
+SLOW: Final = 1.0  # seconds after which a relay that has not answered is said
 PATIENCE: Final = 5.0  # seconds that the end of a meeting waits for a relay
 
 
@@ -71,7 +72,7 @@ async def _by_word(service: Service, name: str, role: Role | None, relay: str, p
     engine = service.engine
     with Told(engine) as told:
         if role is not None:
-            await engine.do(ev.Invite(name, role))
+            await _begin(engine, ev.Invite(name, role), person)
         else:
             if not relay and engine.device.card is None:
                 relay = await person.ask("relay", "The relay's address, as the other screen shows it")
@@ -81,9 +82,22 @@ async def _by_word(service: Service, name: str, role: Role | None, relay: str, p
                 person,
                 "code",
                 "The code: three digits and four words",
-                lambda code: engine.do(ev.Join(name, code, relay)),
+                lambda code: _begin(engine, ev.Join(name, code, relay), person),
             )
         return await _see_through(service, told, person)
+
+
+async def _begin(engine: Engine, event: ev.Event, person: Dialogue) -> None:
+    """Begin a meeting; a relay that takes its time is said, so that nobody sits before a silent screen."""
+    beginning = asyncio.create_task(engine.do(event))
+    try:
+        done, _ = await asyncio.wait((beginning,), timeout=SLOW)
+        if not done:
+            await person.tell("meeting_begins")
+        await beginning
+    finally:
+        beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=True)
 
 
 async def _stop(engine: Engine, person: Dialogue | None) -> None:
@@ -137,7 +151,7 @@ class _Lookout:
 
 
 def _by_code(service: Service, person: Dialogue) -> ByCode:
-    return ByCode(service.engine, person, service.look_every, _Lookout(service, person).look, _same_words)
+    return ByCode(service.engine, person, service.look_every, _Lookout(service, person).look, _confirm)
 
 
 async def _hand(service: Service, _: Request, person: Dialogue) -> dict[str, Any]:
@@ -160,6 +174,8 @@ async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[s
     """Look for the other side until the meeting is kept or has failed."""
     lookout = _Lookout(service, person)
     await lookout.complain()
+    if service.engine.device.meeting is not None and service.engine.device.meeting.stage is Stage.LOOKING:
+        await person.tell("meeting_looks")
     while True:
         tell = await told.next(service.look_every)
         if tell is None:
@@ -170,14 +186,18 @@ async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[s
         if tell.what in ("meeting_code", "meeting_compare", "meeting_kept"):
             await person.tell(tell.what, **tell.facts)
         if tell.what == "meeting_compare":
-            await service.engine.do(ev.SameWords() if await _same_words(person) else ev.OtherWords())
+            await _confirm(service.engine, person)
         if tell.what == "meeting_kept":
             await service.engine.do(ev.SendNow())
             return dict(tell.facts)
 
 
-async def _same_words(person: Dialogue) -> bool:
-    return await agreed(person, "same_words", "Does the other screen show the same four words? (yes/no)")
+async def _confirm(engine: Engine, person: Dialogue) -> None:
+    """Let the owner compare the words, and wait for the other side if they are the same."""
+    same = await agreed(person, "same_words", "Does the other screen show the same four words? (yes/no)")
+    await engine.do(ev.SameWords() if same else ev.OtherWords())
+    if same and engine.device.meeting is not None:
+        await person.tell("meeting_waits")
 
 
 def _role(request: Request) -> Role | None:

@@ -75,6 +75,8 @@ class Screen:
         """See `Dialogue.ask`; what was `scanned` comes from pictures."""
         if field != "scanned":
             return await self._person.ask(field, prompt, hidden)
+        if self._watch is not None and not self._found:
+            await self._person.tell("watching", folder=str(self._watch))
         while not self._found:
             await self._look()
         return self._found.pop(0).hex()

@@ -61,6 +61,10 @@ class Told:
     def __exit__(self, *_: object) -> None:
         self._engine.listeners.remove(self._queue.put_nowait)
 
+    def so_far(self) -> list[fx.Tell]:
+        """What was told and not taken yet."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
     async def next(self, patience: float) -> fx.Tell | None:
         """The next thing told, or none after `patience` seconds."""
         with contextlib.suppress(TimeoutError):

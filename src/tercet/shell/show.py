@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,15 @@ DIRECT = (
     "This device speaks to its relays directly, without Tor: whoever runs a relay sees this device's address and "
     "which boxes it touches."
 )
+
+
+ROLES: Final = {
+    "link": "your link",
+    "partner": "your partner",
+    "below": "one of the pair below you",
+    "desk": "your desk",
+    "founder": "a founder of this network",
+}  # what a neighbour is to the owner, in a sentence; of another version, as it comes
 
 
 def moment(seconds: int) -> str:
@@ -38,17 +47,21 @@ def show_carried(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return
     console = Console(highlight=False, soft_wrap=True)
+    console.print(f"News that came by the stick: {found['came'] or 'none'}.")
     console.print(f"Laid on the stick: {found['laid']}. Here still waits: {found['waiting']}.")
     if found["refused"]:
         console.print(f"The stick did not take {found['refused']}: it is full. Make room, or take another one.")
+    console.print(
+        "Next: let it travel, to the relays (`tercet carry`) or to whoever you write to; carry again when it is back."
+    )
 
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
     """Neighbours, reports and relays as tables."""
-    people = Table("Neighbour", "is your", "last heard", "letters waiting", "unread", title="Neighbours")
+    people = Table("Neighbour", "is", "last heard", "letters waiting", "unread", title="Neighbours")
     for one in found["neighbours"]:
         heard = moment(one["heard"]) if one["heard"] else "never"
-        role = one["role"] if one["met"] else f"{one['role']} (introduced, not met)"
+        role = ROLES.get(one["role"], shown(one["role"])) + ("" if one["met"] else " (introduced, not met)")
         people.add_row(Text(shown(one["name"]), overflow="fold"), role, heard, str(one["waiting"]), str(one["unread"]))
     console.print(people)
     for one in found["neighbours"]:
