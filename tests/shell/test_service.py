@@ -14,10 +14,11 @@ from tercet.core.errors import Refusal
 from tercet.core.meeting import Stage
 from tercet.drop import REFUSAL_HINTS, DropFailure, Put, Read
 from tercet.drop import Refusal as DropRefusal
-from tercet.sealing import spoken_words
+from tercet.sealing import LOW_COST, spoken_words
 from tercet.shell import meetings
 from tercet.shell.dialogue import RemoteFailure, ask_door
 from tercet.shell.failures import ShellError
+from tercet.shell.opening import carry_out
 from tercet.shell.service import Service
 from tercet.vault import DoorError, door_path, knock
 
@@ -291,17 +292,17 @@ def test_an_asker_who_leaves_the_door_stops_the_meeting(tmp_path: Path) -> None:
             holder = Person()
             running = asyncio.create_task(desk.run(3600, place, holder))
             await holder.heard("running")
-            door = await knock(door_path(place))
             person = Person(name="cyra")
-            asking = asyncio.create_task(ask_door(door, {"do": "meet"}, person))
+            asking = asyncio.create_task(carry_out(place, person, {"do": "meet"}, lambda _: desk, LOW_COST))
             await person.heard("meeting_code")
             assert desk.engine.device.meeting is not None
             asking.cancel()
-            await door.close()
+            await asyncio.gather(asking, return_exceptions=True)
+            assert person.words()[-1] == "meeting_left"
             while desk.engine.device.meeting is not None:
                 await asyncio.sleep(0)
             running.cancel()
-            await asyncio.gather(running, asking, return_exceptions=True)
+            await asyncio.gather(running, return_exceptions=True)
 
     run(scene())
 

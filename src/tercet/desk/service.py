@@ -39,6 +39,7 @@ SENTENCES = {
     "meeting_compare": "Both screens must show: {words}\n(They will be {role}.)",
     "meeting_waits": "You said yes. Waiting until the other side says yes too.",
     "meeting_stopped": "The meeting is stopped: nothing was kept on this device.",
+    "meeting_left": "You left: a meeting that is not done by now is stopped, and nothing of it was kept here.",
     "meeting_unsure": "You had said yes: if the other screen says Done, it keeps you all the same. Talk it over.",
     "meeting_last": "This device has kept {name}: {role}. The other one keeps you only once it has "
     "scanned the code shown now. If you leave before, the same command with the same word shows it again, for an hour.",

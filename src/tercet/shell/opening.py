@@ -150,6 +150,10 @@ async def carry_out(
             await service.close()
     try:
         return await ask_door(door, request, person)
+    except asyncio.CancelledError:
+        if request.get("do") == "meet":
+            await person.tell("meeting_left")
+        raise
     finally:
         await door.close()
 
