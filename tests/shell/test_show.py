@@ -36,6 +36,10 @@ def test_no_word_is_cut_on_a_screen_of_eighty_columns() -> None:
     assert sum(line.count("w") for line in shown.splitlines() if "www" in line) == len(NAME)
 
 
+def test_who_knows_no_relay_yet_is_told_so() -> None:
+    assert "No relay is known yet." in status(80, relays=[])
+
+
 def test_what_a_neighbour_is_stands_in_words() -> None:
     person = {"name": NAME, "role": "below", "met": True, "heard": 0, "waiting": 0, "unread": 0}
     assert "one of the pair below you" in status(160, neighbours=[person])

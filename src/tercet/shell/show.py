@@ -86,7 +86,7 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
 
 def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
     """Each address whole, on a line of its own: people copy it, with the pass at its end."""
-    console.print("Relays, each with its whole address:")
+    console.print("Relays, each with its whole address:" if relays else "No relay is known yet.")
     for one in relays:
         console.print(plainly(one["relay"]), markup=False, soft_wrap=True)
         console.print(f"  trouble: {one['trouble'] or 'none'}", markup=False)
