@@ -11,10 +11,11 @@ from tercet.vault.door import Door, DoorServer, door_path, knock, serve_door
 from tercet.vault.errors import DoorError, VaultError
 from tercet.vault.files import Files
 from tercet.vault.geometry import DEFAULT_SIZE, Geometry
-from tercet.vault.vault import Vault, create, open_vault
+from tercet.vault.vault import OPENING_COMMITS, Vault, create, open_vault
 
 __all__ = [
     "DEFAULT_SIZE",
+    "OPENING_COMMITS",
     "Door",
     "DoorError",
     "DoorServer",
