@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tercet.drop import RelayClient
+from tercet.member.service import MemberService
 from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
+from tercet.shell import opening
 from tercet.shell.failures import STATUS_STOPPED, ShellError
 from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
-from tercet.vault import VaultError, door_path
+from tercet.vault import OPENING_COMMITS, Vault, VaultError, door_path, open_vault
 
 from ..cheap import COMMAND
+from ..vault.disks import RecordingDisk
 from .founded import founded
 from .world import NOTEBOOK, PASSPHRASE, RELAY, Awake, Person, World, run
 
@@ -63,6 +68,40 @@ def test_only_the_real_side_is_opened(tmp_path: Path, secret: str, code: str) ->
         return ""
 
     assert run(scene()) == code
+
+
+def test_a_command_writes_the_same_bytes_at_the_same_places_whichever_passphrase_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+
+    async def writes(secret: str) -> list[tuple[str, int, int]]:
+        disk = RecordingDisk()
+        monkeypatch.setattr(opening, "open_vault", partial(open_vault, files=disk))
+
+        def service_of(vault: Vault) -> MemberService:
+            return MemberService(vault, world.drop, world.clock)
+
+        with contextlib.suppress(ShellError):
+            await carry_out(place, Person(passphrase=secret), {"do": "status"}, service_of, LOW_COST)
+        return [call for call in disk.calls if call[0] != "read"]
+
+    before = place.read_bytes()
+    ours = run(writes(PASSPHRASE))
+    place.write_bytes(before)
+    assert run(writes(NOTEBOOK)) == ours
+    assert len(ours) == OPENING_COMMITS * 9
+
+
+def test_the_notebooks_passphrase_ends_the_real_side_before_anything_is_said(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+    with pytest.raises(ShellError):
+        run(carry_out(place, Person(passphrase=NOTEBOOK), {"do": "status"}, lambda _: world.member("amal"), LOW_COST))
+    with pytest.raises(VaultError) as failed:
+        run(unlock(place, Person(passphrase=PASSPHRASE), LOW_COST))
+    assert failed.value.code == "vault_wrong_passphrase"
 
 
 def test_a_new_passphrase_is_typed_twice() -> None:

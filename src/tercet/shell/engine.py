@@ -24,7 +24,7 @@ from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.sealing import cover
 from tercet.shell.relays import Places, Relays
-from tercet.vault import Vault
+from tercet.vault import OPENING_COMMITS, Vault
 
 T = TypeVar("T")
 
@@ -105,9 +105,25 @@ class Engine:
         self.monotonic: Callable[[], float] = time.monotonic
 
     async def open(self) -> None:
-        """Begin: a vault that went back a step passes over the message keys it may have used."""
-        if self._vault.stepped_back:
-            await self.do(ev.WentBack())
+        """Begin with the commits that follow every opening, before anything is shown, asked or sent.
+
+        A vault that went back a step passes over the message keys it may have used in the first of them.
+
+        Source: spec/70-vault.md, 6 and 7.
+        """
+        effects = await _finished(self._begin())
+        await self._act(effects, self.relays)
+
+    async def _begin(self) -> list[fx.Effect]:
+        async with self._lock:
+            device, effects = self.device, list[fx.Effect]()
+            if self._vault.stepped_back:
+                device, new = step(device, ev.WentBack(), self.clock(), self._chance)
+                effects += new
+            for _ in range(OPENING_COMMITS):
+                await asyncio.to_thread(self._commit, save(device))
+            self.device = device
+        return effects
 
     async def close(self) -> None:
         """Wait for a save under way, then close the vault; nothing can be done afterwards."""

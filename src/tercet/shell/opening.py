@@ -29,7 +29,7 @@ from tercet.sealing import Cost
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.service import Request, Service
-from tercet.vault import DoorError, Vault, VaultError, create, door_path, knock, open_vault
+from tercet.vault import OPENING_COMMITS, DoorError, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
 PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
@@ -60,7 +60,9 @@ async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
 
 
 async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
-    """Ask for the passphrase and open a vault on its real side.
+    """Ask for the passphrase and open a vault on its real side; its engine then makes the commits that must follow.
+
+    Opened on the other side, it is committed to from there, and closed.
 
     Raises:
         ShellError: `no_vault`, `nothing_here`.
@@ -70,10 +72,25 @@ async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
         raise ShellError("no_vault")
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
-    if vault.side != "real":
+    if vault.side == "real":
+        return vault
+    try:
+        await asyncio.to_thread(commit_first, vault)
+    finally:
         vault.close()
-        raise ShellError("nothing_here")
-    return vault
+    raise ShellError("nothing_here")
+
+
+def commit_first(vault: Vault) -> None:
+    """Make the commits that follow every opening, on a vault's notebook side.
+
+    Raises:
+        VaultError: vault_disk.
+
+    Source: spec/70-vault.md, 7.
+    """
+    for _ in range(OPENING_COMMITS):
+        vault.commit(vault.state)
 
 
 async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second: str = "") -> str:
