@@ -281,13 +281,21 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
     [
         (("report",), {"text": " "}, "report_empty", failures.STATUS_REFUSED),
         (("report",), {"text": "x" * 2_000}, "report_long", failures.STATUS_REFUSED),
-        (("report", "--where", "33.5, 36.2", "--precision", "inch"), {"text": "x"}, "bad_place", failures.STATUS_FILE),
+        (
+            ("report", "--where", "33.5, 36.2", "--precision", "5km"),
+            {"text": "x"},
+            "place_precision",
+            failures.STATUS_FILE,
+        ),
         (("report", "--when", "some day"), {"text": "x"}, "bad_time", failures.STATUS_FILE),
         (("report",), {}, "no_answer", failures.STATUS_HERE),
         (("answer", "7"), {"text": "x"}, "unknown_report", failures.STATUS_REFUSED),
         (("meet",), {"name": "carl", "code": "12 words"}, "bad_code", failures.STATUS_REFUSED),
         (("meet", "--relay", "nowhere"), {"name": "carl", "code": "123 a b c d"}, "bad_address", failures.STATUS_DROP),
         (("meet", "--as", "partner"), {"name": "carl"}, "partner_taken", failures.STATUS_REFUSED),
+        (("meet", "--stop"), {}, "no_meeting", failures.STATUS_REFUSED),
+        (("report", "--precision", "5km"), {"text": "x"}, "place_precision", failures.STATUS_FILE),
+        (("compare",), {}, "nothing_to_compare", failures.STATUS_REFUSED),
     ],
 )
 def test_what_a_member_gets_wrong_is_said(
@@ -301,12 +309,46 @@ def test_what_a_member_gets_wrong_is_said(
     ("words", "code", "status"),
     [
         (("show", "7"), "no_such_report", failures.STATUS_HERE),
+        (("meet", "--stop"), "no_meeting", failures.STATUS_REFUSED),
         (("reply", "7"), "unknown_report", failures.STATUS_REFUSED),
         (("export", "7", "--to", "/nowhere/at/all"), "archive_unknown_report", failures.STATUS_FILE),
     ],
 )
 def test_what_a_desk_gets_wrong_is_said(terminal: Terminal, words: tuple[str, ...], code: str, status: int) -> None:
     failed(terminal.desk(*words, text="x"), code, status)
+
+
+def test_who_would_wake_a_device_that_is_awake_is_told_so_before_being_asked_for_a_passphrase(
+    terminal: Terminal,
+) -> None:
+    holding = (terminal.world.member("amal"), terminal.world.desk())
+    try:
+        for said in (terminal.member("run", "--json"), terminal.desk("serve", "--json")):
+            assert said.exit_code == failures.STATUS_VAULT
+            assert [json.loads(line).get("failed") for line in said.stdout.splitlines()] == ["vault_in_use"]
+    finally:
+        for service in holding:
+            service.engine._vault.close()
+
+
+def test_in_a_wrong_folder_a_desk_is_told_of_desks_and_a_member_of_vaults(bare: Terminal) -> None:
+    for words in (("show", "1"), ("status",), ("serve",), ("inbox",)):
+        result = bare.desk(*words)
+        failed(result, "no_desk", failures.STATUS_HERE)
+        assert "`tercet desk init`" in result.stderr
+        assert "member" not in result.stderr
+    for words in (("status",), ("run",)):
+        result = bare.member(*words)
+        failed(result, "no_vault", failures.STATUS_HERE)
+        assert "`tercet member init`" in result.stderr
+
+
+@pytest.mark.parametrize("where", [(), ("--where", "33.5, 36.2"), ("--where", "old town")])
+def test_a_wrong_precision_is_answered_with_the_four_there_are(terminal: Terminal, where: tuple[str, ...]) -> None:
+    result = terminal.member("report", "--precision", "5km", *where, text="x")
+    failed(result, "place_precision", failures.STATUS_FILE)
+    for value in ("exact", "1km", "10km", "district"):
+        assert value in result.stderr
 
 
 def test_a_members_vault_is_no_desk(terminal: Terminal) -> None:
@@ -353,6 +395,34 @@ def test_what_nobody_foresaw_is_said_without_its_words(terminal: Terminal, monke
 def test_a_wrong_command_line_has_a_status_of_its_own() -> None:
     for words in (["member", "meet", "--as", "king"], ["member", "run", "--every", "0"], ["sing"]):
         assert CliRunner().invoke(app, words).exit_code == failures.STATUS_USAGE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sing",
+        "member sing",
+        "member meet --as king",
+        "member run --every 0",
+        "member report --phot secret",
+        "member answer",
+        "member answer secret",
+        "member answer 1 secret",
+        "desk init",
+        "carry",
+        "relay --quota 3",
+        "lab world --secret",
+        "--secret",
+    ],
+)
+def test_with_json_a_wrong_command_line_is_one_line_with_a_code_and_repeats_nothing(line: str) -> None:
+    for words in (["--json", *line.split()], [*line.split(), "--json"]):
+        result = CliRunner().invoke(app, words)
+        assert (result.exit_code, result.stderr) == (failures.STATUS_USAGE, "")
+        assert json.loads(result.stdout) == {"failed": "bad_usage", "hint": failures.HINTS["bad_usage"]}
+    result = CliRunner().invoke(app, line.split())
+    assert result.exit_code == failures.STATUS_USAGE
+    assert "failed" not in result.stdout
 
 
 # ---- relays

@@ -37,6 +37,7 @@ from tercet.shell.closed import keep_memory_closed
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import STATUS_DROP, ShellError
 from tercet.shell.opening import make_folder, run, wall_clock
+from tercet.shell.usage import Commands
 from tercet.up import up as play
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -59,6 +60,7 @@ SENTENCES = {
 Place = RelayClient | DiskStore | Stick
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

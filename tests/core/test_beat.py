@@ -379,6 +379,37 @@ def test_a_box_that_holds_more_is_looked_at_again_soon() -> None:
     assert waits_for_look(more=False) > 4
 
 
+def test_of_boxes_that_hold_more_the_newest_day_is_emptied_first() -> None:
+    device, chance, today = settled(2, 0), Seeded("heaps"), day_of(START)
+    heaps = [(device.relations[n].id, today - age) for n, age in ((0, 5), (0, 1), (1, 6), (1, 1))]
+    left = dict.fromkeys(heaps, 4)
+    emptied: list[int] = []
+
+    def look_into(number: int, query: ev.Query) -> None:
+        nonlocal device
+        box = (query.id, query.day)
+        if query.place or box not in left:
+            return
+        items = (bytes(4_096),) if left[box] else ()
+        left[box] -= len(items)
+        if items and not left[box]:
+            emptied.append(today - query.day)
+        found = ev.Arrived(query, items, left[box] > 0, device.relays[0])
+        device, _ = step(msgspec.structs.replace(device, beats=number), found, START, chance)
+
+    for relation, day in heaps:
+        look_into(0, ev.Query("relation", relation, day, alone=True))
+    for number in range(1, 30):
+        turn = Turn(msgspec.structs.replace(device, beats=number), START, chance)
+        for look in beats._choose(turn):
+            look(0.0)
+        device = turn.device
+        for effect in turn.effects:
+            assert isinstance(effect, fx.ReadBox)
+            look_into(number, effect.query)
+    assert emptied == [1, 1, 5, 6]
+
+
 # ---- letters in time
 
 

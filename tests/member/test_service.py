@@ -15,7 +15,7 @@ from tercet.drop import DropFailure
 from tercet.evidence import EvidenceError
 from tercet.member.service import _place, local_zone
 from tercet.sample import photo
-from tercet.shell.service import Service
+from tercet.shell.service import Service, volume_of
 
 from ..shell.founded import founded
 from ..shell.world import UNREACHABLE, Awake, Person, World, beat, do, run
@@ -70,10 +70,20 @@ def test_a_photo_goes_with_a_travel_copy_and_its_volume_is_said(tmp_path: Path) 
             person = Person(text="I was there.")
             made = await do(amal, person, do="report", photo=[str(photo())])
             assert [f["kind"] for f in made["files"]] == ["travel", "photo"]
-            assert (await person.heard("volume"))["bytes"] == photo().stat().st_size
+            blocks = sum(f["blocks"] for f in made["files"])
+            volume = {"blocks": blocks, "bytes": blocks * 262_144, "amount": f"{blocks} blocks, {blocks * 256} KiB"}
+            assert await person.heard("volume") == volume
+            assert volume["bytes"] > photo().stat().st_size
             assert person.words().index("volume") < person.words().index("report_made")
 
     run(scene())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "amount"), [(1, "1 block, 256 KiB"), (4, "4 blocks, 1.0 MiB"), (5_000, "5,000 blocks, 1,250.0 MiB")]
+)
+def test_a_volume_is_what_travels_not_what_lies_on_the_disk(blocks: int, amount: str) -> None:
+    assert volume_of(blocks) == {"blocks": blocks, "bytes": blocks * 262_144, "amount": amount}
 
 
 def test_a_file_that_is_none_of_its_kind_makes_no_report(tmp_path: Path) -> None:

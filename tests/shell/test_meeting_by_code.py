@@ -154,6 +154,37 @@ def test_a_meeting_that_a_crash_broke_off_goes_on(tmp_path: Path) -> None:
     run(scene())
 
 
+def test_who_leaves_at_the_last_code_was_told_what_is_kept_and_can_show_it_again_for_an_hour(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    world.trouble = {RELAY: UNREACHABLE}
+    world.make("cyra")
+    two = Two(tmp_path)
+    del two.inviter.answers["shown"]  # it leaves when it is asked
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.member("cyra")) as (amal, cyra):
+            with pytest.raises(ShellError) as left:
+                await two.meet(amal, cyra, "link")
+            assert left.value.code == "no_answer"
+            assert two.inviter.told[-1] == ("meeting_last", {"name": "newcomer", "role": "below"})
+            assert "meeting_kept" not in two.inviter.words()
+            while not cyra.engine.device.relations:
+                await asyncio.sleep(0.001)
+            for picture in pictures([two.folders[0]]):
+                picture.unlink()
+            two.inviter.answers["shown"] = ""
+            request = {"do": "meet", "role": "link", "codes": "alone"}
+            assert await amal.request(request, two.screen(0)) == {"name": "newcomer", "role": "below"}
+            assert two.inviter.words()[-3:] == ["codes_drawn", "meeting_last", "meeting_kept"]
+            assert list(pictures([two.folders[0]]))
+            world.now += 3_601 + 600
+            with pytest.raises(Refusal) as refused:
+                await amal.request(request, two.screen(0))
+            assert refused.value.code == "name_taken"
+
+    run(scene())
+
+
 def test_an_owner_who_says_no_ends_it_for_both(tmp_path: Path) -> None:
     world = founded(tmp_path)
     world.trouble = {RELAY: UNREACHABLE}

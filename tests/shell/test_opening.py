@@ -7,22 +7,27 @@ import contextlib
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tercet.core.errors import Refusal
+from tercet.desk.service import DeskService
 from tercet.drop import RelayClient
 from tercet.member.service import MemberService
 from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
 from tercet.shell import opening
+from tercet.shell.dialogue import RemoteFailure
 from tercet.shell.failures import STATUS_STOPPED, ShellError
 from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
+from tercet.shell.service import Service
 from tercet.vault import OPENING_COMMITS, Vault, VaultError, door_path, open_vault
 
 from ..cheap import COMMAND
 from ..vault.disks import RecordingDisk
 from .founded import founded
-from .world import NOTEBOOK, PASSPHRASE, RELAY, Awake, Person, World, run
+from .world import NOTEBOOK, PASSPHRASE, RELAY, Awake, Person, World, beat, do, run
 
 
 def test_a_passphrase_is_asked_for_only_where_the_vault_is_opened(tmp_path: Path) -> None:
@@ -44,14 +49,62 @@ def test_a_passphrase_is_asked_for_only_where_the_vault_is_opened(tmp_path: Path
     run(scene())
 
 
-def test_a_vault_in_use_without_a_door_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [4_000, 17 * 1_048_576])
+@pytest.mark.parametrize(
+    ("who", "request_", "fields", "code"),
+    [
+        ("amal", {"do": "report"}, {}, "report_long"),
+        ("amal", {"do": "letter"}, {"name": "badr"}, "letter_long"),
+        ("amal", {"do": "answer", "number": 1}, {}, "letter_long"),
+        ("desk", {"do": "letter"}, {"name": "amal"}, "letter_long"),
+        ("desk", {"do": "reply", "number": 1}, {}, "letter_long"),
+    ],
+)
+def test_a_text_that_is_too_long_fails_with_the_same_code_with_a_door_and_without(
+    tmp_path: Path, who: str, request_: dict[str, Any], fields: dict[str, str], code: str, size: int
+) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / who / "vault"
+
+    def service_of(vault: Vault) -> Service:
+        if who == "desk":
+            return DeskService(vault, world.drop, world.clock, tmp_path / who / "archive")
+        return MemberService(vault, world.drop, world.clock)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            await do(amal, Person(text="I was there."), do="report", now=True, yes=True)
+            await beat(desk, amal)
+        found = []
+        async with Awake(world.service(who)) as (service,):
+            holder = Person()
+            running = asyncio.create_task(service.run(3600, place, holder))
+            await holder.heard("running")
+            with pytest.raises(RemoteFailure) as far:
+                await carry_out(place, Person(text="x" * size, **fields), dict(request_), service_of, LOW_COST)
+            found.append(far.value.code)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        with pytest.raises(Refusal) as refused:
+            person = Person(text="x" * size, passphrase=PASSPHRASE, **fields)
+            await carry_out(place, person, dict(request_), service_of, LOW_COST)
+        found.append(refused.value.code)
+        assert found == [code, code]
+
+    run(scene())
+
+
+def test_a_vault_in_use_is_said_before_a_passphrase_is_asked_for(tmp_path: Path) -> None:
     world = founded(tmp_path)
 
     async def scene() -> None:
+        place, person = tmp_path / "amal" / "vault", Person(passphrase=PASSPHRASE)
         async with Awake(world.member("amal")):
             with pytest.raises(VaultError) as failed:
-                await unlock(tmp_path / "amal" / "vault", Person(passphrase=PASSPHRASE), LOW_COST)
-            assert failed.value.code == "vault_in_use"
+                await unlock(place, person, LOW_COST)
+            assert (failed.value.code, person.asked) == ("vault_in_use", [])
+        (await unlock(place, person, LOW_COST)).close()
+        assert person.asked == ["passphrase"]
 
     run(scene())
 

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
+from tercet.core import events as ev
+from tercet.core.cell import Role
 from tercet.core.errors import Refusal
+from tercet.core.meeting import Stage
 from tercet.drop import REFUSAL_HINTS, DropFailure, Put, Read
 from tercet.drop import Refusal as DropRefusal
 from tercet.sealing import spoken_words
+from tercet.shell import meetings
 from tercet.shell.dialogue import RemoteFailure, ask_door
 from tercet.shell.failures import ShellError
 from tercet.shell.service import Service
 from tercet.vault import DoorError, door_path, knock
 
 from .founded import founded
-from .world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, World, beat, do, found, meet, run
+from .world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, World, WorldDrop, beat, do, found, meet, run
 
 
 def test_two_who_met_write_to_each_other_and_what_was_read_is_not_new_again(tmp_path: Path) -> None:
@@ -161,6 +165,154 @@ def test_an_owner_who_leaves_stops_the_meeting(tmp_path: Path) -> None:
     run(scene())
 
 
+def test_a_meeting_whose_relay_is_down_is_not_begun_and_blocks_no_other(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    code = "123 " + " ".join(spoken_words(bytes, 4))
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            world.trouble[RELAY] = UNREACHABLE
+            for service, person in ((desk, Person(name="amal")), (amal, Person(name="desk", code=code))):
+                with pytest.raises(DropFailure) as failed:
+                    await do(service, person, do="meet", relay=RELAY)
+                assert failed.value.code == "relay_unreachable"
+                assert "no meeting was begun" in failed.value.hint
+                assert service.engine.device.meeting is None
+            world.trouble, world.now = {}, world.now + 60
+            await meet(desk, amal, "desk", "amal")
+
+    run(scene())
+
+
+def test_a_relay_that_goes_away_in_the_middle_of_a_meeting_is_told_once_and_waited_for(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviting, person = await invited(desk)
+            world.trouble[RELAY] = UNREACHABLE
+            await person.heard("relay_trouble")
+            world.trouble, world.now = {}, world.now + 60
+            code = (await person.heard("meeting_code"))["code"]
+            await do(amal, Person(name="desk", code=code, same_words="yes"), do="meet", relay=RELAY)
+            await inviting
+            assert person.words().count("relay_trouble") == 1
+
+    run(scene())
+
+
+def test_a_meeting_left_while_its_relay_is_silent_is_dropped_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = new_pair(tmp_path)
+    monkeypatch.setattr(meetings, "PATIENCE", 0.001)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            asked = asyncio.Event()
+
+            async def silent(*_: object) -> None:
+                asked.set()
+                await asyncio.Event().wait()
+
+            monkeypatch.setattr(WorldDrop, "perform", silent)
+            person = Person(name="amal")
+            inviting = asyncio.create_task(do(desk, person, do="meet"))
+            await asked.wait()
+            assert desk.engine.device.meeting is not None
+            inviting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await inviting
+            assert desk.engine.device.meeting is None
+            assert person.words() == ["meeting_stopped"]
+
+    run(scene())
+
+
+def test_who_leaves_after_saying_yes_is_told_that_the_other_side_may_have_kept_it(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    class Undecided(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "same_words":
+                await asyncio.Event().wait()
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            says = Undecided(name="amal")
+            inviting = asyncio.create_task(do(desk, says, do="meet"))
+            hears = Person(name="desk", code=(await says.heard("meeting_code"))["code"], same_words="yes")
+            joining = asyncio.create_task(do(amal, hears, do="meet", relay=RELAY))
+            await hears.heard("meeting_compare")
+            while amal.engine.device.meeting.stage is not Stage.CONFIRMING:
+                await asyncio.sleep(0)
+            for task in (joining, inviting):
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert hears.words()[-2:] == ["meeting_stopped", "meeting_unsure"]
+            assert says.words()[-1] == "meeting_stopped"
+            assert desk.engine.device.meeting is amal.engine.device.meeting is None
+
+    run(scene())
+
+
+def test_an_asker_who_leaves_the_door_stops_the_meeting(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "desk" / "vault"
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            holder = Person()
+            running = asyncio.create_task(desk.run(3600, place, holder))
+            await holder.heard("running")
+            door = await knock(door_path(place))
+            person = Person(name="cyra")
+            asking = asyncio.create_task(ask_door(door, {"do": "meet"}, person))
+            await person.heard("meeting_code")
+            assert desk.engine.device.meeting is not None
+            asking.cancel()
+            await door.close()
+            while desk.engine.device.meeting is not None:
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.gather(running, asking, return_exceptions=True)
+
+    run(scene())
+
+
+def test_a_meeting_that_a_crash_left_behind_can_be_stopped_and_ends_by_itself_when_its_time_is_over(
+    tmp_path: Path,
+) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            for _ in range(2):
+                await desk.engine.do(ev.Invite("cyra", Role.DESK))  # and nobody sits at the screen
+                with pytest.raises(Refusal) as refused:
+                    await do(desk, Person(name="dima"), do="meet")
+                assert refused.value.code == "meeting_under_way"
+                person = Person()
+                await do(desk, person, do="meet", stop=True)
+                assert (desk.engine.device.meeting, person.words(), person.asked) == (None, ["meeting_stopped"], [])
+                with pytest.raises(Refusal) as refused:
+                    await do(desk, do="meet", stop=True)
+                assert refused.value.code == "no_meeting"
+            await desk.engine.do(ev.Invite("cyra", Role.DESK))
+            world.now += 601
+            with pytest.raises(Refusal) as refused:
+                await do(desk, Person(name="amal"), do="meet")
+            assert refused.value.code == "name_taken"
+
+    run(scene())
+
+
 def test_a_meeting_over_a_relay_with_another_key_ends_at_once(tmp_path: Path) -> None:
     world = new_pair(tmp_path)
     world.trouble[RELAY] = WRONG_KEY
@@ -257,9 +409,9 @@ def test_a_command_goes_through_the_door_of_whoever_holds_the_vault(tmp_path: Pa
             with pytest.raises(RemoteFailure) as far:
                 await through(Person(name="nobody", text="x"), do="letter")
             assert (far.value.code, far.value.status) == ("unknown_neighbour", 3)
-            with pytest.raises(ShellError) as here:
+            with pytest.raises(RemoteFailure) as far:
                 await through(Person(), do="letter")
-            assert here.value.code == "no_answer"
+            assert (far.value.code, far.value.status) == ("no_answer", 7)
             amal.handlers = lambda: {"break": broken}
             with pytest.raises(RemoteFailure) as far:
                 await through(Person(), do="break")

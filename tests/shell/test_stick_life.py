@@ -137,7 +137,7 @@ def test_files_go_onto_the_stick_only_if_the_owner_says_so(tmp_path: Path) -> No
             await do(amal, Person(text="I was there."), do="report", photo=[str(photo())])
             person = Person(with_files="no")
             await carrier.meet(amal, person, files="")
-            assert (await person.heard("files_wait"))["megabytes"] >= 1
+            assert (await person.heard("files_wait"))["amount"] == "3 blocks, 768 KiB"
             assert _blocks(carrier, world) == 0
             await carrier.meet(amal, Person(with_files="yes"), files="")
             assert _blocks(carrier, world) == 3

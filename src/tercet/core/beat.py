@@ -58,11 +58,13 @@ class Look(msgspec.Struct, frozen=True):
         name: 8 bytes that tell it from the others.
         interval: beats between two looks at it, by its class.
         order: reads it, that many seconds from now.
+        age: days since its day; 0 for one of today, of tomorrow, or of no day.
     """
 
     name: bytes
     interval: int
     order: Callable[[float], None]
+    age: int = 0
 
 
 def draw_span(pace: float, chance: Chance) -> float:
@@ -95,14 +97,16 @@ def _put(turn: Turn, after: float) -> None:
 
 
 def _choose(turn: Turn) -> list[Callable[[float], None]]:
-    """Two boxes: one known to hold more, if there is any, tried longest ago; else those that have waited longest.
+    """Two boxes: one known to hold more, if there is any, the newest; else those that have waited longest.
 
     Waiting is measured by the interval of a box's class. Boxes that are known to hold more take one of the two
-    looks and never both, so that the others are found out about.
+    looks and never both, so that the others are found out about. Who comes back after weeks finds heaps in all
+    boxes of the days between: what counts among them is said again in the newest.
     """
     beats, looks = turn.device.beats, _looks(turn)
     looked = {look.name: turn.device.looked.get(look.name, beats) for look in looks}
-    hot = sorted((look for look in looks if _is_hot(beats, looked[look.name])), key=lambda k: (looked[k.name], k.name))
+    hot = [look for look in looks if _is_hot(beats, looked[look.name])]
+    hot.sort(key=lambda look: (look.age, looked[look.name], look.name))
     cold = [look for look in looks if not _is_hot(beats, looked[look.name])]
     cold.sort(key=lambda look: (-(beats - looked[look.name] + 1) / look.interval, look.name))
     first = hot[: max(1, READS - len(cold))]
@@ -146,7 +150,8 @@ def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
                 query = Query("relation", relation.id, day, number, place, alone=True)
                 if kind == "over" and _drained(turn, relation, query):
                     continue
-                looks.append(Look(name_of(query, kind), INTERVALS[kind][place], _letters(turn, query, relation)))
+                order, age = _letters(turn, query, relation), max(turn.today - day, 0)
+                looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, age))
     return looks
 
 

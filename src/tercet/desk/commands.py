@@ -53,7 +53,8 @@ def _do(folder: Path, answers: int | None, as_json: bool, request: Request) -> d
     home = folder.expanduser()
 
     async def work() -> dict[str, Any]:
-        result = await carry_out(home / "vault", person, request, lambda vault: _service(home, vault), COST)
+        path = home / "vault"
+        result = await carry_out(path, person, request, lambda vault: _service(home, vault), COST, "no_desk")
         if as_json:
             await person.tell("done", **result)
         return result
@@ -121,7 +122,7 @@ def serve(
         raise typer.BadParameter("more than 0 seconds", param_hint="--every")
 
     async def work() -> None:
-        service = _service(home, await unlock(home / "vault", person, COST))
+        service = _service(home, await unlock(home / "vault", person, COST, "no_desk"))
         try:
             await service.open()
             await service.run(every, home / "vault", person)
@@ -132,9 +133,14 @@ def serve(
 
 
 @app.command()
-def meet(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+def meet(
+    folder: DeskPath = DEFAULT_DESK,
+    stop: Annotated[bool, typer.Option("--stop", help="Only stop the meeting that is under way.")] = False,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
     """Meet a founder in person: say a code, compare four words."""
-    _do(folder, answers, as_json, {"do": "meet"})
+    _do(folder, answers, as_json, {"do": "meet", "stop": stop})
 
 
 @app.command()

@@ -35,6 +35,10 @@ SENTENCES = {
     "running": "The desk is open; it looks for mail every {every} seconds on average.",
     "meeting_code": "Say these words to the other person: {code}\nThe relay to meet at: {relay}",
     "meeting_compare": "Both screens must show: {words}\n(They will be a {role} of this network.)",
+    "meeting_stopped": "The meeting is stopped: nothing was kept on this device.",
+    "meeting_unsure": "You had said yes: if the other screen says Done, it keeps you all the same. Talk it over.",
+    "meeting_last": "This device has kept {name} as a {role} of this network. The other one keeps you only once it has "
+    "scanned the code shown now. If you leave before, the same command with the same word shows it again, for an hour.",
     "meeting_kept": "Done: {name} is now a {role} of this network.",
     "founded": "A network is founded. Next: `tercet desk serve`, and `tercet desk meet` for each founder.",
     "report_filed": "Report {number} came: read it with `tercet desk show {number}`.",

@@ -135,6 +135,7 @@ def meet(
     ] = "",
     relay: Annotated[str, typer.Option(help="The relay's address, for a newcomer.")] = "",
     codes: Annotated[bool, typer.Option(help="Scan codes from each other's screens instead.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Only stop the meeting that is under way.")] = False,
     no_network: Annotated[bool, typer.Option("--no-network", help="By codes alone: nothing goes over a line.")] = False,
     show: ShowIn = None,
     watch: Watched = None,
@@ -147,7 +148,8 @@ def meet(
         raise typer.BadParameter("partner, link or below", param_hint="--as")
     way = "alone" if no_network else "relay" if codes else ""
     screen = _screen(show, watch, code_bytes, as_json) if way else None
-    _do(vault, answers, as_json, {"do": "meet", "role": be, "relay": relay, "codes": way}, screen)
+    request = {"do": "meet", "role": be, "relay": relay, "codes": way, "stop": stop}
+    _do(vault, answers, as_json, request, screen)
 
 
 @app.command("show")

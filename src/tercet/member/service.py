@@ -25,13 +25,14 @@ from tercet.core import events as ev
 from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
-from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState
+from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState, blocks_of
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
+from tercet.evidence.place import Precision
 from tercet.shell import by_stick, introductions, meetings
 from tercet.shell.dialogue import Dialogue
-from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of
+from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of, volume_of
 from tercet.vault import Vault
 
 SENTENCES = {
@@ -41,9 +42,13 @@ SENTENCES = {
     "code_read": "Read {have} of {of} codes.",
     "not_scanned": "That was not taken ({code}): scan once more.",
     "meeting_compare": "Both screens must show: {words}\n(They will be your {role}.)",
+    "meeting_stopped": "The meeting is stopped: nothing was kept on this device.",
+    "meeting_unsure": "You had said yes: if the other screen says Done, it keeps you all the same. Talk it over.",
+    "meeting_last": "This device has kept {name} as your {role}. The other one keeps you only once it has scanned the "
+    "code shown now. If you leave before, the same command with the same word shows it again, for an hour.",
     "meeting_kept": "Done: {name} is now your {role}.",
     "hashing": "Reading {kind} {number}: {done} of {size} bytes",
-    "volume": "Files can be seen by their volume: whoever watches the line sees that {bytes} bytes leave this device.",
+    "volume": "Files can be seen by their volume: whoever watches the line sees {amount} leave this device.",
     "report_made": "Report {number} is sealed. Not even this device can open it now.",
     "report_left": "Report {number} has left this device.",
     "report_received": "Report {number}: received by the desk.",
@@ -64,7 +69,7 @@ SENTENCES = {
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
-    "files_wait": "{files} files wait, about {megabytes} MB together.",
+    "files_wait": "Files wait, {files} with the small copies: {amount}.",
     "taken_over": "While the device was locked {items} frames came in.",
     "not_taken_over": "The device was locked, but the process that beat for it is gone or did not prove itself: what "
     "came in lies at the relays still, and what it sent is sent again.",
@@ -210,7 +215,8 @@ class MemberService(Service):
             for path in request.get(kind, ()):
                 media.append(await self._first_pass(str(path), kind, len(media) + 1, person))
         if media:
-            await person.tell("volume", bytes=sum(m.size for m in media))
+            volume = volume_of(sum(blocks_of(m.size) + blocks_of(len(m.travel)) for m in media))
+            await person.tell("volume", blocks=volume["blocks"], bytes=volume["bytes"], amount=volume["amount"])
         at_once = bool(request.get("now") or request.get("wait"))
         if at_once:
             await self.warned(request, person)
@@ -300,6 +306,8 @@ class MemberService(Service):
 
 def _place(where: str, precision: str) -> Place | None:
     """The place of a report; without a precision, a name is a district and coordinates are a square of 1 km."""
+    if precision and precision not in tuple(Precision):
+        raise EvidenceError("place_precision")
     if not where:
         return None
     try:

@@ -18,11 +18,10 @@ from tercet.core.report import MediaState
 from tercet.drop import DropFailure, Stick
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.relays import OnStick
-from tercet.shell.service import Request, Service, agreed
+from tercet.shell.service import Request, Service, agreed, volume_of
 
 POLLS: Final = 4  # questions left in each open conversation, so that the desk can say so many things a trip
 ROUNDS: Final = 8  # times that a neighbour's next letter is looked for
-MIB: Final = 1_048_576
 
 
 async def exchange(service: Service, request: Request, person: Dialogue) -> dict[str, Any]:
@@ -66,6 +65,8 @@ async def _wants_files(service: Service, request: Request, person: Dialogue) -> 
         return True
     if request.get("files") in ("yes", "no"):
         return bool(request["files"] == "yes")
-    size = sum(m.size for m in waiting)
-    await person.tell("files_wait", files=len(waiting), megabytes=max(1, round(size / MIB)))
+    volume = volume_of(sum(m.blocks - m.index + bool(m.under_way) for m in waiting))
+    await person.tell(
+        "files_wait", files=len(waiting), blocks=volume["blocks"], bytes=volume["bytes"], amount=volume["amount"]
+    )
     return await agreed(person, "with_files", "Take the files along on the stick too? (yes/no)")

@@ -35,15 +35,22 @@ class ByCode:
         engine: of whoever holds the vault.
         person: the owner.
         look_every: seconds between two looks at the relay.
+        look: looks for the other side at the relay.
         same_words: asks the owner whether both screens show the same words.
     """
 
     def __init__(
-        self, engine: Engine, person: Dialogue, look_every: float, same_words: Callable[[Dialogue], Awaitable[bool]]
+        self,
+        engine: Engine,
+        person: Dialogue,
+        look_every: float,
+        look: Callable[[], Awaitable[None]],
+        same_words: Callable[[Dialogue], Awaitable[bool]],
     ) -> None:
         self._engine = engine
         self._person = person
         self._every = look_every
+        self._look = look
         self._same_words = same_words
         self._told: asyncio.Queue[fx.Tell] = asyncio.Queue()
         self._shown = fx.ShowCode(b"")
@@ -63,7 +70,7 @@ class ByCode:
         self._shown = effect
 
     async def meet(self, name: str, role: Role | None, alone: bool) -> dict[str, Any]:
-        """A whole meeting; one that a crash broke off goes on.
+        """A whole meeting; one that a crash broke off goes on, and what ended the last one is shown again.
 
         Args:
             name: the owner's word for the other.
@@ -74,18 +81,18 @@ class ByCode:
             Refusal: the meeting has failed, or cannot begin.
         """
         under_way = self._engine.device.meeting
+        newest = self._engine.device.relations[-1:]
+        if under_way is None and newest and newest[0].name == name and self._last():
+            await self._engine.do(ev.ShowCodes())
+            await self._draw()
+            return await self._end({"name": name, "role": newest[0].role.value})
         if under_way is not None and under_way.scanned and under_way.name == name:
             await self._engine.do(ev.ShowCodes())
         elif role is not None:
             await self._engine.do(ev.InviteByCode(name, role, alone))
         else:
             await self._join(name)
-        try:
-            return await self._see_through()
-        except BaseException:
-            if self._engine.device.meeting is not None:
-                await self._engine.do(ev.OtherWords())
-            raise
+        return await self._see_through()
 
     async def _join(self, name: str) -> None:
         while True:
@@ -115,14 +122,23 @@ class ByCode:
                 same = await self._same_words(self._person)
                 await self._engine.do(ev.SameWords() if same else ev.OtherWords())
             elif tell is not None and tell.what == "meeting_kept":
-                if self._shown.content:
-                    await self._person.ask("shown", "Let the other device scan this; then press Enter")
-                await self._person.tell(tell.what, **tell.facts)
-                return dict(tell.facts)
+                return await self._end(dict(tell.facts))
             elif tell is None and self._awaits_scan():
                 await self._take(await self._scanned())
             elif tell is None:
-                await self._engine.do(ev.Look())
+                await self._look()
+
+    def _last(self) -> bytes:
+        """What the last meeting by codes alone ended with, while the other may still have to scan it."""
+        return self._engine.device.screen.at(self._engine.clock()).last
+
+    async def _end(self, kept: dict[str, Any]) -> dict[str, Any]:
+        """Say what was kept before the owner is asked for anything: whoever leaves now has kept it all the same."""
+        if self._last():
+            await self._person.tell("meeting_last", name=kept["name"], role=kept["role"])
+            await self._person.ask("shown", "Let the other device scan this; then press Enter")
+        await self._person.tell("meeting_kept", name=kept["name"], role=kept["role"])
+        return kept
 
     def _awaits_scan(self) -> bool:
         meeting = self._engine.device.meeting

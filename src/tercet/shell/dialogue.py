@@ -17,8 +17,8 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Protocol, TextIO
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any, Protocol, TextIO, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -31,7 +31,9 @@ from tercet.vault import Door, DoorError
 
 END_OF_TEXT = "."
 REDRAWN = frozenset({"hashing", "media_moves"})  # progress
+ANSWER_MOST = 1_048_576  # characters of an answer through the door; each question takes far fewer
 LONG = "text"  # the one field that may have several lines
+T = TypeVar("T")
 Fact = str | int | bool | list[Any] | dict[str, Any] | None
 
 
@@ -197,6 +199,31 @@ class DoorSide:
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._heard: asyncio.Queue[dict[str, Any]] | None = None
+
+    async def while_there(self, work: Coroutine[Any, Any, T]) -> T:
+        """Work for the asker; one who leaves breaks it off, as Ctrl-C does where there is no door.
+
+        Raises:
+            DoorError: `door_closed`, the asker left.
+        """
+        self._heard = asyncio.Queue(1)
+        tasks = asyncio.create_task(work), asyncio.create_task(self._listen(self._heard))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not tasks[0].done():
+                raise DoorError("door_closed")
+            return tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _listen(self, heard: asyncio.Queue[dict[str, Any]]) -> None:
+        """Hand on what the asker says, until it has left."""
+        with contextlib.suppress(DoorError):
+            while (message := await self._door.receive()) is not None:
+                await heard.put(message)
 
     async def tell(self, what: str, **facts: Fact) -> None:
         """See `Dialogue.tell`."""
@@ -205,7 +232,7 @@ class DoorSide:
     async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
         """See `Dialogue.ask`."""
         await self._door.send({"ask": field, "prompt": prompt, "hidden": hidden})
-        message = await self._door.receive()
+        message = await (self._heard.get() if self._heard else self._door.receive())
         answer = message.get("answer") if message else None
         if not isinstance(answer, str):
             raise ShellError("no_answer")
@@ -259,6 +286,19 @@ def parse_said(message: Mapping[str, Any]) -> Said:
     return said
 
 
+async def _answer(person: Dialogue, said: Said) -> str | None:
+    """What the person answers, none if nobody does: the holder then says what failed, as it would without a door.
+
+    What is too long for any question is cut to what the door takes, and is too long for its question still.
+    """
+    try:
+        return (await person.ask(said.ask, said.prompt, said.hidden))[:ANSWER_MOST]
+    except ShellError as error:
+        if error.code != "no_answer":
+            raise
+        return None
+
+
 async def ask_door(door: Door, request: Mapping[str, Any], person: Dialogue) -> dict[str, Any]:
     """Send a request through the door, speak for its other side, and return its result.
 
@@ -272,7 +312,7 @@ async def ask_door(door: Door, request: Mapping[str, Any], person: Dialogue) -> 
         if said.tell:
             await person.tell(said.tell, **said.facts)
         elif said.ask:
-            await door.send({"answer": await person.ask(said.ask, said.prompt, said.hidden)})
+            await door.send({"answer": await _answer(person, said)})
         elif said.failed:
             raise RemoteFailure(said.failed, said.hint, said.status)
         else:

@@ -62,6 +62,8 @@ async def _accept(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any
 
 
 async def _compare(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any]:
+    if all(relation.met for relation in engine.device.relations):
+        raise Refusal("nothing_to_compare")
     name = await person.ask("name", "With whom do you compare words? (your own word)")
     with Told(engine) as told:
         await engine.do(ev.CompareWords(name))

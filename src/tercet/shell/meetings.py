@@ -9,6 +9,8 @@ Read first  handlers().
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from functools import partial
 from typing import Any, Final
@@ -16,13 +18,19 @@ from typing import Any, Final
 from tercet.core import events as ev
 from tercet.core.cell import Role
 from tercet.core.errors import Refusal
-from tercet.drop import RelayAddress
+from tercet.core.meeting import Stage
+from tercet.drop import DropFailure, RelayAddress
 from tercet.shell.bycode import ByCode
 from tercet.shell.dialogue import Dialogue
+from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError
 from tercet.shell.service import Handler, Request, Service, Told, agreed, ask_until
+from tercet.vault import DoorError
 
 NOT_WAITED_OUT: Final = frozenset({"relay_wrong_key", "relay_lied", "bad_address", "no_pass"})
+NOBODY_YET: Final = frozenset({Stage.CHOOSING, Stage.LOOKING})  # nothing has been said or heard there
+NOT_BEGUN: Final = "The relay does not answer, and no meeting was begun: try again when it does."
+PATIENCE: Final = 5.0  # seconds that the end of a meeting waits for a relay
 
 
 def handlers(service: Service, always: Role | None = None) -> dict[str, Handler]:
@@ -31,18 +39,40 @@ def handlers(service: Service, always: Role | None = None) -> dict[str, Handler]
 
 
 async def _meet(service: Service, always: Role | None, request: Request, person: Dialogue) -> dict[str, Any]:
-    """A whole meeting: with a code given, as the one who heard it; else as the one who says it."""
-    role = always or _role(request)
+    """A whole meeting: with a code given, as the one who heard it; else as the one who says it.
+
+    Whoever leaves, or cannot begin, leaves no meeting behind.
+    """
+    engine, role = service.engine, always or _role(request)
+    if engine.device.meeting is not None:  # its time may be over
+        await _soon(engine, ev.Look())
+    before = engine.device.meeting
+    if request.get("stop"):
+        if before is None:
+            raise Refusal("no_meeting")
+        await _stop(engine, person)
+        return {}
     name = await person.ask("name", "Your own word for this person (it never leaves this device)")
+    by_codes = bool(request.get("codes"))
+    ours = before is None or (by_codes and before.scanned and before.name == name)
+    try:
+        if by_codes:
+            with _by_code(service, person) as screen:
+                return await screen.meet(name, role, request["codes"] == "alone")
+        return await _by_word(service, name, role, str(request.get("relay") or ""), person)
+    except BaseException as error:
+        if ours and engine.device.meeting is not None:
+            await _stop(engine, person if isinstance(error, asyncio.CancelledError) else None)
+        raise
+
+
+async def _by_word(service: Service, name: str, role: Role | None, relay: str, person: Dialogue) -> dict[str, Any]:
+    """A meeting by a spoken code."""
     engine = service.engine
-    if request.get("codes"):
-        with ByCode(engine, person, service.look_every, _same_words) as screen:
-            return await screen.meet(name, role, request["codes"] == "alone")
     with Told(engine) as told:
         if role is not None:
             await engine.do(ev.Invite(name, role))
         else:
-            relay = str(request.get("relay") or "")
             if not relay and engine.device.card is None:
                 relay = await person.ask("relay", "The relay's address, as the other screen shows it")
             if relay:
@@ -53,18 +83,67 @@ async def _meet(service: Service, always: Role | None, request: Request, person:
                 "The code: three digits and four words",
                 lambda code: engine.do(ev.Join(name, code, relay)),
             )
-        try:
-            return await _see_through(service, told, person)
-        except BaseException:
-            if engine.device.meeting is not None:
-                await engine.do(ev.OtherWords())
-            raise
+        return await _see_through(service, told, person)
+
+
+async def _stop(engine: Engine, person: Dialogue | None) -> None:
+    """Drop the meeting under way; the other side is told if that can be done in a moment, else by the next beat."""
+    said_yes = engine.device.meeting is not None and engine.device.meeting.stage is Stage.CONFIRMING
+    await _soon(engine, ev.OtherWords())
+    if person is not None:
+        with contextlib.suppress(DoorError):  # whoever has left is not there to hear it
+            await person.tell("meeting_stopped")
+            if said_yes:
+                await person.tell("meeting_unsure")
+
+
+async def _soon(engine: Engine, event: ev.Event) -> None:
+    """Work through an event, and do not wait long for a relay that is silent."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await engine.do(event)
+
+
+class _Lookout:
+    """Looks for the other side at the relay; trouble with it is said once, or ends the meeting."""
+
+    def __init__(self, service: Service, person: Dialogue) -> None:
+        self._service = service
+        self._person = person
+        self._said = ""
+
+    async def look(self) -> None:
+        """Look once.
+
+        Raises:
+            DropFailure: the relay is none to meet at, or it does not answer and nobody has come yet.
+        """
+        await self._service.engine.do(ev.Look())
+        await self.complain()
+
+    async def complain(self) -> None:
+        """Say what trouble there is with the relay; raises as `look` does."""
+        meeting = self._service.engine.device.meeting
+        trouble = self._service.relays.complaints().get(meeting.relay) if meeting else None
+        if meeting is None or trouble is None:
+            return
+        if trouble.code in NOT_WAITED_OUT:
+            raise trouble
+        if meeting.stage in NOBODY_YET:
+            raise DropFailure(trouble.code, NOT_BEGUN)
+        if trouble.code != self._said:
+            await self._person.tell("relay_trouble", relay=meeting.relay, code=trouble.code, hint=trouble.hint)
+        self._said = trouble.code
+
+
+def _by_code(service: Service, person: Dialogue) -> ByCode:
+    return ByCode(service.engine, person, service.look_every, _Lookout(service, person).look, _same_words)
 
 
 async def _hand(service: Service, _: Request, person: Dialogue) -> dict[str, Any]:
     """Show what waits for a neighbour, as codes."""
     name = await person.ask("name", "To whom (your own word for them)")
-    with ByCode(service.engine, person, service.look_every, _same_words) as screen:
+    with _by_code(service, person) as screen:
         return {"handed": await screen.hand(name)}
 
 
@@ -73,17 +152,18 @@ async def _scan(service: Service, request: Request, person: Dialogue) -> dict[st
     messages = request.get("messages")
     if not isinstance(messages, list) or not all(_is_hex(message) for message in messages):
         raise ShellError("bad_request")
-    with ByCode(service.engine, person, service.look_every, _same_words) as screen:
+    with _by_code(service, person) as screen:
         return {"taken": await screen.take(messages)}
 
 
 async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[str, Any]:
     """Look for the other side until the meeting is kept or has failed."""
+    lookout = _Lookout(service, person)
+    await lookout.complain()
     while True:
         tell = await told.next(service.look_every)
         if tell is None:
-            await service.engine.do(ev.Look())
-            _complain_of_relay(service)
+            await lookout.look()
             continue
         if tell.what == "meeting_failed":
             raise Refusal(tell.facts["code"])
@@ -94,14 +174,6 @@ async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[s
         if tell.what == "meeting_kept":
             await service.engine.do(ev.SendNow())
             return dict(tell.facts)
-
-
-def _complain_of_relay(service: Service) -> None:
-    """A meeting needs its relay at once: trouble with it is not waited out."""
-    meeting = service.engine.device.meeting
-    trouble = service.relays.complaints().get(meeting.relay) if meeting else None
-    if trouble is not None and trouble.code in NOT_WAITED_OUT:
-        raise trouble
 
 
 async def _same_words(person: Dialogue) -> bool:

@@ -3,7 +3,7 @@
 Does        knocks at the door first; else asks for the passphrase and opens the vault here.
 Does not    carry out requests.
 Spec        spec/71-door.md, spec/72-dialogue.md
-Always      1. A passphrase is asked for only when this process opens the vault itself.
+Always      1. A passphrase is asked for only when this process opens the vault itself, and could.
 Read first  carry_out().
 """
 
@@ -29,7 +29,11 @@ from tercet.sealing import Cost
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.service import Request, Service
+<<<<<<< HEAD
 from tercet.vault import OPENING_COMMITS, DoorError, Vault, VaultError, create, door_path, knock, open_vault
+=======
+from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
+>>>>>>> main
 
 MIB = 1_048_576
 PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
@@ -59,17 +63,23 @@ async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
     return first
 
 
+<<<<<<< HEAD
 async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
     """Ask for the passphrase and open a vault on its real side; its engine then makes the commits that must follow.
 
     Opened on the other side, it is committed to from there, and closed.
+=======
+async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault") -> Vault:
+    """Ask for the passphrase and open a vault on its real side; `none` is the code if there is none.
+>>>>>>> main
 
     Raises:
-        ShellError: `no_vault`, `nothing_here`.
-        VaultError: it does not open.
+        ShellError: `no_vault` or `no_desk`, `nothing_here`.
+        VaultError: it does not open; `vault_in_use`, before anything is asked.
     """
     if not path.exists():
-        raise ShellError("no_vault")
+        raise ShellError(none)
+    _not_in_use(path)
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side == "real":
@@ -91,6 +101,23 @@ def commit_first(vault: Vault) -> None:
     """
     for _ in range(OPENING_COMMITS):
         vault.commit(vault.state)
+
+
+def _not_in_use(path: Path) -> None:
+    """Raise VaultError (`vault_in_use`) if another process holds a vault; whatever else is wrong, opening it says."""
+    files = Files()
+    try:
+        handle = files.open(path)
+    except OSError:
+        return
+    try:
+        files.lock(handle)
+    except BlockingIOError:
+        raise VaultError("vault_in_use") from None
+    except OSError:
+        return
+    finally:
+        files.close(handle)
 
 
 async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second: str = "") -> str:
@@ -124,7 +151,12 @@ def make_folder(path: Path) -> None:
 
 
 async def carry_out(
-    path: Path, person: Dialogue, request: Request, service_of: Callable[[Vault], Service], cost: Cost
+    path: Path,
+    person: Dialogue,
+    request: Request,
+    service_of: Callable[[Vault], Service],
+    cost: Cost,
+    none: str = "no_vault",
 ) -> dict[str, Any]:
     """Carry out a request: through the door of whoever holds the vault, or on the vault opened here.
 
@@ -136,7 +168,7 @@ async def carry_out(
     except DoorError as error:
         if error.code != "door_closed":
             raise
-        service = service_of(await unlock(path, person, cost))
+        service = service_of(await unlock(path, person, cost, none))
         try:
             await service.open(media=False)
             return await service.request(request, person)

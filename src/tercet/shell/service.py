@@ -23,7 +23,7 @@ from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
 from tercet.core.state import Device
-from tercet.drop import Drop
+from tercet.drop import BLOCK, Drop
 from tercet.sealing import UnknownWord
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
@@ -40,6 +40,8 @@ ANSWERED_HERE: Final = frozenset({"meeting_code", "meeting_compare"})  # whoever
 ASKED_AGAIN: Final = frozenset(
     {"bad_code", "unknown_word", "report_long", "report_odd", "report_empty", "letter_long", "bad_reply"}
 )  # an answer that cannot be used: another one may
+KIB: Final = 1_024
+MIB: Final = 1_048_576
 GO_ON: Final = "Send now, for whoever watches to see? (yes/no)"
 Request = dict[str, Any]
 Handler = Callable[[Request, Dialogue], Awaitable[dict[str, Any]]]
@@ -254,7 +256,8 @@ class Service:
         if request is None:
             return
         try:
-            result = await self.request(request, DoorSide(door))
+            side = DoorSide(door)
+            result = await side.while_there(self.request(request, side))
             await door.send({"result": result})
             if self._answered_last:
                 self.leaving.set()
@@ -310,8 +313,8 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
     while True:
         try:
             answer = await person.ask(field, why + prompt)
-        except ShellError:
-            raise failure or ShellError("no_answer") from None
+        except ShellError as unanswered:
+            raise failure or unanswered from None
         try:
             return await use(answer)
         except (Refusal, UnknownWord) as refused:
@@ -327,6 +330,13 @@ async def agreed(person: Dialogue, field: str, prompt: str) -> bool:
         said = (await person.ask(field, prompt)).strip().lower()
         if said in ("yes", "y", "no", "n"):
             return said in ("yes", "y")
+
+
+def volume_of(blocks: int) -> dict[str, Fact]:
+    """How much travels when so many blocks do, in numbers and in words, such as “2 blocks, 512 KiB”."""
+    size = blocks * BLOCK
+    near = f"{size // KIB:,} KiB" if size < MIB else f"{size / MIB:,.1f} MiB"
+    return {"blocks": blocks, "bytes": size, "amount": f"{blocks:,} block{'s' * (blocks != 1)}, {near}"}
 
 
 def number_in(request: Request) -> int:
