@@ -29,11 +29,7 @@ from tercet.sealing import Cost
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.service import Request, Service
-<<<<<<< HEAD
-from tercet.vault import OPENING_COMMITS, DoorError, Vault, VaultError, create, door_path, knock, open_vault
-=======
-from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
->>>>>>> main
+from tercet.vault import OPENING_COMMITS, DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
 PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
@@ -63,15 +59,10 @@ async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
     return first
 
 
-<<<<<<< HEAD
-async def unlock(path: Path, person: Dialogue, cost: Cost) -> Vault:
+async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault") -> Vault:
     """Ask for the passphrase and open a vault on its real side; its engine then makes the commits that must follow.
 
-    Opened on the other side, it is committed to from there, and closed.
-=======
-async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault") -> Vault:
-    """Ask for the passphrase and open a vault on its real side; `none` is the code if there is none.
->>>>>>> main
+    Opened on the other side, it is committed to from there, and closed. `none` is the code if there is no vault.
 
     Raises:
         ShellError: `no_vault` or `no_desk`, `nothing_here`.
