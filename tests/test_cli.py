@@ -23,6 +23,7 @@ from tercet.desk import commands as desk_commands
 from tercet.drop import MemoryStore, RelayAddress
 from tercet.drop.server import serve
 from tercet.member import commands as member_commands
+from tercet.notebook import SENTENCES as NOTES
 from tercet.sample import photo
 from tercet.sealing import LOW_COST, relay_identity
 from tercet.shell import failures, service
@@ -196,10 +197,11 @@ def test_a_wrong_passphrase_and_a_damaged_vault_fail_alike(terminal: Terminal) -
     assert wrong.stderr == damaged.stderr == cut.stderr
 
 
-def test_the_notebooks_passphrase_shows_nothing(terminal: Terminal) -> None:
+def test_the_notebooks_passphrase_opens_the_notebook_in_place_of_any_command(terminal: Terminal) -> None:
     for command in ("status", "inbox"):
         result = terminal.type("member", command, "--vault", terminal.at("amal"), passphrase=NOTEBOOK)
-        failed(result, "nothing_here", failures.STATUS_HERE)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout == f"{NOTES['notes_empty']}\n"
 
 
 def test_a_place_without_a_vault_is_said_before_a_passphrase_is_asked_for(bare: Terminal) -> None:

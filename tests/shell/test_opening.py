@@ -19,7 +19,8 @@ from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
 from tercet.shell import opening
 from tercet.shell.dialogue import RemoteFailure
-from tercet.shell.failures import STATUS_STOPPED, ShellError
+from tercet.shell.failures import STATUS_STOPPED
+from tercet.shell.notebook import Closed
 from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
 from tercet.shell.service import Service
 from tercet.vault import OPENING_COMMITS, Vault, VaultError, door_path, open_vault
@@ -109,18 +110,19 @@ def test_a_vault_in_use_is_said_before_a_passphrase_is_asked_for(tmp_path: Path)
     run(scene())
 
 
-@pytest.mark.parametrize(("secret", "code"), [(NOTEBOOK, "nothing_here"), (PASSPHRASE, "")])
-def test_only_the_real_side_is_opened(tmp_path: Path, secret: str, code: str) -> None:
+@pytest.mark.parametrize(("secret", "side"), [(NOTEBOOK, "closed"), (PASSPHRASE, "real")])
+def test_only_the_real_side_is_given_out(tmp_path: Path, secret: str, side: str) -> None:
     place = World(tmp_path).make("amal")
 
     async def scene() -> str:
         try:
-            (await unlock(place, Person(passphrase=secret), LOW_COST)).close()
-        except ShellError as failed:
-            return failed.code
-        return ""
+            vault = await unlock(place, Person(passphrase=secret), LOW_COST)
+        except Closed:
+            return "closed"
+        vault.close()
+        return vault.side
 
-    assert run(scene()) == code
+    assert run(scene()) == side
 
 
 def test_a_command_writes_the_same_bytes_at_the_same_places_whichever_passphrase_opened(
@@ -136,7 +138,7 @@ def test_a_command_writes_the_same_bytes_at_the_same_places_whichever_passphrase
         def service_of(vault: Vault) -> MemberService:
             return MemberService(vault, world.drop, world.clock)
 
-        with contextlib.suppress(ShellError):
+        with contextlib.suppress(Closed):
             await carry_out(place, Person(passphrase=secret), {"do": "status"}, service_of, LOW_COST)
         return [call for call in disk.calls if call[0] != "read"]
 
@@ -150,7 +152,7 @@ def test_a_command_writes_the_same_bytes_at_the_same_places_whichever_passphrase
 def test_the_notebooks_passphrase_ends_the_real_side_before_anything_is_said(tmp_path: Path) -> None:
     world = founded(tmp_path)
     place = tmp_path / "amal" / "vault"
-    with pytest.raises(ShellError):
+    with pytest.raises(Closed):
         run(carry_out(place, Person(passphrase=NOTEBOOK), {"do": "status"}, lambda _: world.member("amal"), LOW_COST))
     with pytest.raises(VaultError) as failed:
         run(unlock(place, Person(passphrase=PASSPHRASE), LOW_COST))

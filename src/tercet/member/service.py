@@ -30,7 +30,7 @@ from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
 from tercet.evidence.place import Precision
-from tercet.shell import by_stick, introductions, meetings
+from tercet.shell import by_stick, introductions, meetings, passphrases, notebook
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of, volume_of
 from tercet.vault import Vault
@@ -78,6 +78,7 @@ SENTENCES = {
     "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
     **introductions.SENTENCES,
+    **passphrases.SENTENCES,
 }
 ASK = "-"  # in place of a value: the person is asked, so that it stands in no command line
 OUT_OF_REACH = ("file_missing", "file_unreadable")  # a card may be pulled out, and put in again
@@ -144,6 +145,7 @@ class MemberService(Service):
                 "carry": lambda request, person: by_stick.exchange(self, request, person),
                 "give_up": self._give_up,
                 "lock": self._lock,
+                "notebook": self._notebook,
             }
         )
 
@@ -187,6 +189,9 @@ class MemberService(Service):
         self.planned = await self.engine.plan(ev.Lock(DAY, self.pace or PACE))
         self.leave()
         return {"operations": len(self.planned)}
+
+    async def _notebook(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        return await notebook.answer(notebook.OwnSide(self.engine), request, person, self.engine.clock)
 
     async def take_in(self, happened: tuple[ev.Stored | ev.Arrived, ...], pace: float) -> None:
         """Take in what came while the device was locked; it is acknowledged bit by bit, over the next beat."""

@@ -24,7 +24,7 @@ from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.sealing import cover
 from tercet.shell.relays import Places, Relays
-from tercet.vault import OPENING_COMMITS, Vault
+from tercet.vault import OPENING_COMMITS, Vault, VaultError
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ class Engine:
 
         Source: spec/70-vault.md, 6 and 7.
         """
-        effects = await _finished(self._begin())
+        effects = await finished(self._begin())
         await self._act(effects, self.relays)
 
     async def _begin(self) -> list[fx.Effect]:
@@ -135,6 +135,30 @@ class Engine:
                 await asyncio.to_thread(self._save, self.device, ())
             finally:
                 self._vault.close()
+
+    @property
+    def notebook(self) -> bytes:
+        """The notebook's payload; spec/74-notebook.md, 1."""
+        return self._vault.notebook
+
+    async def change_notebook(self, change: Callable[[bytes], bytes]) -> None:
+        """Change the notebook's payload and save it by one commit, with the state as it was last saved.
+
+        Raises:
+            VaultError: it could not be saved; what `change` raises. The notebook is as it was.
+        """
+
+        async def work() -> None:
+            async with self._lock:
+                before = self._vault.notebook
+                self._vault.set_notebook(change(before))
+                try:
+                    await asyncio.to_thread(self._commit, self._vault.state)
+                except VaultError:
+                    self._vault.set_notebook(before)
+                    raise
+
+        await finished(work())
 
     async def failing(self) -> None:
         """Wait until an operation of a covered beat has failed, and raise what it raised."""
@@ -212,7 +236,7 @@ class Engine:
 
         Whoever is cancelled in here is cancelled after the save: a thread that writes cannot be called back.
         """
-        return await _finished(self._turn_now(events, keep))
+        return await finished(self._turn_now(events, keep))
 
     async def _turn_now(self, events: Sequence[ev.Event], keep: bool) -> list[fx.Effect]:
         async with self._lock:
@@ -399,10 +423,10 @@ class Engine:
         async with self._lock:
             if ref not in kept_blocks(self.device):
                 return None
-            return await _finished(asyncio.to_thread(self._vault.read_block, ref))
+            return await finished(asyncio.to_thread(self._vault.read_block, ref))
 
 
-async def _finished(work: Coroutine[Any, Any, T]) -> T:
+async def finished(work: Coroutine[Any, Any, T]) -> T:
     """Await work to its end even if the waiting is cancelled; the cancellation goes on afterwards."""
     task = asyncio.ensure_future(work)
     try:

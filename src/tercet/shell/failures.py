@@ -71,7 +71,6 @@ HINTS = {
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
-    "nothing_here": "Nothing of that kind is here.",
     "passphrase_short": "A passphrase needs at least twelve characters: five unrelated words are good.",
     "passphrases_differ": "The two entries differ: type the passphrase again.",
     "scene_failed": "The scene did not come true: the last step shown is where it stopped.",

@@ -28,8 +28,9 @@ from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
+from tercet.shell.notebook import CLOSED, Closed, keep_open
 from tercet.shell.service import Request, Service
-from tercet.vault import OPENING_COMMITS, DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
+from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
 PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
@@ -59,39 +60,34 @@ async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
     return first
 
 
-async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault") -> Vault:
+async def unlock(
+    path: Path, person: Dialogue, cost: Cost, none: str = "no_vault", *, as_json: bool = False, stay: bool = False
+) -> Vault:
     """Ask for the passphrase and open a vault on its real side; its engine then makes the commits that must follow.
 
-    Opened on the other side, it is committed to from there, and closed. `none` is the code if there is no vault.
+    Opened on the notebook's side, it shows the notebook (`keep_open`) and is closed again.
+
+    Args:
+        path: the vault file.
+        person: whoever has the passphrase.
+        cost: what one trial of a passphrase costs.
+        none: the code if there is no vault.
+        as_json: the notebook is shown as objects.
+        stay: the notebook's side is kept until the process is stopped.
 
     Raises:
-        ShellError: `no_vault` or `no_desk`, `nothing_here`.
+        ShellError: `no_vault` or `no_desk`.
         VaultError: it does not open; `vault_in_use`, before anything is asked.
+        Closed: it was the notebook, and that was left.
     """
     if not path.exists():
         raise ShellError(none)
     _not_in_use(path)
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
-    if vault.side == "real":
-        return vault
-    try:
-        await asyncio.to_thread(commit_first, vault)
-    finally:
-        vault.close()
-    raise ShellError("nothing_here")
-
-
-def commit_first(vault: Vault) -> None:
-    """Make the commits that follow every opening, on a vault's notebook side.
-
-    Raises:
-        VaultError: vault_disk.
-
-    Source: spec/70-vault.md, 7.
-    """
-    for _ in range(OPENING_COMMITS):
-        vault.commit(vault.state)
+    if vault.side != "real":
+        await keep_open(vault, path, person, as_json=as_json, stay=stay)
+    return vault
 
 
 def _not_in_use(path: Path) -> None:
@@ -148,38 +144,50 @@ async def carry_out(
     service_of: Callable[[Vault], Service],
     cost: Cost,
     none: str = "no_vault",
+    *,
+    as_json: bool = False,
 ) -> dict[str, Any]:
     """Carry out a request: through the door of whoever holds the vault, or on the vault opened here.
 
     A vault opened here sends nothing but what the request itself asks to be sent at once: a single command that
     beat would show by its moment that somebody sits at this device. What is written waits for `run`.
+
+    Raises:
+        Closed: the notebook was shown in place of it.
     """
     try:
         door = await knock(door_path(path))
     except DoorError as error:
         if error.code != "door_closed":
             raise
-        service = service_of(await unlock(path, person, cost, none))
+        service = service_of(await unlock(path, person, cost, none, as_json=as_json))
         try:
             await service.open(media=False)
             return await service.request(request, person)
         finally:
             await service.close()
     try:
-        return await ask_door(door, request, person)
+        result = await ask_door(door, {**request, "json": as_json}, person)
     finally:
         await door.close()
+    if result == CLOSED:
+        await person.tell("done", **{})
+        raise Closed
+    return result
 
 
 def run(work: Coroutine[Any, Any, dict[str, Any] | None], as_json: bool) -> dict[str, Any]:
     """Run a command to its end; a failure is shown as one sentence and ends the process with its status.
 
-    SIGTERM ends it as Ctrl-C does: what was begun is saved, doors and vaults are closed.
+    SIGTERM ends it as Ctrl-C does: what was begun is saved, doors and vaults are closed. So does the notebook, with
+    status 0.
     """
     try:
         return asyncio.run(_stoppable(work)) or {}
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(STATUS_STOPPED) from None
+    except Closed:
+        raise typer.Exit from None
     except RemoteFailure as far:
         leave(Failure(far.code, far.hint, far.status), as_json)
     except Exception as error:
