@@ -118,6 +118,14 @@ PARSERS: dict[str, str] = {
     "tercet.shell.codes._grey": "codes-picture",
     "tercet.shell.codes.parse_part": "codes-parts",
     "tercet.shell.codes.read_picture": "codes-picture",
+    # the notebook: its bytes, and what is typed at its prompt
+    "tercet.notebook.book.decode_book": "notebook-book",
+    "tercet.notebook.book.decode_payload": "notebook-payload",
+    "tercet.notebook.book.fold": "notebook-prompt",
+    "tercet.notebook.book.things_from": "notebook-prompt",
+    "tercet.notebook.prompt.Prompt.obey": "notebook-prompt",
+    "tercet.notebook.prompt._number": "notebook-prompt",
+    "tercet.notebook.prompt._places": "notebook-prompt",
     # shells: what is typed, what the door carries, what is shown
     "tercet.cli._listen": "shell-listen",
     "tercet.desk.export.exact_json": "desk-json",

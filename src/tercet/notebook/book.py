@@ -272,7 +272,8 @@ def tick(book: Book, number: int, places: Iterable[int], done: bool, now: int) -
     """
     entry, things = _list(book, number)
     for place in places:
-        things[_index(things, place)] = replace(things[place - 1], done=done)
+        index = _index(things, place)
+        things[index] = replace(things[index], done=done)
     return put(book, replace(entry, things=tuple(things), changed=now))
 
 
