@@ -69,7 +69,7 @@ def test_a_payload_is_read_by_the_rules_or_not_at_all(case: Any) -> None:
     book, area = decode_payload(content)
     assert [entry.title for entry in book.entries] == case["expected"]["titles"]
     assert area == bytes([parts["fill"]]) * AREA
-    assert encode_payload(book, area) == content or not book.entries
+    assert encode_payload(book, area) == content
 
 
 @pytest.mark.parametrize("case", cases("fold"))

@@ -114,15 +114,13 @@ def encode_book(book: Book) -> bytes:
 
 
 def decode_book(data: bytes) -> Book:
-    """A book from its bytes; no bytes are an empty book.
+    """A book from its bytes.
 
     Raises:
         NotebookError: unreadable.
 
     Source: spec/74-notebook.md, 2.
     """
-    if not data:
-        return Book()
     try:
         book = _books.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
