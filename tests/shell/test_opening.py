@@ -19,7 +19,7 @@ from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
 from tercet.shell import opening
 from tercet.shell.dialogue import RemoteFailure
-from tercet.shell.failures import STATUS_STOPPED
+from tercet.shell.failures import STATUS_STOPPED, ShellError
 from tercet.shell.notebook import Closed
 from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
 from tercet.shell.service import Service
@@ -159,10 +159,33 @@ def test_the_notebooks_passphrase_ends_the_real_side_before_anything_is_said(tmp
     assert failed.value.code == "vault_wrong_passphrase"
 
 
-def test_a_new_passphrase_is_typed_twice() -> None:
-    typed = Person(passphrase="twelve chars", passphrase_again="twelve chars")
-    assert run(ask_new_passphrase(typed, "passphrase", "")) == "twelve chars"
+def test_a_new_passphrase_is_suggested_once_and_typed_twice() -> None:
+    typed = Person(passphrase=PASSPHRASE, passphrase_again=PASSPHRASE)
+    assert run(ask_new_passphrase(typed, "passphrase", "")) == PASSPHRASE
     assert typed.asked == ["passphrase", "passphrase_again"]
+    ((what, facts),) = typed.told
+    assert what == "suggested"
+    assert len(facts["words"].split(" ")) == 5
+    assert PASSPHRASE not in str(typed.told)
+
+
+@pytest.mark.parametrize(
+    ("secret", "again", "other", "code"),
+    [
+        ("twelve chars", "twelve chars", "", "passphrase_weak"),
+        (PASSPHRASE, PASSPHRASE.upper(), "", "passphrases_differ"),
+        (PASSPHRASE, PASSPHRASE, f"{PASSPHRASE}1", "passphrases_alike"),
+    ],
+)
+def test_a_new_passphrase_that_will_not_do_is_refused_by_a_code_without_it(
+    secret: str, again: str, other: str, code: str
+) -> None:
+    typed = Person(passphrase=secret, passphrase_again=again)
+    with pytest.raises(ShellError) as failed:
+        run(ask_new_passphrase(typed, "passphrase", "", other))
+    assert failed.value.code == code
+    assert secret not in f"{failed.value} {failed.value.hint} {failed.value.args}"
+    assert failed.value.__cause__ is None
 
 
 def test_a_relay_is_reached_by_its_address() -> None:

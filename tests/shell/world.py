@@ -27,7 +27,7 @@ MIB = 1_048_576
 START = 1_790_000_000  # seconds; a Monday in September 2026
 RELAY = "tercet://127.0.0.1:7443/" + "a" * 52
 PASSPHRASE = "five unrelated words are good"
-NOTEBOOK = "another five words for others"
+NOTEBOOK = "shopping lists and garden sums"
 WRONG_KEY = DropFailure("relay_wrong_key", "Whoever answered is not this relay.")
 UNREACHABLE = DropFailure("relay_unreachable", "The relay could not be reached.")
 

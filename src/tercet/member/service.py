@@ -30,7 +30,7 @@ from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
 from tercet.evidence.place import Precision
-from tercet.shell import by_stick, introductions, meetings, passphrases, notebook
+from tercet.shell import by_stick, introductions, meetings, notebook, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of, volume_of
 from tercet.vault import Vault

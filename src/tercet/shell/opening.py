@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import termios
@@ -26,14 +27,16 @@ from rich.console import Console
 
 from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
+from tercet.shell import passphrases
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.notebook import CLOSED, Closed, keep_open
-from tercet.shell.service import Request, Service
+from tercet.shell.service import Request, Service, agreed
 from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
-PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
+UNDERSTOOD = "Have you understood that the second passphrase destroys everything but the notebook? (yes/no)"
+UNDERSTOOD_AGAIN = "And that it is for captors only, and must never be typed to try it out? (yes/no)"
 
 
 def wall_clock() -> int:
@@ -46,18 +49,37 @@ def relay_drop(address: str) -> Drop:
     return RelayClient(RelayAddress.parse(address))
 
 
-async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
-    """A passphrase, typed twice.
+async def ask_new_passphrase(person: Dialogue, field: str, prompt: str, other: str = "") -> str:
+    """Suggest a passphrase, and ask for one, typed twice.
+
+    Args:
+        person: is shown the suggestion, once.
+        field: what the answer is called.
+        prompt: what the person reads.
+        other: a passphrase that must not help to guess this one.
 
     Raises:
-        ShellError: `passphrase_short`, `passphrases_differ`.
+        ShellError: `passphrase_weak`, `passphrases_alike`, `passphrases_differ`.
+        VaultError: `vault_same_passphrase`.
+
+    Source: spec/72-dialogue.md, 1a.
     """
+    await person.tell("suggested", words=passphrases.suggest(os.urandom))
     first = await person.ask(field, prompt, hidden=True)
-    if len(first.strip()) < PASSPHRASE_LEAST:
-        raise ShellError("passphrase_short")
+    if await asyncio.to_thread(passphrases.is_weak, first):
+        raise ShellError("passphrase_weak")
+    if other:
+        await asyncio.to_thread(_hold_apart, first, other)
     if await person.ask(f"{field}_again", "The same once more", hidden=True) != first:
         raise ShellError("passphrases_differ")
     return first
+
+
+def _hold_apart(first: str, second: str) -> None:
+    if passphrases.normal(first) == passphrases.normal(second):
+        raise VaultError("vault_same_passphrase")
+    if passphrases.are_alike(first, second):
+        raise ShellError("passphrases_alike")
 
 
 async def unlock(
@@ -108,21 +130,33 @@ def _not_in_use(path: Path) -> None:
 
 
 async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second: str = "") -> str:
-    """Ask for passphrases and make a vault; `second` is the notebook's, else it is asked for too.
+    """Ask for passphrases and make a vault; `second` is the notebook's, else it is explained and asked for too.
 
     Raises:
-        ShellError: `bad_size`, `bad_folder`, `passphrase_short`, `passphrases_differ`.
+        ShellError: `bad_size`, `bad_folder`, `duress_not_understood`, and what `ask_new_passphrase` raises.
         VaultError: it cannot be made.
     """
     if not 4 * MIB <= size <= 1_024 * MIB:
         raise ShellError("bad_size")
     if path.exists():
         raise VaultError("vault_exists")
-    real = await ask_new_passphrase(person, "passphrase", "Passphrase (five unrelated words are good)")
-    notebook = second or await ask_new_passphrase(person, "notebook_passphrase", "Another passphrase, for the notebook")
+    for row in passphrases.guess_costs():
+        await person.tell("guess_cost", words=row.words, bits=row.bits, time=row.time)
+    real = await ask_new_passphrase(person, "passphrase", "Passphrase")
+    notebook = second or await _ask_for_captors(person, real)
     make_folder(path.parent)
     await asyncio.to_thread(create, path, real, notebook, size=size, cost=cost)
     return real
+
+
+async def _ask_for_captors(person: Dialogue, real: str) -> str:
+    """Explain the second passphrase, ask twice whether that was understood, and ask for it."""
+    await person.tell("duress_explained")
+    if not await agreed(person, "duress_understood", UNDERSTOOD):
+        raise ShellError("duress_not_understood")
+    if not await agreed(person, "duress_understood_again", UNDERSTOOD_AGAIN):
+        raise ShellError("duress_not_understood")
+    return await ask_new_passphrase(person, "notebook_passphrase", "The second passphrase, for captors", real)
 
 
 def make_folder(path: Path) -> None:
