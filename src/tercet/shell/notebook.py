@@ -33,12 +33,13 @@ from tercet.notebook import (
 )
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact, RemoteFailure
 from tercet.shell.engine import Engine, finished
+from tercet.shell.failures import HINTS as SHELL_HINTS
 from tercet.shell.failures import ShellError, failure_of
 from tercet.shell.show import moment
 from tercet.vault import OPENING_COMMITS, Door, DoorError, DoorServer, Vault, VaultError, door_path, serve_door
 
 CLOSED: Final = {"closed": True}  # the result of a request that the prompt has answered
-AS_THEY_ARE: Final = frozenset({"no_answer", "bad_answers"})  # codes whose own words say nothing but what they must
+KNOWN: Final = {**HINTS, **{code: SHELL_HINTS[code] for code in ("no_answer", "bad_answers")}}  # all that is said
 PLAIN: Final = {
     "vault_wrong_passphrase": "wrong_passphrase",
     "vault_in_use": "in_use",
@@ -285,7 +286,7 @@ def plain(error: BaseException) -> NotebookFailure:
     failure = failure_of(error)
     if isinstance(error, RemoteFailure):
         failure = failure._replace(code=error.code, hint=error.hint, status=error.status)
-    if failure.code in AS_THEY_ARE or HINTS.get(failure.code) == failure.hint:
+    if KNOWN.get(failure.code) == failure.hint:
         return NotebookFailure(*failure)
     code = PLAIN.get(failure.code, "unforeseen")
     return NotebookFailure(code, HINTS[code], failure.status)
