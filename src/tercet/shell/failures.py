@@ -63,7 +63,6 @@ HINTS = {
     "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",
     "picture_large": "This picture is too large to read: take it with fewer pixels.",
-    "duress_not_understood": "No vault was made: have the second passphrase explained to you, then begin again.",
     "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",
     "lock_failed": "The locked process did not start: the device is closed and does not beat; run it again.",
     "no_answer": "An answer is missing: run this in a terminal, or give it with --answers.",
@@ -76,6 +75,7 @@ HINTS = {
     "passphrases_alike": "The two passphrases are too much alike: whoever has one would guess the other.",
     "passphrases_differ": "The two entries differ: type the passphrase again.",
     "scene_failed": "The scene did not come true: the last step shown is where it stopped.",
+    "second_not_understood": "No vault was made: have the second passphrase explained to you, then begin again.",
     "unforeseen": "Something failed that nobody foresaw; what was saved is safe: tell the makers what you did.",
 }
 

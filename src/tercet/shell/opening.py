@@ -133,7 +133,7 @@ async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second
     """Ask for passphrases and make a vault; `second` is the notebook's, else it is explained and asked for too.
 
     Raises:
-        ShellError: `bad_size`, `bad_folder`, `duress_not_understood`, and what `ask_new_passphrase` raises.
+        ShellError: `bad_size`, `bad_folder`, `second_not_understood`, and what `ask_new_passphrase` raises.
         VaultError: it cannot be made.
     """
     if not 4 * MIB <= size <= 1_024 * MIB:
@@ -153,9 +153,9 @@ async def _ask_for_captors(person: Dialogue, real: str) -> str:
     """Explain the second passphrase, ask twice whether that was understood, and ask for it."""
     await person.tell("duress_explained")
     if not await agreed(person, "duress_understood", UNDERSTOOD):
-        raise ShellError("duress_not_understood")
+        raise ShellError("second_not_understood")
     if not await agreed(person, "duress_understood_again", UNDERSTOOD_AGAIN):
-        raise ShellError("duress_not_understood")
+        raise ShellError("second_not_understood")
     return await ask_new_passphrase(person, "notebook_passphrase", "The second passphrase, for captors", real)
 
 
