@@ -68,6 +68,7 @@ SENTENCES = {
     "waits_for_run": "It waits on this device until that is awake (`tercet member run`) or a stick takes it.",
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
+    "in_danger": "{name} is in danger: somebody else has their device. Tell {name} nothing more through it.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
     "files_wait": "Files wait, {files} with the small copies: {amount}.",
     "taken_over": "While the device was locked {items} frames came in.",

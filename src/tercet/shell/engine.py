@@ -19,9 +19,11 @@ from typing import Any, Protocol, TypeVar
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import understudy
 from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
+from tercet.notebook import with_area
 from tercet.sealing import cover
 from tercet.shell.relays import Places, Relays
 from tercet.vault import OPENING_COMMITS, Vault, VaultError
@@ -99,6 +101,7 @@ class Engine:
         self._failure: Exception | None = None
         self.answer_spread = 0.0
         self.answer_step = 0.0
+        self._drawn_for: object = None
         self._failed = asyncio.Event()
         self._asking = 0  # calls of do() under way
         self.sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
@@ -283,11 +286,21 @@ class Engine:
             self._commit(state)
 
     def _commit(self, state: bytes, block: tuple[bytes, bytes] | None = None) -> None:
+        self._draw_understudy(load(state))
         gone = self._forget & self._vault.blocks
         if gone:
             gone -= kept_blocks(load(state))
         self._vault.commit(state, block, gone)
         self._forget -= gone
+
+    def _draw_understudy(self, device: Device) -> None:
+        """Put into the notebook what beats on in the device's place should only the notebook be opened."""
+        drawn_for = understudy.what_it_hangs_on(device, self.clock())
+        if drawn_for == self._drawn_for and self._vault.notebook:
+            return
+        area = understudy.pack(understudy.draw(device, self.clock(), self._chance), self._chance)
+        self._vault.set_notebook(with_area(self._vault.notebook, area))
+        self._drawn_for = drawn_for
 
     async def _act(self, effects: Sequence[fx.Effect], at: Places, spread: float = 0.0) -> list[ev.Event]:
         """Carry out effects; returns the events they brought."""
@@ -351,12 +364,12 @@ class Engine:
 
     async def _act_one(self, effect: fx.Effect, at: Places) -> list[ev.Event]:
         if isinstance(effect, fx.PutItem):
-            return await self._put(effect.ref, effect.places, effect.item, at)
+            return await put_item(effect.ref, effect.places, effect.item, at)
         if isinstance(effect, fx.PostItem):
             answer = await at.ask(effect.relay, Post(effect.post, effect.item))
             return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) and not at.carried else []
         if isinstance(effect, fx.ReadBox):
-            return await self._read(effect, at)
+            return await read_box(effect, at)
         if isinstance(effect, fx.AckItem):
             await at.ask(effect.relay, Ack(effect.ack, effect.name))
         elif isinstance(effect, fx.PutBlock | fx.ReadChunk):
@@ -372,31 +385,6 @@ class Engine:
             self._moving.add(_what(effect))
             self._media.put_nowait(effect)
 
-    async def _put(self, ref: bytes, places: fx.Places, item: bytes, at: Places) -> list[ev.Event]:
-        """Put at the first relay that is not down; on a stick, whose carrier may reach only one of them, for each.
-
-        A relay that did not answer once is asked again at the next turn: only then does the second one serve.
-        """
-        answers: list[ev.Event] = []
-        for relay, box in places:
-            down = at.down(relay)
-            answer = await at.ask(relay, Put(box, item))
-            if isinstance(answer, Stored):
-                answers.insert(0, ev.Stored(ref, relay))
-            elif isinstance(answer, Refused):
-                answers.append(ev.Refused(ref, answer.code))
-            if not at.carried and (answers or not down):
-                break
-        return answers[:1] if ref else []
-
-    async def _read(self, effect: fx.ReadBox, at: Places) -> list[ev.Event]:
-        size = BLOCK if effect.block else FRAME
-        op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
-        answer = await at.ask(effect.relay, op)
-        if not isinstance(answer, Items):
-            return []
-        return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay, at.carried)]
-
     async def _put_block(self, effect: fx.PutBlock, at: Places) -> bool:
         """Send the kept block; whether it is stored now, or was before.
 
@@ -408,7 +396,7 @@ class Engine:
             if kept is None:
                 return True
             block = kept
-        events = await self._put(effect.ref, effect.places, cover(effect.cover, block), at)
+        events = await put_item(effect.ref, effect.places, cover(effect.cover, block), at)
         if not events:
             return False
         self._newest = (b"", b"")
@@ -424,6 +412,34 @@ class Engine:
             if ref not in kept_blocks(self.device):
                 return None
             return await finished(asyncio.to_thread(self._vault.read_block, ref))
+
+
+async def put_item(ref: bytes, places: fx.Places, item: bytes, at: Places) -> list[ev.Event]:
+    """Put at the first relay that is not down; on a stick, whose carrier may reach only one of them, for each.
+
+    A relay that did not answer once is asked again at the next turn: only then does the second one serve.
+    """
+    answers: list[ev.Event] = []
+    for relay, box in places:
+        down = at.down(relay)
+        answer = await at.ask(relay, Put(box, item))
+        if isinstance(answer, Stored):
+            answers.insert(0, ev.Stored(ref, relay))
+        elif isinstance(answer, Refused):
+            answers.append(ev.Refused(ref, answer.code))
+        if not at.carried and (answers or not down):
+            break
+    return answers[:1] if ref else []
+
+
+async def read_box(effect: fx.ReadBox, at: Places) -> list[ev.Event]:
+    """Read a box; what it held, or nothing if it could not be read."""
+    size = BLOCK if effect.block else FRAME
+    op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
+    answer = await at.ask(effect.relay, op)
+    if not isinstance(answer, Items):
+        return []
+    return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay, at.carried)]
 
 
 async def finished(work: Coroutine[Any, Any, T]) -> T:

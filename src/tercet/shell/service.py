@@ -380,6 +380,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
                 "met": r.met,
                 "heard": r.channel.heard,
                 "silent": _silent_days(engine, r.channel.heard),
+                "danger": r.danger,
                 "waiting": len(r.channel.waiting),
                 "unread": sum(not n.seen for n in r.notes),
             }
