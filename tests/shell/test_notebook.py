@@ -61,8 +61,8 @@ def write(title: str) -> Callable[[Book], Book]:
 async def typed_on(shelf: OwnSide | NotebookSide) -> Typist:
     person = Typist(*TYPED)
     with pytest.raises(Closed):
-        await notebook.converse(shelf, person, as_json=False, clock=lambda: NOW)
-    await notebook.converse(shelf, person, as_json=True)
+        await notebook.converse(shelf, person, lambda: NOW, as_json=False)
+    await notebook.converse(shelf, person, lambda: NOW, as_json=True)
     return person
 
 
@@ -190,7 +190,7 @@ def test_a_vault_that_cannot_save_is_a_refusal_and_the_book_stays(
 
         with monkeypatch.context() as patch, pytest.raises(Closed):
             patch.setattr(Vault, "commit", fail)
-            await notebook.converse(shelf, person, as_json=False)
+            await notebook.converse(shelf, person, lambda: NOW, as_json=False)
         assert person.refusals == [said]
         assert shelf.book == before
 

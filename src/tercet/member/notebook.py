@@ -85,10 +85,10 @@ async def _here(path: Path, person: Dialogue, as_json: bool) -> None:
     try:
         await service.open(media=False)
         if as_json:
-            await converse(shelf, person, as_json=True)
+            await converse(shelf, person, service.engine.clock, as_json=True)
             await person.tell("done", **{})
         else:
-            await _beside_beats(service, path, converse(shelf, person, as_json=False, clock=service.engine.clock))
+            await _beside_beats(service, path, converse(shelf, person, service.engine.clock, as_json=False))
     finally:
         await service.close()
     if service.planned:

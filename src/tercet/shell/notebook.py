@@ -189,7 +189,7 @@ async def keep_open(vault: Vault, path: Path, person: Dialogue, *, as_json: bool
     try:
         await side.renew()
         if as_json and not stay:
-            await converse(side, person, as_json=True)
+            await converse(side, person, wall_clock, as_json=True)
             await person.tell("done", **{})
         else:
             await _stay_open(side, path, person, as_json, stay)
@@ -208,7 +208,7 @@ async def _stay_open(side: NotebookSide, path: Path, person: Dialogue, as_json: 
     beating = [asyncio.create_task(beats(side)) for beats in BEATS]
     try:
         with contextlib.suppress(Closed) if stay else contextlib.nullcontext():
-            await converse(side, person, as_json=as_json)
+            await converse(side, person, wall_clock, as_json=as_json)
             if not as_json:
                 return  # left by hand
         await asyncio.Event().wait()
@@ -234,7 +234,7 @@ async def _door(path: Path, side: NotebookSide) -> DoorServer | None:
     return None
 
 
-async def converse(shelf: Shelf, person: Dialogue, *, as_json: bool, clock: Callable[[], int] = wall_clock) -> None:
+async def converse(shelf: Shelf, person: Dialogue, clock: Callable[[], int], *, as_json: bool) -> None:
     """The prompt until it is left, or with `as_json` the whole notebook at once.
 
     Raises:
@@ -247,11 +247,11 @@ async def converse(shelf: Shelf, person: Dialogue, *, as_json: bool, clock: Call
 
 
 async def answer(
-    shelf: Shelf, request: Mapping[str, Any], person: Dialogue, clock: Callable[[], int] = wall_clock
+    shelf: Shelf, request: Mapping[str, Any], person: Dialogue, clock: Callable[[], int]
 ) -> dict[str, Any]:
     """Carry out a request for the notebook, as it comes through the door."""
     with contextlib.suppress(Closed):
-        await converse(shelf, person, as_json=bool(request.get("json")), clock=clock)
+        await converse(shelf, person, clock, as_json=bool(request.get("json")))
     return dict(CLOSED)
 
 
