@@ -151,7 +151,7 @@ def test_a_letter_is_written_and_read(terminal: Terminal) -> None:
 def test_a_desk_and_a_member_are_made_by_commands(bare: Terminal) -> None:
     result = bare.type("desk", "init", "--relay", RELAY, "--dir", str(bare.world.folder / "desk"), "--json", **NEW)
     assert lines(result)[-1] == {"what": "founded"}
-    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "4", "--json", **NEW_BOTH)
+    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", "--json", **NEW_BOTH)
     assert lines(result)[-1] == {"what": "vault_made"}
     assert Path(bare.at("amal")).stat().st_size == 4 * 1_048_576
     found = lines(bare.member("status", "--json"))[-1]
@@ -159,7 +159,7 @@ def test_a_desk_and_a_member_are_made_by_commands(bare: Terminal) -> None:
 
 
 def test_set_up_shows_costs_suggests_and_explains_before_it_asks(bare: Terminal) -> None:
-    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "4", "--json", **NEW_BOTH)
+    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", "--json", **NEW_BOTH)
     order = [line.get("field", line["what"]) for line in lines(result) if line["what"] != "guess_cost"]
     assert order == [
         "suggested",
@@ -173,7 +173,7 @@ def test_set_up_shows_costs_suggests_and_explains_before_it_asks(bare: Terminal)
         "notebook_passphrase_again",
         "vault_made",
     ]
-    said = bare.type("member", "init", "--vault", bare.at("badr"), "--size", "4", **NEW_BOTH).stdout
+    said = bare.type("member", "init", "--vault", bare.at("badr"), "--size", "16", **NEW_BOTH).stdout
     assert "5 words drawn by chance: 64.6 bits, all tried in 2,201 years" in said
     for plain in ("captors only", "destroys everything else", "raises the alarm"):
         assert plain in said
@@ -271,7 +271,7 @@ def test_a_vault_is_never_made_over_a_file_or_twice(terminal: Terminal) -> None:
 )
 def test_bad_new_passphrases_make_no_vault(bare: Terminal, fields: dict[str, str], code: str, status: int) -> None:
     before = sorted(bare.world.folder.rglob("*"))
-    failed(bare.type("member", "init", "--vault", bare.at("amal"), "--size", "4", **fields), code, status, said=True)
+    failed(bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", **fields), code, status, said=True)
     assert sorted(bare.world.folder.rglob("*")) == before
 
 
@@ -283,7 +283,7 @@ def test_a_vault_has_a_size_between(bare: Terminal) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said(bare: Terminal, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = bare.type("member", "init", "--vault", str(tmp_path / "file" / "x" / "vault"), "--size", "4", **NEW_BOTH)
+    result = bare.type("member", "init", "--vault", str(tmp_path / "file" / "x" / "vault"), "--size", "16", **NEW_BOTH)
     failed(result, "bad_folder", failures.STATUS_HERE, said=True)
 
 
@@ -573,7 +573,7 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
 
 def test_secrets_stand_in_no_file_name_no_argument_and_no_environment(tmp_path: Path) -> None:
     take, give = os.pipe()
-    words = [sys.executable, "-m", "tests.cheap", "member", "init", "--vault", str(tmp_path / "vault"), "--size", "4"]
+    words = [sys.executable, "-m", "tests.cheap", "member", "init", "--vault", str(tmp_path / "vault"), "--size", "16"]
     process = subprocess.Popen(
         [*words, "--answers", str(take)], cwd=HOUSE, pass_fds=(take,), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

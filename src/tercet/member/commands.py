@@ -110,7 +110,7 @@ def _do(
 @app.command()
 def init(
     vault: VaultPath = DEFAULT_VAULT,
-    size_mib: Annotated[int, typer.Option("--size", help="Size of the vault file in MiB, 4 to 1024.")] = 64,
+    size_mib: Annotated[int, typer.Option("--size", help="Size of the vault file in MiB, 16 to 1024.")] = 64,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:

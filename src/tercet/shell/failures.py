@@ -58,7 +58,7 @@ HINTS = {
     "bad_picture": "This is no picture that can be read: give a PNG or JPEG file of the other screen.",
     "bad_listen": "Give the place to listen at as HOST:PORT, such as 127.0.0.1:7443.",
     "bad_request": "The two programs do not understand each other: use the same version on both sides.",
-    "bad_size": "A vault has 4 to 1024 MiB: choose a size between.",
+    "bad_size": "A vault has 16 to 1024 MiB: choose a size between.",
     "bad_state": "This vault was written by another version of Tercet: open it with that version.",
     "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",

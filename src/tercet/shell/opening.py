@@ -136,7 +136,7 @@ async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second
         ShellError: `bad_size`, `bad_folder`, `second_not_understood`, and what `ask_new_passphrase` raises.
         VaultError: it cannot be made.
     """
-    if not 4 * MIB <= size <= 1_024 * MIB:
+    if not 16 * MIB <= size <= 1_024 * MIB:
         raise ShellError("bad_size")
     if path.exists():
         raise VaultError("vault_exists")
