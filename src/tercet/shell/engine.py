@@ -159,6 +159,7 @@ class Engine:
                     await asyncio.to_thread(self._commit, self._vault.state)
                 except VaultError:
                     self._vault.set_notebook(before)
+                    self._drawn_for = None
                     raise
 
         await finished(work())

@@ -140,7 +140,7 @@ class NotebookSide:
             return
         try:
             asker = DoorSide(door)
-            await door.send({"result": await asker.while_there(answer(self, request, asker))})
+            await door.send({"result": await asker.while_there(answer(self, request, asker, wall_clock))})
         except (DoorError, asyncio.CancelledError):
             raise
         except Exception as error:
