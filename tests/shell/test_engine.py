@@ -308,7 +308,7 @@ def test_a_put_turns_to_the_second_relay_only_when_the_first_did_not_answer_the_
 
             async def put() -> list[ev.Event]:
                 world.now += 10  # a relay that failed is left alone for five seconds
-                return list(await amal.engine._put(bytes(16), places, bytes(4096), amal.relays))
+                return list(await put_item(bytes(16), places, bytes(4096), amal.relays))
 
             assert await put() == [ev.Stored(bytes(16), first)]
             world.trouble = {first: UNREACHABLE}
