@@ -18,6 +18,7 @@ from tercet.core.report import LetterKind
 from tercet.core.state import load
 from tercet.drop import Ack, MemoryStore, Put, Read
 from tercet.sample import photo
+from tercet.shell.engine import put_item
 from tercet.shell.relays import Relays
 from tercet.shell.service import ANSWER_SPREAD, ANSWER_STEP, Service
 from tercet.vault import VaultError

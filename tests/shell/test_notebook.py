@@ -18,7 +18,7 @@ from tercet.shell import failures, notebook
 from tercet.shell.dialogue import RemoteFailure, ask_door
 from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError
-from tercet.shell.notebook import CLOSED, KNOWN, AtPrompt, Closed, NotebookSide, OwnSide, keep_open, plain
+from tercet.shell.notebook import CLOSED, KNOWN, AtPrompt, Beats, Closed, NotebookSide, OwnSide, keep_open, plain
 from tercet.vault import OPENING_COMMITS, DoorError, Vault, VaultError, door_path, knock, open_vault, serve_door
 from tercet.vault.errors import DOOR_HINTS, VAULT_HINTS
 
@@ -221,8 +221,12 @@ def test_a_book_too_large_for_a_small_vault_is_refused_and_nothing_else_is_lost(
 # ---- the notebook's side, kept open
 
 
-async def kept(place: Path, person: Person, **more: bool) -> None:
-    await keep_open(other_side(place), place, person, **{"as_json": False, "stay": False, **more})
+async def silence(side: NotebookSide) -> None:
+    await asyncio.Event().wait()
+
+
+async def kept(place: Path, person: Person, as_json: bool = False, stay: bool = False, beats: Beats = silence) -> None:
+    await keep_open(other_side(place), place, person, as_json=as_json, stay=stay, beats=beats)
 
 
 @pytest.mark.parametrize("left_by", ["quit", ""])
@@ -284,7 +288,7 @@ def test_one_who_stays_ends_when_told_to(tmp_path: Path) -> None:
         run(kept(place, Typist("quit"), stay=True))
 
 
-def test_beats_go_on_beside_it_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beats_go_on_beside_it_and_end_with_it(tmp_path: Path) -> None:
     place = World(tmp_path).make("amal")
     beaten: list[str] = []
 
@@ -297,20 +301,26 @@ def test_beats_go_on_beside_it_and_end_with_it(tmp_path: Path, monkeypatch: pyte
         finally:
             beaten.append("over")
 
-    async def fail(side: NotebookSide) -> None:
-        raise KeyError("nobody hears of it")
-
     class Slow(Typist):
         async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
             while len(beaten) < 3:
                 await asyncio.sleep(0)
             return await super().ask(field, prompt, hidden)
 
-    monkeypatch.setattr(notebook, "BEATS", [beat, fail])
     person = Slow("new Bread", "quit")
     with pytest.raises(Closed):
-        run(kept(place, person))
+        run(kept(place, person, beats=beat))
     assert beaten == ["beat", "beat", "beat", "over"]
+    assert person.words() == ["notes_empty", "notes_saved"]
+
+
+def test_nobody_hears_of_it_when_the_beats_fail(tmp_path: Path) -> None:
+    async def fail(side: NotebookSide) -> None:
+        raise KeyError("nobody hears of it")
+
+    person = Typist("new Bread", "quit")
+    with pytest.raises(Closed):
+        run(kept(World(tmp_path).make("amal"), person, beats=fail))
     assert person.words() == ["notes_empty", "notes_saved"]
 
 
@@ -363,7 +373,7 @@ def test_a_failure_on_that_side_is_said_in_the_notebook_s_words(tmp_path: Path) 
     vault = other_side(place)
     vault.commit(b"of another version")
     with pytest.raises(RemoteFailure) as failed:
-        run(keep_open(vault, place, Person(), as_json=True, stay=False))
+        run(keep_open(vault, place, Person(), as_json=True, stay=False, beats=silence))
     assert (failed.value.code, failed.value.hint) == ("unreadable", HINTS["unreadable"])
     person = Typist("new Bread")
     with pytest.raises(Closed):

@@ -374,7 +374,7 @@ def run_member(
     pace = pace_of(every, rehearsal)
 
     async def work() -> None:
-        service = service_of(await unlock(path, person, COST, as_json=as_json, stay=True))
+        service = service_of(await unlock(path, person, COST, as_json=as_json, stay=True, pace=pace))
         try:
             await service.open()
             await take_over(service, path, pace, person)

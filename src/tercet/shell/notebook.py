@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from tercet.drop import RelayAddress, RelayClient
 from tercet.notebook import (
     AREA,
     HINTS,
@@ -35,7 +36,9 @@ from tercet.shell.dialogue import Dialogue, DoorSide, Fact, RemoteFailure
 from tercet.shell.engine import Engine, finished
 from tercet.shell.failures import HINTS as SHELL_HINTS
 from tercet.shell.failures import ShellError, failure_of
+from tercet.shell.relays import Relays
 from tercet.shell.show import moment
+from tercet.shell.standing import Standing
 from tercet.vault import OPENING_COMMITS, Door, DoorError, DoorServer, Vault, VaultError, door_path, serve_door
 
 CLOSED: Final = {"closed": True}  # the result of a request that the prompt has answered
@@ -158,12 +161,14 @@ class NotebookSide:
 Beats = Callable[[NotebookSide], Coroutine[Any, Any, None]]
 
 
-async def silence(side: NotebookSide) -> None:
-    """No beats: what stands here until something beats for the notebook's side."""
-    await asyncio.Event().wait()
+def beats_of(pace: float) -> Beats:
+    """What beats beside the notebook, every `pace` seconds on average, at the relays that its area names."""
 
+    async def beats(side: NotebookSide) -> None:
+        relays = Relays(lambda address: RelayClient(RelayAddress.parse(address)))
+        await Standing(side, relays, wall_clock, os.urandom).beat_on(pace)
 
-BEATS: list[Beats] = [silence]  # run beside each other for as long as the notebook's side is kept open
+    return beats
 
 
 def wall_clock() -> int:
@@ -171,7 +176,7 @@ def wall_clock() -> int:
     return int(time.time())
 
 
-async def keep_open(vault: Vault, path: Path, person: Dialogue, *, as_json: bool, stay: bool) -> NoReturn:
+async def keep_open(vault: Vault, path: Path, person: Dialogue, *, as_json: bool, stay: bool, beats: Beats) -> NoReturn:
     """Renew the notebook's side, show it, and keep it until the person leaves.
 
     Args:
@@ -180,6 +185,7 @@ async def keep_open(vault: Vault, path: Path, person: Dialogue, *, as_json: bool
         person: whoever gave the passphrase.
         as_json: show the whole notebook at once, in place of the prompt.
         stay: go on until the process is stopped if nobody types, or once all is shown.
+        beats: run beside it for as long as it is kept open.
 
     Raises:
         Closed: it is over, and all is well.
@@ -192,7 +198,7 @@ async def keep_open(vault: Vault, path: Path, person: Dialogue, *, as_json: bool
             await converse(side, person, wall_clock, as_json=True)
             await person.tell("done", **{})
         else:
-            await _stay_open(side, path, person, as_json, stay)
+            await _stay_open(side, path, person, as_json, stay, beats)
     except (Closed, asyncio.CancelledError):
         raise
     except Exception as error:
@@ -202,10 +208,10 @@ async def keep_open(vault: Vault, path: Path, person: Dialogue, *, as_json: bool
     raise Closed
 
 
-async def _stay_open(side: NotebookSide, path: Path, person: Dialogue, as_json: bool, stay: bool) -> None:
+async def _stay_open(side: NotebookSide, path: Path, person: Dialogue, as_json: bool, stay: bool, beats: Beats) -> None:
     """The prompt, with the door and the beats beside it."""
     server = await _door(path, side)
-    beating = [asyncio.create_task(beats(side)) for beats in BEATS]
+    beating = asyncio.create_task(beats(side))
     try:
         with contextlib.suppress(Closed) if stay else contextlib.nullcontext():
             await converse(side, person, wall_clock, as_json=as_json)
@@ -213,9 +219,8 @@ async def _stay_open(side: NotebookSide, path: Path, person: Dialogue, as_json: 
                 return  # left by hand
         await asyncio.Event().wait()
     finally:
-        for task in beating:
-            task.cancel()
-        await asyncio.gather(*beating, return_exceptions=True)
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
         if server is not None:
             await server.close()
 

@@ -25,12 +25,13 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
+from tercet.core.beat import PACE
 from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
 from tercet.shell import passphrases
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
-from tercet.shell.notebook import CLOSED, Closed, keep_open
+from tercet.shell.notebook import CLOSED, Closed, beats_of, keep_open
 from tercet.shell.service import Request, Service, agreed
 from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
@@ -83,7 +84,14 @@ def _hold_apart(first: str, second: str) -> None:
 
 
 async def unlock(
-    path: Path, person: Dialogue, cost: Cost, none: str = "no_vault", *, as_json: bool = False, stay: bool = False
+    path: Path,
+    person: Dialogue,
+    cost: Cost,
+    none: str = "no_vault",
+    *,
+    as_json: bool = False,
+    stay: bool = False,
+    pace: float = PACE,
 ) -> Vault:
     """Ask for the passphrase and open a vault on its real side; its engine then makes the commits that must follow.
 
@@ -96,6 +104,7 @@ async def unlock(
         none: the code if there is no vault.
         as_json: the notebook is shown as objects.
         stay: the notebook's side is kept until the process is stopped.
+        pace: seconds between two beats beside the notebook, on average.
 
     Raises:
         ShellError: `no_vault` or `no_desk`.
@@ -108,7 +117,7 @@ async def unlock(
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side != "real":
-        await keep_open(vault, path, person, as_json=as_json, stay=stay)
+        await keep_open(vault, path, person, as_json=as_json, stay=stay, beats=beats_of(pace))
     return vault
 
 
