@@ -50,7 +50,7 @@ class Terminal:
             patch.setattr(module, "COST", LOW_COST)
             patch.setattr(module, "relay_drop", world.drop)
             patch.setattr(module, "wall_clock", world.clock)
-        patch.setattr(desk_commands, "VAULT_SIZE", 8 * 1_048_576)
+        patch.setattr(desk_commands, "VAULT_SIZE", 16 * 1_048_576)
 
     def at(self, name: str) -> str:
         return str(self.world.folder / name / "vault")
@@ -153,7 +153,7 @@ def test_a_desk_and_a_member_are_made_by_commands(bare: Terminal) -> None:
     assert lines(result)[-1] == {"what": "founded"}
     result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", "--json", **NEW_BOTH)
     assert lines(result)[-1] == {"what": "vault_made"}
-    assert Path(bare.at("amal")).stat().st_size == 4 * 1_048_576
+    assert Path(bare.at("amal")).stat().st_size == 16 * 1_048_576
     found = lines(bare.member("status", "--json"))[-1]
     assert (found["neighbours"], found["reports"]) == ([], [])
 

@@ -13,6 +13,7 @@ Read first  Engine.do().
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
@@ -23,7 +24,7 @@ from tercet.core import understudy
 from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
-from tercet.notebook import with_area
+from tercet.notebook import NotebookError, with_area
 from tercet.sealing import cover
 from tercet.shell.relays import Places, Relays
 from tercet.vault import OPENING_COMMITS, Vault, VaultError
@@ -300,7 +301,8 @@ class Engine:
         if drawn_for == self._drawn_for and self._vault.notebook:
             return
         area = understudy.pack(understudy.draw(device, self.clock(), self._chance), self._chance)
-        self._vault.set_notebook(with_area(self._vault.notebook, area))
+        with contextlib.suppress(NotebookError):  # one of another version stays as it is
+            self._vault.set_notebook(with_area(self._vault.notebook, area))
         self._drawn_for = drawn_for
 
     async def _act(self, effects: Sequence[fx.Effect], at: Places, spread: float = 0.0) -> list[ev.Event]:

@@ -39,7 +39,17 @@ from tercet.shell.failures import ShellError, failure_of
 from tercet.shell.relays import Relays
 from tercet.shell.show import moment
 from tercet.shell.standing import Standing
-from tercet.vault import OPENING_COMMITS, Door, DoorError, DoorServer, Vault, VaultError, door_path, serve_door
+from tercet.vault import (
+    OPENING_COMMITS,
+    Door,
+    DoorError,
+    DoorServer,
+    Vault,
+    VaultError,
+    door_path,
+    serve_door,
+    turn_out,
+)
 
 CLOSED: Final = {"closed": True}  # the result of a request that the prompt has answered
 KNOWN: Final = {**HINTS, **{code: SHELL_HINTS[code] for code in ("no_answer", "bad_answers")}}  # all that is said
@@ -234,6 +244,7 @@ async def _door(path: Path, side: NotebookSide) -> DoorServer | None:
         except DoorError as error:
             if error.code != "door_in_use":
                 return None
+            await turn_out(place)  # a locked process: two must not beat side by side
             with contextlib.suppress(OSError):
                 place.unlink()
     return None

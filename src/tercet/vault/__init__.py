@@ -7,7 +7,7 @@ Always      1. Saved means durable.  2. What does not open fails in one way.
 Read first  vault.py, then records.py.
 """
 
-from tercet.vault.door import Door, DoorServer, door_path, knock, serve_door
+from tercet.vault.door import Door, DoorServer, door_path, knock, serve_door, turn_out
 from tercet.vault.errors import DoorError, VaultError
 from tercet.vault.files import Files
 from tercet.vault.geometry import DEFAULT_SIZE, Geometry
@@ -28,4 +28,5 @@ __all__ = [
     "knock",
     "open_vault",
     "serve_door",
+    "turn_out",
 ]
