@@ -23,10 +23,11 @@ from tercet.desk import commands as desk_commands
 from tercet.drop import MemoryStore, RelayAddress
 from tercet.drop.server import serve
 from tercet.member import commands as member_commands
+from tercet.notebook import SENTENCES as NOTES
 from tercet.sample import photo
 from tercet.sealing import LOW_COST, relay_identity
 from tercet.shell import failures, service
-from tercet.shell.opening import PASSPHRASE_LEAST, relay_drop, wall_clock
+from tercet.shell.opening import relay_drop, wall_clock
 
 from .shell.founded import founded
 from .shell.world import NOTEBOOK, PASSPHRASE, RELAY, UNREACHABLE, Awake, World, answers, beat
@@ -34,7 +35,9 @@ from .shell.world import NOTEBOOK, PASSPHRASE, RELAY, UNREACHABLE, Awake, World,
 HOUSE = Path(__file__).parent.parent
 OPEN = {"passphrase": PASSPHRASE}
 NEW = {"passphrase": PASSPHRASE, "passphrase_again": PASSPHRASE}
-NEW_BOTH = NEW | {"notebook_passphrase": NOTEBOOK, "notebook_passphrase_again": NOTEBOOK}
+UNDERSTOOD = {"duress_understood": "yes", "duress_understood_again": "yes"}
+NEW_BOTH = NEW | UNDERSTOOD | {"notebook_passphrase": NOTEBOOK, "notebook_passphrase_again": NOTEBOOK}
+SHORT = 12  # characters below which an answer may stand in what is shown by chance
 SECRETS = (PASSPHRASE, NOTEBOOK)
 
 
@@ -47,7 +50,7 @@ class Terminal:
             patch.setattr(module, "COST", LOW_COST)
             patch.setattr(module, "relay_drop", world.drop)
             patch.setattr(module, "wall_clock", world.clock)
-        patch.setattr(desk_commands, "VAULT_SIZE", 8 * 1_048_576)
+        patch.setattr(desk_commands, "VAULT_SIZE", 16 * 1_048_576)
 
     def at(self, name: str) -> str:
         return str(self.world.folder / name / "vault")
@@ -57,7 +60,7 @@ class Terminal:
         handle = answers(fields)
         result = CliRunner().invoke(app, [*words, "--answers", str(handle)])
         for field, secret in fields.items():
-            shows = words[1] in ("inbox", "show") or len(secret) < PASSPHRASE_LEAST
+            shows = words[1] in ("inbox", "show") or len(secret) < SHORT
             assert shows or field == "name" or secret not in result.output
         return result
 
@@ -78,9 +81,9 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return Terminal(World(tmp_path), monkeypatch)
 
 
-def failed(result: Result, code: str, status: int) -> None:
-    """One sentence with its code, on standard error, and the status."""
-    assert (result.exit_code, result.stdout) == (status, ""), result.output
+def failed(result: Result, code: str, status: int, said: bool = False) -> None:
+    """One sentence with its code, on standard error, and the status; something else before it only if `said`."""
+    assert (result.exit_code, bool(result.stdout)) == (status, said), result.output
     (line,) = result.stderr.strip().splitlines()
     sentence, _, found = line.rpartition(" ")
     assert found == f"[{code}]"
@@ -148,11 +151,44 @@ def test_a_letter_is_written_and_read(terminal: Terminal) -> None:
 def test_a_desk_and_a_member_are_made_by_commands(bare: Terminal) -> None:
     result = bare.type("desk", "init", "--relay", RELAY, "--dir", str(bare.world.folder / "desk"), "--json", **NEW)
     assert lines(result)[-1] == {"what": "founded"}
-    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "4", "--json", **NEW_BOTH)
+    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", "--json", **NEW_BOTH)
     assert lines(result)[-1] == {"what": "vault_made"}
-    assert Path(bare.at("amal")).stat().st_size == 4 * 1_048_576
+    assert Path(bare.at("amal")).stat().st_size == 16 * 1_048_576
     found = lines(bare.member("status", "--json"))[-1]
     assert (found["neighbours"], found["reports"]) == ([], [])
+
+
+def test_set_up_shows_costs_suggests_and_explains_before_it_asks(bare: Terminal) -> None:
+    result = bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", "--json", **NEW_BOTH)
+    order = [line.get("field", line["what"]) for line in lines(result) if line["what"] != "guess_cost"]
+    assert order == [
+        "suggested",
+        "passphrase",
+        "passphrase_again",
+        "duress_explained",
+        "duress_understood",
+        "duress_understood_again",
+        "suggested",
+        "notebook_passphrase",
+        "notebook_passphrase_again",
+        "vault_made",
+    ]
+    said = bare.type("member", "init", "--vault", bare.at("badr"), "--size", "16", **NEW_BOTH).stdout
+    assert "5 words drawn by chance: 64.6 bits, all tried in 2,201 years" in said
+    for plain in ("captors only", "destroys everything else", "raises the alarm"):
+        assert plain in said
+    assert said.count("A passphrase drawn by chance, shown once: ") == 2
+
+
+def test_a_desk_has_the_floor_and_no_second_passphrase_to_explain(bare: Terminal) -> None:
+    words = ("desk", "init", "--relay", RELAY, "--dir", str(bare.world.folder / "desk"), "--json")
+    weak = bare.type(*words, passphrase="password123456", passphrase_again="password123456")
+    assert weak.exit_code == failures.STATUS_HERE
+    assert json.loads(weak.stdout.splitlines()[-1])["failed"] == "passphrase_weak"
+    assert not (bare.world.folder / "desk").exists()
+    said = [line["what"] for line in lines(bare.type(*words, **NEW))]
+    assert said.count("suggested") == 1
+    assert "duress_explained" not in said
 
 
 def test_report_with_wait_keeps_the_beat_itself_until_the_desk_has_it(
@@ -196,10 +232,11 @@ def test_a_wrong_passphrase_and_a_damaged_vault_fail_alike(terminal: Terminal) -
     assert wrong.stderr == damaged.stderr == cut.stderr
 
 
-def test_the_notebooks_passphrase_shows_nothing(terminal: Terminal) -> None:
+def test_the_notebooks_passphrase_opens_the_notebook_in_place_of_any_command(terminal: Terminal) -> None:
     for command in ("status", "inbox"):
         result = terminal.type("member", command, "--vault", terminal.at("amal"), passphrase=NOTEBOOK)
-        failed(result, "nothing_here", failures.STATUS_HERE)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout == f"{NOTES['notes_empty']}\n"
 
 
 def test_a_place_without_a_vault_is_said_before_a_passphrase_is_asked_for(bare: Terminal) -> None:
@@ -218,10 +255,14 @@ def test_a_vault_is_never_made_over_a_file_or_twice(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "status"),
     [
-        (NEW_BOTH | {"passphrase": "short", "passphrase_again": "short"}, "passphrase_short", failures.STATUS_HERE),
+        (NEW_BOTH | {"passphrase": "short", "passphrase_again": "short"}, "passphrase_weak", failures.STATUS_HERE),
+        (NEW_BOTH | {"notebook_passphrase": "Passw0rd1234"}, "passphrase_weak", failures.STATUS_HERE),
+        (NEW_BOTH | {"notebook_passphrase": f"{PASSPHRASE}!"}, "passphrases_alike", failures.STATUS_HERE),
+        (NEW_BOTH | {"duress_understood": "no"}, "second_not_understood", failures.STATUS_HERE),
+        (NEW_BOTH | {"duress_understood_again": "no"}, "second_not_understood", failures.STATUS_HERE),
         (NEW_BOTH | {"passphrase_again": "something else"}, "passphrases_differ", failures.STATUS_HERE),
         (
-            NEW | {"notebook_passphrase": PASSPHRASE, "notebook_passphrase_again": PASSPHRASE},
+            NEW_BOTH | {"notebook_passphrase": PASSPHRASE, "notebook_passphrase_again": PASSPHRASE},
             "vault_same_passphrase",
             failures.STATUS_VAULT,
         ),
@@ -229,8 +270,9 @@ def test_a_vault_is_never_made_over_a_file_or_twice(terminal: Terminal) -> None:
     ],
 )
 def test_bad_new_passphrases_make_no_vault(bare: Terminal, fields: dict[str, str], code: str, status: int) -> None:
-    failed(bare.type("member", "init", "--vault", bare.at("amal"), "--size", "4", **fields), code, status)
-    assert not Path(bare.at("amal")).exists()
+    before = sorted(bare.world.folder.rglob("*"))
+    failed(bare.type("member", "init", "--vault", bare.at("amal"), "--size", "16", **fields), code, status, said=True)
+    assert sorted(bare.world.folder.rglob("*")) == before
 
 
 def test_a_vault_has_a_size_between(bare: Terminal) -> None:
@@ -241,8 +283,8 @@ def test_a_vault_has_a_size_between(bare: Terminal) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said(bare: Terminal, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = bare.type("member", "init", "--vault", str(tmp_path / "file" / "x" / "vault"), "--size", "4", **NEW_BOTH)
-    failed(result, "bad_folder", failures.STATUS_HERE)
+    result = bare.type("member", "init", "--vault", str(tmp_path / "file" / "x" / "vault"), "--size", "16", **NEW_BOTH)
+    failed(result, "bad_folder", failures.STATUS_HERE, said=True)
 
 
 def test_answers_that_are_no_objects_are_said(terminal: Terminal) -> None:
@@ -531,7 +573,7 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
 
 def test_secrets_stand_in_no_file_name_no_argument_and_no_environment(tmp_path: Path) -> None:
     take, give = os.pipe()
-    words = [sys.executable, "-m", "tests.cheap", "member", "init", "--vault", str(tmp_path / "vault"), "--size", "4"]
+    words = [sys.executable, "-m", "tests.cheap", "member", "init", "--vault", str(tmp_path / "vault"), "--size", "16"]
     process = subprocess.Popen(
         [*words, "--answers", str(take)], cwd=HOUSE, pass_fds=(take,), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

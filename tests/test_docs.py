@@ -34,6 +34,7 @@ GUIDES = {
     "carry": "carry.md",
     "lab": "lab.md",
     "up": "../README.md",
+    "notebook": "notebook.md",
 }
 PAGES = [README, HOUSE / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")), HOUSE / "spec" / "90-limits.md"]
 NOT_OURS = {"--full", "--record"}  # of `./tercet test` and of the benches, which are no commands of the app
@@ -90,6 +91,8 @@ def test_a_guide_shows_every_command(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_a_guide_names_every_option(path: tuple[str, ...]) -> None:
     named = set(re.findall(r"--[a-z][a-z-]*", guide_of(path)))
+    if path[0] == "notebook":  # `--vault` is for those who know the word
+        named |= set(re.findall(r"--vault\b", (DOCS / "member.md").read_text()))
     if path[0] == "desk":
         named |= set(re.findall(r"--(?:json|answers)\b", (DOCS / "member.md").read_text()))
     assert options_of(COMMANDS[path]) <= named

@@ -31,7 +31,9 @@ from tercet.drop.disk import DiskStore
 from tercet.drop.passes import PassFile
 from tercet.drop.server import serve
 from tercet.lab.commands import app as lab_app
+from tercet.member.commands import DEFAULT_VAULT
 from tercet.member.commands import app as member_app
+from tercet.member.notebook import open_notebook
 from tercet.sealing import relay_identity
 from tercet.shell.closed import keep_memory_closed
 from tercet.shell.dialogue import Answers, Person
@@ -258,6 +260,20 @@ async def _go(person: Person, source: Place, target: Place, keep: bool, several:
     for code, count in done.refused.items():
         await person.tell("refused", count=count, code=code, hint=REFUSAL_HINTS.get(Refusal(code), ""))
     return not done.refused
+
+
+@app.command()
+def notebook(
+    file: Annotated[Path, typer.Option("--file", help="The notebook's file.")] = DEFAULT_VAULT,
+    vault: Annotated[Path | None, typer.Option("--vault", hidden=True)] = None,
+    answers: Annotated[
+        int | None, typer.Option("--answers", help="File descriptor with answers: JSON objects, one a line.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON objects, one a line.")] = False,
+) -> None:
+    """Keep notes and lists."""
+    person = Person(Answers(answers), as_json, {})
+    run(open_notebook((vault or file).expanduser(), person, as_json=as_json), as_json)
 
 
 app.command(name="up")(play)

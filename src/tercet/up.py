@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -30,8 +29,8 @@ from tercet.member.service import SENTENCES
 from tercet.sample import photo as sample_photo
 from tercet.scene import picture
 from tercet.scene.actor import Actor, Line, SceneFailure
-from tercet.sealing import spoken_words
 from tercet.shell.opening import run
+from tercet.shell.passphrases import suggest
 from tercet.shell.text import shown
 
 BEAT = 1.0  # seconds, here; half an hour in earnest
@@ -77,7 +76,7 @@ class Scene:
         self._actors: dict[str, Actor] = {}
         self._guards: list[asyncio.Task[None]] = []
         self._began = time.monotonic()
-        self._passphrases = {name: " ".join(spoken_words(os.urandom, 5)) for name in (DESK, *MEMBERS)}
+        self._passphrases = {name: suggest(os.urandom) for name in (DESK, *MEMBERS)}
         self._opening = asyncio.Semaphore(at_once())
         self._fallen: asyncio.Future[SceneFailure] = asyncio.get_running_loop().create_future()
         self.address = ""
@@ -172,12 +171,14 @@ class Scene:
         await self._wake(DESK, "desk", "serve")
 
     async def _open_member(self, name: str) -> None:
-        secret, other = self._passphrases[name], secrets.token_hex(16)
+        secret, other = self._passphrases[name], suggest(os.urandom)
         answers = {
             "passphrase": secret,
             "passphrase_again": secret,
             "notebook_passphrase": other,
             "notebook_passphrase_again": other,
+            "duress_understood": "yes",
+            "duress_understood_again": "yes",
         }
         async with self.command(name, "member", "init", answers=answers) as made:
             await made.hears("vault_made")

@@ -25,6 +25,7 @@ from tercet.core import (
     sending,
     state,
     turn,
+    understudy,
 )
 from tercet.core.beat import INTERVALS
 from tercet.core.channel import Letter
@@ -41,9 +42,9 @@ from tercet.core.report import (
 )
 
 HOUSE = Path(__file__).parents[2]
-NAMES = ("00-overview.md", "40-letters.md", "41-beat.md", "50-report.md")
+NAMES = ("00-overview.md", "40-letters.md", "41-beat.md", "50-report.md", "75-understudy.md")
 SPECS = {name: (HOUSE / "spec" / name).read_text() for name in NAMES}
-MODULES = (beat, chain, channel, days, mail, office, relation, report, sending, state, turn)
+MODULES = (beat, chain, channel, days, mail, office, relation, report, sending, state, turn, understudy)
 
 
 def table(spec: str, name: str) -> list[list[str]]:
@@ -69,6 +70,7 @@ def test_the_version_stands_on_the_third_line(spec: str) -> None:
         ("50-report.md", "media", MediaRef),
         ("50-report.md", "request", ResendRequest),
         ("50-report.md", "word", WordContent),
+        ("75-understudy.md", "understudy", understudy.Understudy),
     ],
 )
 def test_fields_stand_in_the_order_of_the_bytes(spec: str, name: str, kind: type[msgspec.Struct]) -> None:
@@ -86,6 +88,7 @@ def test_fields_stand_in_the_order_of_the_bytes(spec: str, name: str, kind: type
         ("41-beat.md", "beat numbers"),
         ("50-report.md", "numbers"),
         ("00-overview.md", "state"),
+        ("75-understudy.md", "understudy numbers"),
     ],
 )
 def test_each_number_is_the_codes(spec: str, name: str) -> None:

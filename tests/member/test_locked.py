@@ -17,7 +17,7 @@ from tercet.core.locked import BEATS_MOST, READS_MOST
 from tercet.core.state import AHEAD_MOST, Ahead, Device, save
 from tercet.drop import Ack, Put, Read
 from tercet.member import locking
-from tercet.member.commands import _take_over
+from tercet.member.commands import take_over
 from tercet.member.locked import Came, Locked, Plan, Planned, parse_came, parse_plan, prove
 from tercet.vault import Door, door_path, serve_door
 
@@ -383,7 +383,7 @@ def test_who_fakes_the_door_of_a_locked_device_cannot_keep_its_owner_out(
             owner: Any = Person()
             server = await serve_door(door_path(vault), lambda door: (FAKES | TRUE_SECRET)[fake](door, secret))
             try:
-                await _take_over(amal, vault, 0.0, owner)
+                await take_over(amal, vault, 0.0, owner)
                 assert owner.words() == ["taken_over" if fake in TRUE_SECRET else "not_taken_over"]
                 assert amal.engine.device.ahead == Ahead(secret)
                 assert (await do(amal, do="status"))["reports"][0]["state"] == "waiting"
@@ -404,7 +404,7 @@ def test_nobody_at_the_door_is_said_only_where_a_locked_process_was_expected(tmp
             if locked:
                 await planned(amal)
             owner: Any = Person()
-            await _take_over(amal, tmp_path / "amal" / "vault", 0.0, owner)
+            await take_over(amal, tmp_path / "amal" / "vault", 0.0, owner)
             assert owner.words() == ["not_taken_over"] * locked
 
     run(scene())

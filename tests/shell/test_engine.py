@@ -15,8 +15,10 @@ import pytest
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.report import LetterKind
+from tercet.core.state import load
 from tercet.drop import Ack, MemoryStore, Put, Read
 from tercet.sample import photo
+from tercet.shell.engine import put_item
 from tercet.shell.relays import Relays
 from tercet.shell.service import ANSWER_SPREAD, ANSWER_STEP, Service
 from tercet.vault import VaultError
@@ -66,7 +68,11 @@ class Scene:
 
     async def _wake(self, name: str) -> None:
         service = self.awake[name] = self.world.service(name)
-        await service.open()
+        try:
+            await service.open()
+        except Killed:
+            await self._bury(name)
+            await self._wake(name)
 
     async def _bury(self, name: str) -> None:
         service = self.awake.pop(name)
@@ -303,7 +309,7 @@ def test_a_put_turns_to_the_second_relay_only_when_the_first_did_not_answer_the_
 
             async def put() -> list[ev.Event]:
                 world.now += 10  # a relay that failed is left alone for five seconds
-                return list(await amal.engine._put(bytes(16), places, bytes(4096), amal.relays))
+                return list(await put_item(bytes(16), places, bytes(4096), amal.relays))
 
             assert await put() == [ev.Stored(bytes(16), first)]
             world.trouble = {first: UNREACHABLE}
@@ -499,3 +505,47 @@ def test_closing_cancels_what_still_waits_for_its_moment(tmp_path: Path) -> None
         assert len(world.asked) == asked
 
     run(scene())
+
+
+def _opening(world: World, name: str = "amal") -> list[bytes]:
+    """Open a device and close it again; the states that it committed on the way."""
+    saved: list[bytes] = []
+
+    async def scene() -> None:
+        service = world.service(name)
+        vault: Any = service.engine._vault
+        commit = vault.commit
+        vault.commit = lambda state, *more: (saved.append(state), commit(state, *more))
+        await service.open()
+        await service.close()
+
+    run(scene())
+    return saved
+
+
+@pytest.mark.parametrize("name", ["amal", "desk"])
+def test_every_opening_is_followed_by_two_commits_of_the_state_as_it_is(tmp_path: Path, name: str) -> None:
+    world = founded(tmp_path)
+    with world._vault(name) as vault:
+        before = vault.state
+    assert _opening(world, name) == [before, before]
+    assert _opening(world, name) == [before, before]
+
+
+def test_a_vault_that_stepped_back_saves_what_follows_from_that_first(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    with world._vault("amal") as vault:
+        before, layout, number = vault.state, vault._layout, vault._saved.counter
+        newest = layout.copy_at(vault._place, number % 2)
+    with (tmp_path / "amal" / "vault").open("r+b") as file:
+        file.seek(newest + 40)
+        file.write(b"0123456789abcdef")
+    with world._vault("amal") as vault:
+        assert vault.stepped_back
+        before = vault.state
+    first, second = _opening(world)
+    assert first == second != before
+    sent = [[r.channel.sent for r in load(state).relations] for state in (before, first)]
+    assert all(now > then for then, now in zip(*sent, strict=True))
+    with world._vault("amal") as vault:
+        assert (vault.state, vault.stepped_back) == (second, False)

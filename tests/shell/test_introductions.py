@@ -20,7 +20,7 @@ from .world import MIB, Awake, Person, World, beat, do, meet, run
 def three(folder: Path) -> World:
     world = World(folder)
     for name in ("desk", "amal", "badr"):
-        world.make(name, 8 * MIB if name == "desk" else 4 * MIB)
+        world.make(name, 16 * MIB)
     return world
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ from tercet.drop import RelayClient
 from tercet.member.service import MemberService
 from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
+from tercet.shell import opening
 from tercet.shell.dialogue import RemoteFailure
 from tercet.shell.failures import STATUS_STOPPED, ShellError
+from tercet.shell.notebook import Closed
 from tercet.shell.opening import ask_new_passphrase, carry_out, relay_drop, unlock
 from tercet.shell.service import Service
-from tercet.vault import Vault, VaultError, door_path
+from tercet.vault import OPENING_COMMITS, Vault, VaultError, door_path, open_vault
 
 from ..cheap import COMMAND
+from ..vault.disks import RecordingDisk
 from .founded import founded
 from .world import NOTEBOOK, PASSPHRASE, RELAY, Awake, Person, World, beat, do, run
 
@@ -105,24 +110,82 @@ def test_a_vault_in_use_is_said_before_a_passphrase_is_asked_for(tmp_path: Path)
     run(scene())
 
 
-@pytest.mark.parametrize(("secret", "code"), [(NOTEBOOK, "nothing_here"), (PASSPHRASE, "")])
-def test_only_the_real_side_is_opened(tmp_path: Path, secret: str, code: str) -> None:
+@pytest.mark.parametrize(("secret", "side"), [(NOTEBOOK, "closed"), (PASSPHRASE, "real")])
+def test_only_the_real_side_is_given_out(tmp_path: Path, secret: str, side: str) -> None:
     place = World(tmp_path).make("amal")
 
     async def scene() -> str:
         try:
-            (await unlock(place, Person(passphrase=secret), LOW_COST)).close()
-        except ShellError as failed:
-            return failed.code
-        return ""
+            vault = await unlock(place, Person(passphrase=secret), LOW_COST)
+        except Closed:
+            return "closed"
+        vault.close()
+        return vault.side
 
-    assert run(scene()) == code
+    assert run(scene()) == side
 
 
-def test_a_new_passphrase_is_typed_twice() -> None:
-    typed = Person(passphrase="twelve chars", passphrase_again="twelve chars")
-    assert run(ask_new_passphrase(typed, "passphrase", "")) == "twelve chars"
+def test_a_command_writes_the_same_bytes_at_the_same_places_whichever_passphrase_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+
+    async def writes(secret: str) -> list[tuple[str, int, int]]:
+        disk = RecordingDisk()
+        monkeypatch.setattr(opening, "open_vault", partial(open_vault, files=disk))
+
+        def service_of(vault: Vault) -> MemberService:
+            return MemberService(vault, world.drop, world.clock)
+
+        with contextlib.suppress(Closed):
+            await carry_out(place, Person(passphrase=secret), {"do": "status"}, service_of, LOW_COST)
+        return [call for call in disk.calls if call[0] != "read"]
+
+    before = place.read_bytes()
+    ours = run(writes(PASSPHRASE))
+    place.write_bytes(before)
+    assert run(writes(NOTEBOOK)) == ours
+    assert len(ours) == OPENING_COMMITS * 9
+
+
+def test_the_notebooks_passphrase_ends_the_real_side_before_anything_is_said(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    place = tmp_path / "amal" / "vault"
+    with pytest.raises(Closed):
+        run(carry_out(place, Person(passphrase=NOTEBOOK), {"do": "status"}, lambda _: world.member("amal"), LOW_COST))
+    with pytest.raises(VaultError) as failed:
+        run(unlock(place, Person(passphrase=PASSPHRASE), LOW_COST))
+    assert failed.value.code == "vault_wrong_passphrase"
+
+
+def test_a_new_passphrase_is_suggested_once_and_typed_twice() -> None:
+    typed = Person(passphrase=PASSPHRASE, passphrase_again=PASSPHRASE)
+    assert run(ask_new_passphrase(typed, "passphrase", "")) == PASSPHRASE
     assert typed.asked == ["passphrase", "passphrase_again"]
+    ((what, facts),) = typed.told
+    assert what == "suggested"
+    assert len(facts["words"].split(" ")) == 5
+    assert PASSPHRASE not in str(typed.told)
+
+
+@pytest.mark.parametrize(
+    ("secret", "again", "other", "code"),
+    [
+        ("twelve chars", "twelve chars", "", "passphrase_weak"),
+        (PASSPHRASE, PASSPHRASE.upper(), "", "passphrases_differ"),
+        (PASSPHRASE, PASSPHRASE, f"{PASSPHRASE}1", "passphrases_alike"),
+    ],
+)
+def test_a_new_passphrase_that_will_not_do_is_refused_by_a_code_without_it(
+    secret: str, again: str, other: str, code: str
+) -> None:
+    typed = Person(passphrase=secret, passphrase_again=again)
+    with pytest.raises(ShellError) as failed:
+        run(ask_new_passphrase(typed, "passphrase", "", other))
+    assert failed.value.code == code
+    assert secret not in f"{failed.value} {failed.value.hint} {failed.value.args}"
+    assert failed.value.__cause__ is None
 
 
 def test_a_relay_is_reached_by_its_address() -> None:

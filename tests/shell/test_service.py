@@ -69,7 +69,7 @@ async def invited(desk: Service) -> tuple[asyncio.Task[Any], Person]:
 def new_pair(tmp_path: Path) -> World:
     """A desk with a network and nobody in it yet, and one newcomer."""
     world = World(tmp_path)
-    world.make("desk", 8 * 1_048_576)
+    world.make("desk", 16 * 1_048_576)
     world.make("amal")
     return world
 
@@ -525,7 +525,7 @@ def test_meetings_of_one_desk_with_two_newcomers_at_two_beats_a_look_all_come_tr
 
 async def found_beating(world: World) -> None:
     for name in ("desk", "amal", "badr"):
-        world.make(name, 8 * 1_048_576 if name == "desk" else 4 * 1_048_576)
+        world.make(name, 16 * 1_048_576)
     async with Awake(world.desk(), world.member("amal"), world.member("badr")) as services:
         desk, amal, badr = services
         await do(desk, do="found", relays=[RELAY], shards=1)

@@ -12,7 +12,8 @@ from tercet.scene.actor import Actor, Line
 from .wire import CountingProxy
 
 SECRET = "five unrelated words are good"
-OTHER = "another five words for others"
+OTHER = "shopping lists and garden sums"
+UNDERSTOOD = {"duress_understood": "yes", "duress_understood_again": "yes"}
 
 
 def free_port() -> int:
@@ -54,7 +55,11 @@ class Troupe:
 
     async def open_member(self, name: str, every: str = "") -> None:
         await self.once(
-            "member", "init", "--vault", self.at(name), end="vault_made", **new(), **new("notebook_", OTHER)
+            *("member", "init", "--vault", self.at(name)),
+            end="vault_made",
+            **new(),
+            **new("notebook_", OTHER),
+            **UNDERSTOOD,
         )
         pace = ("--every", every or self.every, "--rehearsal")
         await self.awake(name, "member", "run", "--vault", self.at(name), *pace)

@@ -27,7 +27,7 @@ MIB = 1_048_576
 START = 1_790_000_000  # seconds; a Monday in September 2026
 RELAY = "tercet://127.0.0.1:7443/" + "a" * 52
 PASSPHRASE = "five unrelated words are good"
-NOTEBOOK = "another five words for others"
+NOTEBOOK = "shopping lists and garden sums"
 WRONG_KEY = DropFailure("relay_wrong_key", "Whoever answered is not this relay.")
 UNREACHABLE = DropFailure("relay_unreachable", "The relay could not be reached.")
 
@@ -148,7 +148,7 @@ class World:
     def drop(self, address: str) -> WorldDrop:
         return WorldDrop(self, address, "")
 
-    def make(self, name: str, size: int = 4 * MIB) -> Path:
+    def make(self, name: str, size: int = 16 * MIB) -> Path:
         path = self.folder / name / "vault"
         path.parent.mkdir(exist_ok=True)
         create(path, PASSPHRASE, NOTEBOOK, size=size, cost=LOW_COST)
@@ -231,7 +231,7 @@ async def meet(first: Service, second: Service, name: str, their_name: str, role
 async def found(world: World) -> None:
     """A desk with two founders who know each other; all are asleep afterwards."""
     for name in ("desk", "amal", "badr"):
-        world.make(name, 16 * MIB if name == "desk" else 4 * MIB)
+        world.make(name, 16 * MIB)
     async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
         await do(desk, do="found", relays=list(world.relays), shards=1)
         await meet(desk, amal, "desk", "amal")

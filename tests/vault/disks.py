@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from tercet.sealing import BLOCK, LOW_COST
@@ -51,6 +52,18 @@ class KillingDisk(Files):
         if self.left < 0:
             super().write(handle, offset, data[: int(len(data) * self.part)])
             os._exit(9)
+
+
+class SparingDisk(RecordingDisk):
+    """Leaves a stretch of the file as it was: the planted fault of a commit that overwrites too little."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__()
+        self.spared = range(start, end)
+
+    def write(self, handle: int, offset: int, data: bytes) -> None:
+        if offset not in self.spared:
+            super().write(handle, offset, data)
 
 
 class PowerCut(Exception):
@@ -123,6 +136,29 @@ def new_vault(path: Path, size: int = SIZE) -> Path:
 
 def unlock(path: Path, passphrase: str = REAL, files: Files | None = None) -> Vault:
     return open_vault(path, passphrase, cost=LOW_COST, files=files or Files())
+
+
+def die(path: Path, passphrase: str, live: Callable[[Vault, Callable[[], None]], None], disk: KillingDisk) -> int:
+    """Open a vault in a child that dies at a boundary; return how often it said that something was done."""
+    hear, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with unlock(path, passphrase, disk) as vault:
+                live(vault, lambda: _say(tell))
+        finally:
+            os._exit(0)
+    os.close(tell)
+    done = b""
+    while more := os.read(hear, 64):
+        done += more
+    os.close(hear)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9, "it was not killed"
+    return len(done)
+
+
+def _say(pipe: int) -> None:
+    os.write(pipe, b".")
 
 
 def some_block(name: int) -> tuple[bytes, bytes]:

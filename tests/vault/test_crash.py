@@ -13,10 +13,12 @@ from tercet.vault import VaultError, create, records
 from tercet.vault import vault as room
 from tests.vault.disks import (
     NOTEBOOK,
+    REAL,
     KillingDisk,
     PowerCut,
     PowerDisk,
     RecordingDisk,
+    die,
     new_vault,
     some_block,
     unlock,
@@ -63,31 +65,15 @@ def story(fresh, tmp_path_factory):
     return looks
 
 
-def _die(path, after, part):
-    """Run the story in a child that dies at a boundary; return how many commits it acknowledged."""
-    hear, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            with unlock(path, files=KillingDisk(after, part)) as vault:
-                for n in range(STEPS):
-                    _step(vault, n)
-                    os.write(tell, b".")
-        finally:
-            os._exit(0)
-    os.close(tell)
-    done = b""
-    while more := os.read(hear, 64):
-        done += more
-    os.close(hear)
-    status = os.waitpid(child, 0)[1]
-    return len(done), os.waitstatus_to_exitcode(status)
+def _live_through(vault, done):
+    for n in range(STEPS):
+        _step(vault, n)
+        done()
 
 
 def _kill_and_look(fresh, folder, story, after, part):
     path = shutil.copyfile(fresh, folder / "v")
-    acknowledged, status = _die(path, after, part)
-    assert status == 9
+    acknowledged = die(path, REAL, _live_through, KillingDisk(after, part))
     assert acknowledged == after // CALLS
     with unlock(path) as vault:
         assert _look(vault) in story[acknowledged : acknowledged + 2]
@@ -125,7 +111,7 @@ def test_a_whole_story_killed_at_any_write_or_sync(fresh, tmp_path, story, after
 @pytest.mark.parametrize("after", [*range(3 * CALLS, 4 * CALLS)])
 def test_the_notebook_opens_after_one_crash(fresh, tmp_path, story, after):
     path = shutil.copyfile(fresh, tmp_path / "v")
-    acknowledged, _ = _die(path, after, 0.4)
+    acknowledged = die(path, REAL, _live_through, KillingDisk(after, 0.4))
     with unlock(path, NOTEBOOK) as vault:
         assert vault.state in [look[1] for look in story[acknowledged : acknowledged + 2]]
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import stat
 import struct
+import subprocess
+import sys
 
 import pytest
 
-from tercet.vault import DoorError, door_path, knock, serve_door
+from tercet.vault import DoorError, door_path, knock, serve_door, turn_out
 from tercet.vault.door import CONNECTIONS, MESSAGE, parse_message, write_message
 from tests.vault.cases import cases
 
@@ -300,3 +303,34 @@ def test_the_name_of_a_door_does_not_show_the_vault(tmp_path):
     assert door_path(tmp_path / "x" / ".." / "vault") == beside
     assert door_path(tmp_path / "other") != beside
     assert json.dumps(inside.name).isascii()
+
+
+LISTENS = """
+import socket, sys
+door = socket.socket(socket.AF_UNIX)
+door.bind(sys.argv[1])
+door.listen()
+print("ready", flush=True)
+while True:
+    door.accept()
+"""
+
+
+def test_who_answers_at_the_door_is_turned_out_and_the_door_is_free(tmp_path):
+    place = tmp_path / "door"
+    with subprocess.Popen([sys.executable, "-c", LISTENS, str(place)], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"ready\n"
+        asyncio.run(turn_out(place))
+        assert other.wait(20) == -signal.SIGTERM
+    assert _with_door(place, lambda: asyncio.sleep(0, "free")) == "free"
+
+
+def test_nobody_turns_itself_out_or_minds_that_nobody_is_there(tmp_path):
+    place = tmp_path / "door"
+    asyncio.run(turn_out(place))
+
+    async def talk():
+        await turn_out(place)
+        return "still here"
+
+    assert _with_door(place, talk) == "still here"

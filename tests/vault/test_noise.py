@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from tercet.vault import Geometry
-from tests.vault.disks import SIZE, new_vault, some_block, unlock
+from tercet.vault import OPENING_COMMITS, Geometry
+from tests.vault.disks import NOTEBOOK, SIZE, new_vault, some_block, unlock
 from tests.vault.noise import faults
 
 
@@ -30,6 +30,17 @@ def test_a_new_vault_is_noise_from_the_first_byte(used):
 def test_a_used_vault_is_noise_and_keeps_its_size(used):
     assert len(used[1]) == SIZE
     assert faults(used[1]) == []
+
+
+def test_a_vault_whose_real_side_is_gone_is_noise_and_keeps_its_size(used, tmp_path):
+    path = tmp_path / "v"
+    path.write_bytes(used[1])
+    with unlock(path, NOTEBOOK) as vault:
+        for _ in range(OPENING_COMMITS):
+            vault.commit(b"eggs, milk " * 100)
+    image = path.read_bytes()
+    assert len(image) == SIZE
+    assert faults(image) == []
 
 
 def test_nothing_sealed_in_a_used_vault_stood_in_the_new_one(used):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tercet.sealing import BLOCK
 from tercet.vault.records import (
+    VERSION,
     BadRecord,
     Notebook,
     Slot,
@@ -37,7 +38,8 @@ def test_a_state_is_read_by_the_rules_or_not_at_all(case):
         "stamp": state.stamp.hex(),
         "payload": state.payload.hex(),
         "blocks": [[ref.hex(), slot] for ref, slot in state.blocks],
-        "notebook": kept and [kept.compartment, kept.root.hex(), kept.text.hex()],
+        "notebook": kept and [kept.compartment, kept.root.hex(), kept.payload.hex(), kept.ring.hex()],
+        "ring": state.ring.hex(),
     } == case["expected"]
 
 
@@ -71,11 +73,13 @@ def test_the_newest_whole_commit_counts_and_a_lost_one_is_flagged(case):
     copies = [
         copy
         and State(
-            1,
+            VERSION,
             copy["counter"],
             _named(copy["stamp"]),
             b"",
             tuple((_named(ref), slot) for ref, slot in copy["blocks"].items()),
+            None,
+            bytes(32),
         )
         for copy in case["input"]["copies"]
     ]
@@ -94,7 +98,7 @@ def test_the_newest_whole_commit_counts_and_a_lost_one_is_flagged(case):
 
 _states = st.builds(
     State,
-    version=st.just(1),
+    version=st.just(VERSION),
     counter=st.integers(0, 2**62),
     stamp=st.binary(min_size=16, max_size=16),
     payload=st.binary(max_size=200),
@@ -108,8 +112,10 @@ _states = st.builds(
         Notebook,
         compartment=st.integers(0, 3),
         root=st.binary(min_size=32, max_size=32),
-        text=st.binary(max_size=50),
+        payload=st.binary(max_size=50),
+        ring=st.binary(min_size=32, max_size=32),
     ),
+    ring=st.binary(min_size=32, max_size=32),
 )
 
 

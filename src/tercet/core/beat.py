@@ -97,14 +97,27 @@ def _put(turn: Turn, after: float) -> None:
 
 
 def _choose(turn: Turn) -> list[Callable[[float], None]]:
+    chosen, looked = choose(_looks(turn), turn.device.looked, turn.device.beats)
+    turn.change(looked=looked)
+    return [look.order for look in chosen] + [_filler(turn)] * (READS - len(chosen))
+
+
+def choose(looks: list[Look], looked: dict[bytes, int], beats: int) -> tuple[list[Look], dict[bytes, int]]:
     """Two boxes: one known to hold more, if there is any, the newest; else those that have waited longest.
 
     Waiting is measured by the interval of a box's class. Boxes that are known to hold more take one of the two
     looks and never both, so that the others are found out about. Who comes back after weeks finds heaps in all
     boxes of the days between: what counts among them is said again in the newest.
+
+    Args:
+        looks: all boxes that may be read.
+        looked: when each was looked at, by its name, in beats.
+        beats: how many there were.
+
+    Returns:
+        At most two of them, and what `looked` is afterwards.
     """
-    beats, looks = turn.device.beats, _looks(turn)
-    looked = {look.name: turn.device.looked.get(look.name, beats) for look in looks}
+    looked = {look.name: looked.get(look.name, beats) for look in looks}
     hot = [look for look in looks if _is_hot(beats, looked[look.name])]
     hot.sort(key=lambda look: (look.age, looked[look.name], look.name))
     cold = [look for look in looks if not _is_hot(beats, looked[look.name])]
@@ -112,8 +125,7 @@ def _choose(turn: Turn) -> list[Callable[[float], None]]:
     first = hot[: max(1, READS - len(cold))]
     chosen = first + cold[: READS - len(first)]
     tried = {look.name: beats - HOT if look in first else beats for look in chosen}
-    turn.change(looked=looked | tried)
-    return [look.order for look in chosen] + [_filler(turn)] * (READS - len(chosen))
+    return chosen, looked | tried
 
 
 def _is_hot(beats: int, looked: int) -> bool:
@@ -136,7 +148,7 @@ def _looks(turn: Turn) -> list[Look]:
             interval = INTERVALS["return"][place] << min(back.looks, DOUBLINGS)
             looks.append(Look(name_of(query, "return"), interval, _returns(turn, query, back)))
     for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
-        name = _board_name(relay.address)
+        name = board_name(relay.address)
         looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
     return looks
 
@@ -201,7 +213,8 @@ def name_of(query: Query, kind: str) -> bytes:
     return query.id[:5] + day + bytes([(LANE_RELAYS * query.index + query.place) % 256])
 
 
-def _board_name(relay: str) -> bytes:
+def board_name(relay: str) -> bytes:
+    """What tells the board's box at a relay from others, 8 bytes."""
     return digest(relay.encode(errors="replace"))[:8]
 
 
@@ -212,7 +225,13 @@ def saw(turn: Turn, event: Arrived) -> None:
     kind = _class(turn, relation, query.day) if relation else query.kind
     if kind not in INTERVALS:
         return
-    name = _board_name(event.relay) if kind == "board" else name_of(query, kind)
+    name = board_name(event.relay) if kind == "board" else name_of(query, kind)
+    turn.change(looked=after_look(turn.device.looked, turn.device.beats, name, event))
+
+
+def after_look(looked: dict[bytes, int], beats: int, name: bytes, event: Arrived) -> dict[bytes, int]:
+    """`looked` after a box was read alone: a box that gave something and holds more is hot until it is empty."""
     more = event.more and bool(event.items)
-    if more or _is_hot(turn.device.beats, turn.device.looked.get(name, turn.device.beats)):
-        turn.change(looked=turn.device.looked | {name: turn.device.beats - HOT * more})
+    if more or _is_hot(beats, looked.get(name, beats)):
+        return looked | {name: beats - HOT * more}
+    return looked

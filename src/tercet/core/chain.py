@@ -17,7 +17,7 @@ from tercet.core.errors import Refusal
 from tercet.core.fields import Day, Key
 from tercet.sealing import Box, box, derive, next_day
 
-Purpose = Literal["relation", "return", "intake", "alarm"]
+Purpose = Literal["relation", "return", "intake"]
 LANE_RELAYS: Final = 2  # a box lies on the relay of its day, or on the next one when that is down
 FARTHEST: Final = 400  # days ahead of the kept root; a clock that is farther off is refused
 

@@ -258,11 +258,21 @@ def _with_letter(relation: Relation, kind: LetterKind, body: bytes) -> Relation:
 
 def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> tuple[Relation, list[Letter]]:
     channel, delivered = letters.accept(relation.channel, letter, turn.now)
+    if not letter.number and letter.kind == LetterKind.ALARM:
+        relation = _in_danger(turn, relation, letter.written)
     notes = tuple(Note(d.number, words(d), turn.now) for d in delivered if d.kind == LetterKind.TEXT)
     for _ in notes:
         turn.tell("letter_came", name=relation.name)
     others = [d for d in delivered if d.kind not in (LetterKind.EMPTY, LetterKind.TEXT)]
     return msgspec.structs.replace(relation, channel=channel, notes=(*relation.notes, *notes)), others
+
+
+def _in_danger(turn: Turn, relation: Relation, when: int) -> Relation:
+    """A neighbour's device says that somebody else has it: the owner is told once."""
+    if relation.danger:
+        return relation
+    turn.tell("in_danger", name=relation.name)
+    return msgspec.structs.replace(relation, danger=when)
 
 
 def warn_of_clock(turn: Turn, ahead: int) -> None:

@@ -68,6 +68,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         met: whether the two compared words face to face.
         likeness: what those words stand for, 32 bytes, until they are compared.
         mix: how far mixing has come, and the chains that follow.
+        danger: when the other's device first said that its owner is in danger, by its clock, seconds; 0 for never.
     """
 
     id: bytes
@@ -86,6 +87,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     met: bool = True
     likeness: bytes = b""
     mix: Mix = Mix()
+    danger: int = 0
 
 
 def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:

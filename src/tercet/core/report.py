@@ -73,6 +73,7 @@ class LetterKind(IntEnum):
     INTRODUCE = 9
     INTRO_FRAME = 10
     WELCOME = 11
+    ALARM = 12
 
 
 class MediaKind(StrEnum):

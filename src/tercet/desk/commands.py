@@ -54,7 +54,9 @@ def _do(folder: Path, answers: int | None, as_json: bool, request: Request) -> d
 
     async def work() -> dict[str, Any]:
         path = home / "vault"
-        result = await carry_out(path, person, request, lambda vault: _service(home, vault), COST, "no_desk")
+        result = await carry_out(
+            path, person, request, lambda vault: _service(home, vault), COST, "no_desk", as_json=as_json
+        )
         if as_json:
             await person.tell("done", **result)
         return result
@@ -122,7 +124,7 @@ def serve(
         raise typer.BadParameter("more than 0 seconds", param_hint="--every")
 
     async def work() -> None:
-        service = _service(home, await unlock(home / "vault", person, COST, "no_desk"))
+        service = _service(home, await unlock(home / "vault", person, COST, "no_desk", as_json=as_json, stay=True))
         try:
             await service.open()
             await service.run(every, home / "vault", person)

@@ -24,7 +24,7 @@ from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
 from tercet.drop import Drop, RelayAddress
-from tercet.shell import by_stick, introductions, meetings
+from tercet.shell import by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
@@ -62,6 +62,7 @@ SENTENCES = {
     "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
     **introductions.SENTENCES,
+    **passphrases.SENTENCES,
 }
 
 

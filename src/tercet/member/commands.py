@@ -78,7 +78,8 @@ def pace_of(text: str, rehearsal: bool) -> float:
     return pace
 
 
-def _service(vault: Vault) -> MemberService:
+def service_of(vault: Vault) -> MemberService:
+    """The service of an open vault, on the system's clock and its relays."""
     return MemberService(vault, relay_drop, wall_clock)
 
 
@@ -98,7 +99,7 @@ def _do(
     path = vault.expanduser()
 
     async def work() -> dict[str, Any]:
-        result = await carry_out(path, person, request, _service, COST)
+        result = await carry_out(path, person, request, service_of, COST, as_json=as_json)
         if as_json:
             await person.tell("done", **result)
         return result
@@ -109,7 +110,7 @@ def _do(
 @app.command()
 def init(
     vault: VaultPath = DEFAULT_VAULT,
-    size_mib: Annotated[int, typer.Option("--size", help="Size of the vault file in MiB, 4 to 1024.")] = 64,
+    size_mib: Annotated[int, typer.Option("--size", help="Size of the vault file in MiB, 16 to 1024.")] = 64,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
@@ -302,13 +303,13 @@ def carry(
     show_carried(_do(vault, answers, as_json, request), as_json)
 
 
-async def _start_locked(service: MemberService, path: Path) -> None:
+async def start_locked(service: MemberService, path: Path) -> None:
     """Give what was drawn ahead to a locked process."""
     plan = locking.list_of(service.planned, service.engine.device.ahead.secret, path)
     await asyncio.to_thread(locking.start, plan)
 
 
-async def _take_over(service: MemberService, path: Path, pace: float, person: Person) -> None:
+async def take_over(service: MemberService, path: Path, pace: float, person: Dialogue) -> None:
     """Take over from a locked process, if there is one; whoever else answers at the door is passed over."""
     ahead = service.engine.device.ahead
     try:
@@ -331,14 +332,14 @@ def lock(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json:
     """Close the vault and go on beating for a day, without any key; `run` opens it again."""
     person, path, here = _person(answers, as_json), vault.expanduser(), list[MemberService]()
 
-    def service_of(opened: Vault) -> MemberService:
-        here.append(_service(opened))
+    def kept(opened: Vault) -> MemberService:
+        here.append(service_of(opened))
         return here[0]
 
     async def work() -> dict[str, Any]:
-        result = await carry_out(path, person, {"do": "lock"}, service_of, COST)
+        result = await carry_out(path, person, {"do": "lock"}, kept, COST, as_json=as_json)
         for service in here:
-            await _start_locked(service, path)
+            await start_locked(service, path)
         if as_json:
             await person.tell("done", **result)
         return result
@@ -375,10 +376,10 @@ def run_member(
     pace = pace_of(every, rehearsal)
 
     async def work() -> None:
-        service = _service(await unlock(path, person, COST))
+        service = service_of(await unlock(path, person, COST, as_json=as_json, stay=True, pace=pace))
         try:
             await service.open()
-            await _take_over(service, path, pace, person)
+            await take_over(service, path, pace, person)
             if pace < PACE_LEAST:
                 service.awaited_beat = min(service.awaited_beat, pace)
                 await person.tell("rehearsal")
@@ -386,6 +387,6 @@ def run_member(
         finally:
             await service.close()
         if service.planned:
-            await _start_locked(service, path)
+            await start_locked(service, path)
 
     run(work(), as_json)

@@ -30,7 +30,7 @@ from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
 from tercet.evidence.place import Precision
-from tercet.shell import by_stick, introductions, meetings
+from tercet.shell import by_stick, introductions, meetings, notebook, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of, volume_of
 from tercet.vault import Vault
@@ -74,6 +74,7 @@ SENTENCES = {
     "waits_for_run": "It waits on this device until that is awake (`tercet member run`) or a stick takes it.",
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
+    "in_danger": "{name} is in danger: somebody else has their device. Tell {name} nothing more through it.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
     "files_wait": "Files wait, {files} with the small copies: {amount}.",
     "taken_over": "While the device was locked {items} frames came in.",
@@ -84,6 +85,7 @@ SENTENCES = {
     "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
     **introductions.SENTENCES,
+    **passphrases.SENTENCES,
 }
 ASK = "-"  # in place of a value: the person is asked, so that it stands in no command line
 OUT_OF_REACH = ("file_missing", "file_unreadable")  # a card may be pulled out, and put in again
@@ -150,6 +152,7 @@ class MemberService(Service):
                 "carry": lambda request, person: by_stick.exchange(self, request, person),
                 "give_up": self._give_up,
                 "lock": self._lock,
+                "notebook": self._notebook,
             }
         )
 
@@ -193,6 +196,9 @@ class MemberService(Service):
         self.planned = await self.engine.plan(ev.Lock(DAY, self.pace or PACE))
         self.leave()
         return {"operations": len(self.planned)}
+
+    async def _notebook(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        return await notebook.answer(notebook.OwnSide(self.engine), request, person, self.engine.clock)
 
     async def take_in(self, happened: tuple[ev.Stored | ev.Arrived, ...], pace: float) -> None:
         """Take in what came while the device was locked; it is acknowledged bit by bit, over the next beat."""

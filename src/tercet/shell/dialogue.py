@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from tercet.notebook import SENTENCES as NOTES
 from tercet.shell.failures import ShellError
 from tercet.shell.show import ROLES
 from tercet.shell.text import plainly
@@ -139,8 +140,8 @@ class Person:
     def __init__(self, answers: Answers, as_json: bool, sentences: Mapping[str, str]) -> None:
         self._answers = answers
         self._as_json = as_json
-        self._sentences = sentences
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._sentences = {**NOTES, **sentences}  # any command may end at the notebook's prompt
+        self._console = Console(highlight=False, soft_wrap=True, emoji=False)
         self._line: Status | None = None
 
     async def tell(self, what: str, **facts: Fact) -> None:

@@ -13,18 +13,21 @@ Read first  Engine.do().
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import understudy
 from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
+from tercet.notebook import NotebookError, with_area
 from tercet.sealing import cover
 from tercet.shell.relays import Places, Relays
-from tercet.vault import Vault
+from tercet.vault import OPENING_COMMITS, Vault, VaultError
 
 T = TypeVar("T")
 
@@ -99,15 +102,32 @@ class Engine:
         self._failure: Exception | None = None
         self.answer_spread = 0.0
         self.answer_step = 0.0
+        self._drawn_for: object = None
         self._failed = asyncio.Event()
         self._asking = 0  # calls of do() under way
         self.sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
         self.monotonic: Callable[[], float] = time.monotonic
 
     async def open(self) -> None:
-        """Begin: a vault that went back a step passes over the message keys it may have used."""
-        if self._vault.stepped_back:
-            await self.do(ev.WentBack())
+        """Begin with the commits that follow every opening, before anything is shown, asked or sent.
+
+        A vault that went back a step passes over the message keys it may have used in the first of them.
+
+        Source: spec/70-vault.md, 6 and 7.
+        """
+        effects = await finished(self._begin())
+        await self._act(effects, self.relays)
+
+    async def _begin(self) -> list[fx.Effect]:
+        async with self._lock:
+            device, effects = self.device, list[fx.Effect]()
+            if self._vault.stepped_back:
+                device, new = step(device, ev.WentBack(), self.clock(), self._chance)
+                effects += new
+            for _ in range(OPENING_COMMITS):
+                await asyncio.to_thread(self._commit, save(device))
+            self.device = device
+        return effects
 
     async def close(self) -> None:
         """Wait for a save under way, then close the vault; nothing can be done afterwards."""
@@ -119,6 +139,31 @@ class Engine:
                 await asyncio.to_thread(self._save, self.device, ())
             finally:
                 self._vault.close()
+
+    @property
+    def notebook(self) -> bytes:
+        """The notebook's payload; spec/74-notebook.md, 1."""
+        return self._vault.notebook
+
+    async def change_notebook(self, change: Callable[[bytes], bytes]) -> None:
+        """Change the notebook's payload and save it by one commit, with the state as it was last saved.
+
+        Raises:
+            VaultError: it could not be saved; what `change` raises. The notebook is as it was.
+        """
+
+        async def work() -> None:
+            async with self._lock:
+                before = self._vault.notebook
+                self._vault.set_notebook(change(before))
+                try:
+                    await asyncio.to_thread(self._commit, self._vault.state)
+                except VaultError:
+                    self._vault.set_notebook(before)
+                    self._drawn_for = None
+                    raise
+
+        await finished(work())
 
     async def failing(self) -> None:
         """Wait until an operation of a covered beat has failed, and raise what it raised."""
@@ -196,7 +241,7 @@ class Engine:
 
         Whoever is cancelled in here is cancelled after the save: a thread that writes cannot be called back.
         """
-        return await _finished(self._turn_now(events, keep))
+        return await finished(self._turn_now(events, keep))
 
     async def _turn_now(self, events: Sequence[ev.Event], keep: bool) -> list[fx.Effect]:
         async with self._lock:
@@ -243,11 +288,22 @@ class Engine:
             self._commit(state)
 
     def _commit(self, state: bytes, block: tuple[bytes, bytes] | None = None) -> None:
+        self._draw_understudy(load(state))
         gone = self._forget & self._vault.blocks
         if gone:
             gone -= kept_blocks(load(state))
         self._vault.commit(state, block, gone)
         self._forget -= gone
+
+    def _draw_understudy(self, device: Device) -> None:
+        """Put into the notebook what beats on in the device's place should only the notebook be opened."""
+        drawn_for = understudy.what_it_hangs_on(device, self.clock())
+        if drawn_for == self._drawn_for and self._vault.notebook:
+            return
+        area = understudy.pack(understudy.draw(device, self.clock(), self._chance), self._chance)
+        with contextlib.suppress(NotebookError):  # one of another version stays as it is
+            self._vault.set_notebook(with_area(self._vault.notebook, area))
+        self._drawn_for = drawn_for
 
     async def _act(self, effects: Sequence[fx.Effect], at: Places, spread: float = 0.0) -> list[ev.Event]:
         """Carry out effects; returns the events they brought."""
@@ -311,12 +367,12 @@ class Engine:
 
     async def _act_one(self, effect: fx.Effect, at: Places) -> list[ev.Event]:
         if isinstance(effect, fx.PutItem):
-            return await self._put(effect.ref, effect.places, effect.item, at)
+            return await put_item(effect.ref, effect.places, effect.item, at)
         if isinstance(effect, fx.PostItem):
             answer = await at.ask(effect.relay, Post(effect.post, effect.item))
             return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) and not at.carried else []
         if isinstance(effect, fx.ReadBox):
-            return await self._read(effect, at)
+            return await read_box(effect, at)
         if isinstance(effect, fx.AckItem):
             await at.ask(effect.relay, Ack(effect.ack, effect.name))
         elif isinstance(effect, fx.PutBlock | fx.ReadChunk):
@@ -332,31 +388,6 @@ class Engine:
             self._moving.add(_what(effect))
             self._media.put_nowait(effect)
 
-    async def _put(self, ref: bytes, places: fx.Places, item: bytes, at: Places) -> list[ev.Event]:
-        """Put at the first relay that is not down; on a stick, whose carrier may reach only one of them, for each.
-
-        A relay that did not answer once is asked again at the next turn: only then does the second one serve.
-        """
-        answers: list[ev.Event] = []
-        for relay, box in places:
-            down = at.down(relay)
-            answer = await at.ask(relay, Put(box, item))
-            if isinstance(answer, Stored):
-                answers.insert(0, ev.Stored(ref, relay))
-            elif isinstance(answer, Refused):
-                answers.append(ev.Refused(ref, answer.code))
-            if not at.carried and (answers or not down):
-                break
-        return answers[:1] if ref else []
-
-    async def _read(self, effect: fx.ReadBox, at: Places) -> list[ev.Event]:
-        size = BLOCK if effect.block else FRAME
-        op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
-        answer = await at.ask(effect.relay, op)
-        if not isinstance(answer, Items):
-            return []
-        return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay, at.carried)]
-
     async def _put_block(self, effect: fx.PutBlock, at: Places) -> bool:
         """Send the kept block; whether it is stored now, or was before.
 
@@ -368,7 +399,7 @@ class Engine:
             if kept is None:
                 return True
             block = kept
-        events = await self._put(effect.ref, effect.places, cover(effect.cover, block), at)
+        events = await put_item(effect.ref, effect.places, cover(effect.cover, block), at)
         if not events:
             return False
         self._newest = (b"", b"")
@@ -383,10 +414,38 @@ class Engine:
         async with self._lock:
             if ref not in kept_blocks(self.device):
                 return None
-            return await _finished(asyncio.to_thread(self._vault.read_block, ref))
+            return await finished(asyncio.to_thread(self._vault.read_block, ref))
 
 
-async def _finished(work: Coroutine[Any, Any, T]) -> T:
+async def put_item(ref: bytes, places: fx.Places, item: bytes, at: Places) -> list[ev.Event]:
+    """Put at the first relay that is not down; on a stick, whose carrier may reach only one of them, for each.
+
+    A relay that did not answer once is asked again at the next turn: only then does the second one serve.
+    """
+    answers: list[ev.Event] = []
+    for relay, box in places:
+        down = at.down(relay)
+        answer = await at.ask(relay, Put(box, item))
+        if isinstance(answer, Stored):
+            answers.insert(0, ev.Stored(ref, relay))
+        elif isinstance(answer, Refused):
+            answers.append(ev.Refused(ref, answer.code))
+        if not at.carried and (answers or not down):
+            break
+    return answers[:1] if ref else []
+
+
+async def read_box(effect: fx.ReadBox, at: Places) -> list[ev.Event]:
+    """Read a box; what it held, or nothing if it could not be read."""
+    size = BLOCK if effect.block else FRAME
+    op: Op = Read(effect.read, size, effect.query.start, effect.limit, effect.posted)
+    answer = await at.ask(effect.relay, op)
+    if not isinstance(answer, Items):
+        return []
+    return [ev.Arrived(effect.query, answer.items, answer.more, effect.relay, at.carried)]
+
+
+async def finished(work: Coroutine[Any, Any, T]) -> T:
     """Await work to its end even if the waiting is cancelled; the cancellation goes on afterwards."""
     task = asyncio.ensure_future(work)
     try:

@@ -58,7 +58,7 @@ HINTS = {
     "bad_picture": "This is no picture that can be read: give a PNG or JPEG file of the other screen.",
     "bad_listen": "Give the place to listen at as HOST:PORT, such as 127.0.0.1:7443.",
     "bad_request": "The two programs do not understand each other: use the same version on both sides.",
-    "bad_size": "A vault has 4 to 1024 MiB: choose a size between.",
+    "bad_size": "A vault has 16 to 1024 MiB: choose a size between.",
     "bad_state": "This vault was written by another version of Tercet: open it with that version.",
     "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",
@@ -71,10 +71,11 @@ HINTS = {
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
-    "nothing_here": "Nothing of that kind is here.",
-    "passphrase_short": "A passphrase needs at least twelve characters: five unrelated words are good.",
+    "passphrase_weak": "This passphrase is too easy to guess: take one drawn by chance, such as the five words shown.",
+    "passphrases_alike": "The two passphrases are too much alike: whoever has one would guess the other.",
     "passphrases_differ": "The two entries differ: type the passphrase again.",
     "scene_failed": "The scene did not come true: the last step shown is where it stopped.",
+    "second_not_understood": "No vault was made: have the second passphrase explained to you, then begin again.",
     "unforeseen": "Something failed that nobody foresaw; what was saved is safe: tell the makers what you did.",
 }
 

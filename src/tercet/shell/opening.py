@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import termios
@@ -24,15 +25,19 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
+from tercet.core.beat import PACE
 from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
+from tercet.shell import passphrases
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
-from tercet.shell.service import Request, Service
+from tercet.shell.notebook import CLOSED, Closed, beats_of, keep_open
+from tercet.shell.service import Request, Service, agreed
 from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
-PASSPHRASE_LEAST = 12  # characters; the floor until set-up measures strength
+UNDERSTOOD = "Have you understood that the second passphrase destroys everything but the notebook? (yes/no)"
+UNDERSTOOD_AGAIN = "And that it is for captors only, and must never be typed to try it out? (yes/no)"
 
 
 def wall_clock() -> int:
@@ -45,26 +50,66 @@ def relay_drop(address: str) -> Drop:
     return RelayClient(RelayAddress.parse(address))
 
 
-async def ask_new_passphrase(person: Dialogue, field: str, prompt: str) -> str:
-    """A passphrase, typed twice.
+async def ask_new_passphrase(person: Dialogue, field: str, prompt: str, other: str = "") -> str:
+    """Suggest a passphrase, and ask for one, typed twice.
+
+    Args:
+        person: is shown the suggestion, once.
+        field: what the answer is called.
+        prompt: what the person reads.
+        other: a passphrase that must not help to guess this one.
 
     Raises:
-        ShellError: `passphrase_short`, `passphrases_differ`.
+        ShellError: `passphrase_weak`, `passphrases_alike`, `passphrases_differ`.
+        VaultError: `vault_same_passphrase`.
+
+    Source: spec/72-dialogue.md, 1a.
     """
+    await person.tell("suggested", words=passphrases.suggest(os.urandom))
     first = await person.ask(field, prompt, hidden=True)
-    if len(first.strip()) < PASSPHRASE_LEAST:
-        raise ShellError("passphrase_short")
+    if await asyncio.to_thread(passphrases.is_weak, first):
+        raise ShellError("passphrase_weak")
+    if other:
+        await asyncio.to_thread(_hold_apart, first, other)
     if await person.ask(f"{field}_again", "The same once more", hidden=True) != first:
         raise ShellError("passphrases_differ")
     return first
 
 
-async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault") -> Vault:
-    """Ask for the passphrase and open a vault on its real side; `none` is the code if there is none.
+def _hold_apart(first: str, second: str) -> None:
+    if passphrases.normal(first) == passphrases.normal(second):
+        raise VaultError("vault_same_passphrase")
+    if passphrases.are_alike(first, second):
+        raise ShellError("passphrases_alike")
+
+
+async def unlock(
+    path: Path,
+    person: Dialogue,
+    cost: Cost,
+    none: str = "no_vault",
+    *,
+    as_json: bool = False,
+    stay: bool = False,
+    pace: float = PACE,
+) -> Vault:
+    """Ask for the passphrase and open a vault on its real side; its engine then makes the commits that must follow.
+
+    Opened on the notebook's side, it shows the notebook (`keep_open`) and is closed again.
+
+    Args:
+        path: the vault file.
+        person: whoever has the passphrase.
+        cost: what one trial of a passphrase costs.
+        none: the code if there is no vault.
+        as_json: the notebook is shown as objects.
+        stay: the notebook's side is kept until the process is stopped.
+        pace: seconds between two beats beside the notebook, on average.
 
     Raises:
-        ShellError: `no_vault` or `no_desk`, `nothing_here`.
+        ShellError: `no_vault` or `no_desk`.
         VaultError: it does not open; `vault_in_use`, before anything is asked.
+        Closed: it was the notebook, and that was left.
     """
     if not path.exists():
         raise ShellError(none)
@@ -72,8 +117,7 @@ async def unlock(path: Path, person: Dialogue, cost: Cost, none: str = "no_vault
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
     vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side != "real":
-        vault.close()
-        raise ShellError("nothing_here")
+        await keep_open(vault, path, person, as_json=as_json, stay=stay, beats=beats_of(pace))
     return vault
 
 
@@ -95,21 +139,33 @@ def _not_in_use(path: Path) -> None:
 
 
 async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second: str = "") -> str:
-    """Ask for passphrases and make a vault; `second` is the notebook's, else it is asked for too.
+    """Ask for passphrases and make a vault; `second` is the notebook's, else it is explained and asked for too.
 
     Raises:
-        ShellError: `bad_size`, `bad_folder`, `passphrase_short`, `passphrases_differ`.
+        ShellError: `bad_size`, `bad_folder`, `second_not_understood`, and what `ask_new_passphrase` raises.
         VaultError: it cannot be made.
     """
-    if not 4 * MIB <= size <= 1_024 * MIB:
+    if not 16 * MIB <= size <= 1_024 * MIB:
         raise ShellError("bad_size")
     if path.exists():
         raise VaultError("vault_exists")
-    real = await ask_new_passphrase(person, "passphrase", "Passphrase (five unrelated words are good)")
-    notebook = second or await ask_new_passphrase(person, "notebook_passphrase", "Another passphrase, for the notebook")
+    for row in passphrases.guess_costs():
+        await person.tell("guess_cost", words=row.words, bits=row.bits, time=row.time)
+    real = await ask_new_passphrase(person, "passphrase", "Passphrase")
+    notebook = second or await _ask_for_captors(person, real)
     make_folder(path.parent)
     await asyncio.to_thread(create, path, real, notebook, size=size, cost=cost)
     return real
+
+
+async def _ask_for_captors(person: Dialogue, real: str) -> str:
+    """Explain the second passphrase, ask twice whether that was understood, and ask for it."""
+    await person.tell("duress_explained")
+    if not await agreed(person, "duress_understood", UNDERSTOOD):
+        raise ShellError("second_not_understood")
+    if not await agreed(person, "duress_understood_again", UNDERSTOOD_AGAIN):
+        raise ShellError("second_not_understood")
+    return await ask_new_passphrase(person, "notebook_passphrase", "The second passphrase, for captors", real)
 
 
 def make_folder(path: Path) -> None:
@@ -131,42 +187,54 @@ async def carry_out(
     service_of: Callable[[Vault], Service],
     cost: Cost,
     none: str = "no_vault",
+    *,
+    as_json: bool = False,
 ) -> dict[str, Any]:
     """Carry out a request: through the door of whoever holds the vault, or on the vault opened here.
 
     A vault opened here sends nothing but what the request itself asks to be sent at once: a single command that
     beat would show by its moment that somebody sits at this device. What is written waits for `run`.
+
+    Raises:
+        Closed: the notebook was shown in place of it.
     """
     try:
         door = await knock(door_path(path))
     except DoorError as error:
         if error.code != "door_closed":
             raise
-        service = service_of(await unlock(path, person, cost, none))
+        service = service_of(await unlock(path, person, cost, none, as_json=as_json))
         try:
             await service.open(media=False)
             return await service.request(request, person)
         finally:
             await service.close()
     try:
-        return await ask_door(door, request, person)
+        result = await ask_door(door, {**request, "json": as_json}, person)
     except asyncio.CancelledError:
         if request.get("do") == "meet":
             await person.tell("meeting_left")
         raise
     finally:
         await door.close()
+    if result == CLOSED:
+        await person.tell("done", **{})
+        raise Closed
+    return result
 
 
 def run(work: Coroutine[Any, Any, dict[str, Any] | None], as_json: bool) -> dict[str, Any]:
     """Run a command to its end; a failure is shown as one sentence and ends the process with its status.
 
-    SIGTERM ends it as Ctrl-C does: what was begun is saved, doors and vaults are closed.
+    SIGTERM ends it as Ctrl-C does: what was begun is saved, doors and vaults are closed. So does the notebook, with
+    status 0.
     """
     try:
         return asyncio.run(_stoppable(work)) or {}
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(STATUS_STOPPED) from None
+    except Closed:
+        raise typer.Exit from None
     except RemoteFailure as far:
         leave(Failure(far.code, far.hint, far.status), as_json)
     except Exception as error:

@@ -28,6 +28,7 @@ from tercet.sealing import UnknownWord
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError, failure_of
+from tercet.shell.notebook import CLOSED
 from tercet.shell.relays import Relays
 from tercet.vault import Door, DoorError, Vault, door_path, serve_door
 
@@ -135,6 +136,8 @@ class Service:
             raise ShellError("bad_request")
         before = self.relays.complaints()
         result = await handler(request, person)
+        if result == CLOSED:
+            return result
         for relay, trouble in self.relays.complaints().items():
             if relay not in before:
                 await person.tell("relay_trouble", relay=relay, code=trouble.code, hint=trouble.hint)
@@ -381,6 +384,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
                 "met": r.met,
                 "heard": r.channel.heard,
                 "silent": _silent_days(engine, r.channel.heard),
+                "danger": r.danger,
                 "waiting": len(r.channel.waiting),
                 "unread": sum(not n.seen for n in r.notes),
             }

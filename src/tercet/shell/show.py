@@ -65,7 +65,10 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         people.add_row(Text(shown(one["name"]), overflow="fold"), role, heard, str(one["waiting"]), str(one["unread"]))
     console.print(people)
     for one in found["neighbours"]:
-        if one.get("silent"):
+        if one.get("danger"):
+            said = f"{shown(one['name'])} is IN DANGER since {moment(one['danger'])}: somebody else has their device."
+            console.print(said, markup=False)
+        elif one.get("silent"):
             said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
             console.print(f"{said} This program does nothing about it.", markup=False)
     offer = found["introduction"]

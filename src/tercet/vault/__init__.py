@@ -7,14 +7,15 @@ Always      1. Saved means durable.  2. What does not open fails in one way.
 Read first  vault.py, then records.py.
 """
 
-from tercet.vault.door import Door, DoorServer, door_path, knock, serve_door
+from tercet.vault.door import Door, DoorServer, door_path, knock, serve_door, turn_out
 from tercet.vault.errors import DoorError, VaultError
 from tercet.vault.files import Files
 from tercet.vault.geometry import DEFAULT_SIZE, Geometry
-from tercet.vault.vault import Vault, create, open_vault
+from tercet.vault.vault import OPENING_COMMITS, Vault, create, open_vault
 
 __all__ = [
     "DEFAULT_SIZE",
+    "OPENING_COMMITS",
     "Door",
     "DoorError",
     "DoorServer",
@@ -27,4 +28,5 @@ __all__ = [
     "knock",
     "open_vault",
     "serve_door",
+    "turn_out",
 ]

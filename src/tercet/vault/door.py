@@ -15,6 +15,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import signal
 import socket
 import stat
 import struct
@@ -219,10 +220,35 @@ def door_path(vault: str | Path, runtime: str | Path | None = None) -> Path:
 
 def peer_user(writer: asyncio.StreamWriter) -> int:
     """Return the user id of the process at the other end, as the kernel knows it (SO_PEERCRED)."""
+    return _peer(writer)[1]
+
+
+def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:
+    """Process id and user id of who listens, or calls, at the other end."""
     their_socket = writer.get_extra_info("socket")
     size = struct.calcsize("3i")
-    _, user, _ = struct.unpack("3i", their_socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    return int(user)
+    process, user, _ = struct.unpack("3i", their_socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(process), int(user)
+
+
+async def turn_out(path: str | Path) -> None:
+    """End the process of our own account that answers at a vault's door, as SIGTERM ends one.
+
+    For whoever holds the vault itself: then nobody who answers there does. This process is left alone, and so is
+    whatever cannot be reached.
+
+    Source: spec/71-door.md, 1.
+    """
+    try:
+        with _short(Path(path)) as name:
+            _, writer = await asyncio.open_unix_connection(name)
+    except OSError:
+        return
+    process, user = _peer(writer)
+    writer.close()
+    if process != os.getpid() and user == os.geteuid():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGTERM)
 
 
 def _bind(path: Path) -> socket.socket:

@@ -18,7 +18,6 @@ VAULT_HINTS = {
     "vault_disk": "The vault could not be read or written: check the path, the disk and its permissions.",
     "vault_exists": "A file of this name exists already: choose another name.",
     "vault_same_passphrase": "The two passphrases must differ: choose another one for the notebook.",
-    "notebook_read_only": "This side of the vault can only be read.",
 }
 
 DOOR_HINTS = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -19,11 +19,12 @@ from tercet.sealing import BLOCK, KEY
 
 REF = 16  # bytes; the name that the core gives a waiting block
 STAMP = 16  # bytes; ties a state copy to the slot of the same commit
+VERSION: Final = 2  # of a state copy
 
 Counter = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Ref = Annotated[bytes, msgspec.Meta(min_length=REF, max_length=REF)]
 Stamp = Annotated[bytes, msgspec.Meta(min_length=STAMP, max_length=STAMP)]
-Root = Annotated[bytes, msgspec.Meta(min_length=KEY, max_length=KEY)]
+Secret = Annotated[bytes, msgspec.Meta(min_length=KEY, max_length=KEY)]
 
 
 class BadRecord(Exception):
@@ -34,22 +35,24 @@ class BadRecord(Exception):
 
 
 class Notebook(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the real side keeps of the other: its compartment (0 to 3), its root key, its text."""
+    """What the real side keeps of the other: its compartment (0 to 3), its root, its payload, its ring."""
 
     compartment: Annotated[int, msgspec.Meta(ge=0, le=3)]
-    root: Root
-    text: bytes
+    root: Secret
+    payload: bytes
+    ring: Secret
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One commit's memory of one side; `notebook` is there on the real side only."""
+    """One commit's memory of one side; `notebook` is there on the real side only. `ring` seals the side's slots."""
 
-    version: Literal[1]
+    version: Literal[2]
     counter: Counter
     stamp: Stamp
     payload: bytes
-    blocks: tuple[tuple[Ref, Counter], ...] = ()
-    notebook: Notebook | None = None
+    blocks: tuple[tuple[Ref, Counter], ...]
+    notebook: Notebook | None
+    ring: Secret
 
 
 @dataclass(frozen=True)

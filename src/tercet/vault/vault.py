@@ -1,9 +1,9 @@
 """The vault: one file of constant size that looks like noise.
 
-Does        creates and opens a vault; saves a state and one waiting block in one durable step.
+Does        creates and opens a vault; saves a state and one waiting block in one durable step, on either side.
 Does not    know what the state or a block means; decide when to save; erase secrets from Python's memory.
 Spec        spec/70-vault.md
-Always      1. A commit writes the same number of bytes at the same places in all four compartments.
+Always      1. A commit writes the same number of bytes at the same places in all four compartments, from either side.
             2. A crash at any byte leaves the old state or the new one, with its blocks.
             3. Whatever does not open fails in one way, after the same work.
 Read first  Vault.commit(), then open_vault().
@@ -12,34 +12,41 @@ Read first  Vault.commit(), then open_vault().
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from tercet import sealing
-from tercet.sealing import BLOCK, CannotOpen, Cost
+from tercet.sealing import BLOCK, Cost
 from tercet.vault.errors import VaultError
 from tercet.vault.files import Files
 from tercet.vault.geometry import COMPARTMENTS, DEFAULT_SIZE, PAGE, STRIDE, Geometry
 from tercet.vault.records import (
     REF,
     STAMP,
-    BadRecord,
+    VERSION,
     Notebook,
     Slot,
     State,
     encode_state,
-    parse_slot,
-    parse_state,
     settle,
 )
-
-Entropy = Callable[[int], bytes]
+from tercet.vault.seals import (
+    OVERHEAD,
+    Entropy,
+    Side,
+    compartment_root,
+    noise,
+    open_copy,
+    open_slot,
+    seal_copy,
+    seal_slot,
+)
 
 SALT = 32  # bytes at the start of the file; spec/70-vault.md, 2
-OVERHEAD = 41  # bytes that a seal adds: nonce, tag, padding mark; spec/20-sealing.md
+OPENING_COMMITS = 2  # commits that follow every opening, before anything else; spec/70-vault.md, 7
 FULL_COST = Cost()
 DISK = Files()
 
@@ -66,20 +73,20 @@ class Vault:
         self._entropy = entropy
         self._saved = state
         self._blocks = dict(state.blocks)
-        self._text = state.notebook.text if state.notebook else state.payload
+        self._notebook = state.notebook.payload if state.notebook else b""
         self._usable = True
         self.side: Literal["real", "notebook"] = "real" if state.notebook else "notebook"
         self.stepped_back = stepped_back
 
     @property
     def state(self) -> bytes:
-        """What the last commit saved; b"" in a new vault. On the notebook side, the notebook."""
+        """What the last commit saved; b"" in a new vault. On the notebook side, the notebook's payload."""
         return self._saved.payload
 
     @property
     def notebook(self) -> bytes:
-        """The notebook as it stands, with what set_notebook() changed."""
-        return self._text
+        """On the real side, the notebook's payload as it stands, with what set_notebook() changed; else b""."""
+        return self._notebook
 
     @property
     def blocks(self) -> frozenset[bytes]:
@@ -88,18 +95,22 @@ class Vault:
 
     @property
     def room(self) -> bool:
-        """Whether the next commit can take a new block; if not, a commit without one may make room."""
-        return (self._saved.counter + 2) % self._layout.slots not in self._blocks.values()
+        """Whether the next commit can take a new block; if not, a commit without one may make room.
 
-    def set_notebook(self, text: bytes) -> None:
-        """Change the notebook; the next commit saves it.
+        Never on the notebook side.
+        """
+        ahead = (self._saved.counter + 2) % self._layout.slots
+        return self.side == "real" and ahead not in self._blocks.values()
+
+    def set_notebook(self, payload: bytes) -> None:
+        """Change the notebook from the real side; the next commit saves it.
 
         Raises:
-            VaultError: notebook_read_only, on the notebook side.
+            ValueError: on the notebook side, which commits its payload as its state.
         """
-        if self.side == "notebook":
-            raise VaultError("notebook_read_only")
-        self._text = text
+        if self.side != "real":
+            raise ValueError("this side commits its own payload")
+        self._notebook = payload
 
     def read_block(self, ref: bytes) -> bytes:
         """Return a waiting block, 262,144 bytes.
@@ -118,35 +129,37 @@ class Vault:
     def commit(self, state: bytes, add: tuple[bytes, bytes] | None = None, remove: Collection[bytes] = ()) -> None:
         """Save a state, and take and drop waiting blocks, durably before this returns.
 
+        What this side cannot open is overwritten: from the notebook side, two commits end the real side.
+
         Args:
-            state: what to remember; with the notebook it must fit in one state copy.
+            state: what to remember, on the notebook side its payload; with the notebook it must fit in one state copy.
             add: a ref (16 bytes) and a block (262,144 bytes) to keep.
             remove: refs to forget; unknown ones are ignored.
 
         Raises:
-            VaultError: vault_full, vault_no_room, notebook_read_only (nothing was written); vault_disk (the
+            VaultError: vault_full, vault_no_room (nothing was written); vault_disk (the
                 disk failed under the write: this object is of no more use, close it and open the file again).
             ValueError: a ref or a block of a wrong size, or a ref that waits here already.
 
-        Source: spec/70-vault.md, 5 and 6.
+        Source: spec/70-vault.md, 5 to 7.
         """
         self._check_usable()
-        ours = self._saved.notebook
-        if ours is None:
-            raise VaultError("notebook_read_only")
-        number, stamp = self._saved.counter + 1, self._entropy(STAMP)
+        if add is not None and self.side != "real":
+            raise VaultError("vault_no_room")
+        number, stamp, ring = self._saved.counter + 1, self._entropy(STAMP), self._saved.ring
         blocks = {ref: slot for ref, slot in self._blocks.items() if ref not in remove}
         slot = self._turn(blocks, number, stamp, add)
-        ours = Notebook(ours.compartment, ours.root, self._text)
-        saved = State(1, number, stamp, state, tuple(blocks.items()), ours)
+        kept = self._saved.notebook
+        if kept is not None:
+            kept = Notebook(kept.compartment, kept.root, self._notebook, kept.ring)
+        saved = State(VERSION, number, stamp, state, tuple(blocks.items()), kept, ring)
         content = encode_state(saved)
         if len(content) > self._layout.state - OVERHEAD:
             raise VaultError("vault_full")
-        theirs = encode_state(State(1, number, stamp, self._text))
-        sides = {
-            self._place: (self._root, content, slot.encode()),
-            ours.compartment: (ours.root, theirs, Slot(number, stamp).encode()),
-        }
+        sides = {self._place: Side(self._root, ring, content, slot.encode())}
+        if kept is not None:
+            theirs = encode_state(State(VERSION, number, stamp, kept.payload, (), None, kept.ring))
+            sides[kept.compartment] = Side(kept.root, kept.ring, theirs, Slot(number, stamp).encode())
         self._write(number, sides)
         self._saved, self._blocks = saved, blocks
 
@@ -185,25 +198,24 @@ class Vault:
         blocks[moving] = here
         return Slot(number, stamp, moving, old.block)
 
-    def _write(self, number: int, sides: dict[int, tuple[bytes, bytes, bytes]]) -> None:
-        """Write one copy and one slot in all four compartments, slots first, then make them durable."""
+    def _write(self, number: int, known: dict[int, Side]) -> None:
+        """Write one slot and one copy in all four compartments, slots first, then make them durable."""
         layout, copy, slot = self._layout, number % 2, number % self._layout.slots
-        throwaway = {place: (self._entropy(sealing.KEY), b"", b"") for place in range(COMPARTMENTS)}
-        sides = throwaway | sides
+        sides = [known.get(place) or Side.noise(self._entropy) for place in range(COMPARTMENTS)]
         self._usable = False
         with _disk():
-            for place, (root, _, content) in sorted(sides.items()):
-                data = _seal_slot(root, slot, content, self._entropy)
+            for place, side in enumerate(sides):
+                data = seal_slot(side.ring, slot, side.slot, self._entropy)
                 self._files.write(self._handle, layout.slot_at(place, slot), data)
-            for place, (root, content, _) in sorted(sides.items()):
-                data = _seal_copy(root, copy, content, layout.state, self._entropy)
+            for place, side in enumerate(sides):
+                data = seal_copy(side.root, copy, side.state, layout.state, self._entropy)
                 self._files.write(self._handle, layout.copy_at(place, copy), data)
             self._files.sync(self._handle)
         self._usable = True
 
     def _read_slot(self, slot: int) -> Slot | None:
         with _disk():
-            return _read_slot(self._files, self._handle, self._layout, (self._place, self._root), slot)
+            return _read_slot(self._files, self._handle, self._layout, (self._place, self._saved.ring), slot)
 
     def _check_usable(self) -> None:
         if not self._usable:
@@ -270,7 +282,9 @@ def open_vault(
         VaultError: vault_wrong_passphrase (or damaged, cut short, not a vault: nothing tells which),
             vault_in_use, vault_disk.
 
-    Source: spec/70-vault.md, 3 and 6.
+    Whoever opens commits OPENING_COMMITS times before anything else.
+
+    Source: spec/70-vault.md, 3, 6 and 7.
     """
     with _disk():
         handle = files.open(Path(path))
@@ -291,29 +305,24 @@ def _unlock(files: Files, handle: int, passphrase: str, cost: Cost, entropy: Ent
     size = files.size(handle)
     layout = Geometry.nearest(size)
     secret = sealing.stretch(passphrase, files.read(handle, 0, SALT), cost)
-    found: tuple[int, bytes, tuple[State | None, State | None]] | None = None
+    found: tuple[int, bytes, bytes, tuple[State | None, State | None]] | None = None
     for place in range(COMPARTMENTS):
         root = compartment_root(secret, place, size)
         first, second = (_read_copy(files, handle, layout, (place, root), copy) for copy in (0, 1))
-        if first or second:
-            found = place, root, (first, second)
+        if newer := first or second:
+            found = place, root, newer.ring, (first, second)
     if found is None:
         raise VaultError("vault_wrong_passphrase")
-    place, root, copies = found
+    place, root, ring, copies = found
     state, stepped_back = settle(
-        copies, lambda slot: _read_slot(files, handle, layout, (place, root), slot), layout.slots
+        copies, lambda slot: _read_slot(files, handle, layout, (place, ring), slot), layout.slots
     )
     return Vault((files, handle, layout), (place, root), state, stepped_back, entropy)
 
 
-def compartment_root(secret: bytes, place: int, size: int) -> bytes:
-    """Return a compartment's key (32 bytes), from a stretched passphrase and the file's size in bytes."""
-    return sealing.derive(secret, "vault compartment", bytes([place]), size.to_bytes(8, "big"))
-
-
 def _new_sides(
     layout: Geometry, passphrases: tuple[str, str], cost: Cost, entropy: Entropy
-) -> tuple[bytes, dict[int, tuple[bytes, Notebook | None]]]:
+) -> tuple[bytes, dict[int, tuple[Side, Notebook | None]]]:
     """Draw the salt, and the places and keys of the two sides of a new vault."""
     salt = entropy(SALT)
     real, notebook = (sealing.stretch(text, salt, cost) for text in passphrases)
@@ -324,70 +333,44 @@ def _new_sides(
         draw = entropy(1)[0]
     ours, step = divmod(draw % 12, 3)
     theirs = (ours + 1 + step) % COMPARTMENTS
-    kept = Notebook(theirs, compartment_root(notebook, theirs, layout.size), b"")
-    sides = {ours: (compartment_root(real, ours, layout.size), kept), theirs: (kept.root, None)}
-    return salt, sides
+    kept = Notebook(theirs, compartment_root(notebook, theirs, layout.size), b"", entropy(sealing.KEY))
+    our_side = Side(compartment_root(real, ours, layout.size), entropy(sealing.KEY))
+    return salt, {ours: (our_side, kept), theirs: (Side(kept.root, kept.ring), None)}
 
 
 def _fill(
     files: Files,
     handle: int,
     layout: Geometry,
-    new: tuple[bytes, dict[int, tuple[bytes, Notebook | None]]],
+    new: tuple[bytes, dict[int, tuple[Side, Notebook | None]]],
     entropy: Entropy,
 ) -> None:
     """Write every byte of a new vault: commits 0 and 1, empty slots, noise."""
     salt, sides = new
-    files.write(handle, 0, salt + _noise(PAGE - SALT, entropy))
+    files.write(handle, 0, salt + noise(PAGE - SALT, entropy))
     for place in range(COMPARTMENTS):
-        root, kept = sides.get(place) or (entropy(sealing.KEY), None)
+        side, kept = sides.get(place) or (Side.noise(entropy), None)
         for copy in (0, 1):
-            content = encode_state(State(1, copy, bytes(STAMP), b"", (), kept))
-            data = _seal_copy(root, copy, content, layout.state, entropy)
+            content = encode_state(State(VERSION, copy, bytes(STAMP), b"", (), kept, side.ring))
+            data = seal_copy(side.root, copy, content, layout.state, entropy)
             files.write(handle, layout.copy_at(place, copy), data)
         for slot in range(layout.slots):
-            data = _seal_slot(root, slot, Slot(0, bytes(STAMP)).encode(), entropy)
+            data = seal_slot(side.ring, slot, Slot(0, bytes(STAMP)).encode(), entropy)
             files.write(handle, layout.slot_at(place, slot), data)
     for offset, length in layout.rest():
-        files.write(handle, offset, _noise(length, entropy))
-
-
-def _noise(size: int, entropy: Entropy) -> bytes:
-    """Return bytes that nobody can open: nothing, sealed under a key that is thrown away at once."""
-    return sealing.seal(entropy(sealing.KEY), b"", size, entropy(sealing.NONCE))
-
-
-def _seal_copy(root: bytes, copy: int, content: bytes, size: int, entropy: Entropy) -> bytes:
-    key = sealing.derive(root, "vault state")
-    return sealing.seal(key, content, size, entropy(sealing.NONCE), bytes([copy]))
-
-
-def _seal_slot(root: bytes, slot: int, content: bytes, entropy: Entropy) -> bytes:
-    key = sealing.derive(root, "vault slot")
-    return sealing.seal(key, content, STRIDE, entropy(sealing.NONCE), slot.to_bytes(4, "big"))
+        files.write(handle, offset, noise(length, entropy))
 
 
 def _read_copy(files: Files, handle: int, layout: Geometry, place: tuple[int, bytes], copy: int) -> State | None:
-    """Read and open one state copy; None if it does not open, breaks a rule or lies at the wrong place."""
     compartment, root = place
     sealed = files.read(handle, layout.copy_at(compartment, copy), layout.state)
-    try:
-        content = sealing.open_sealed(sealing.derive(root, "vault state"), sealed, bytes([copy]))
-        state = parse_state(content, layout.slots)
-    except (CannotOpen, BadRecord):
-        return None
-    return state if state.counter % 2 == copy else None
+    return open_copy(root, copy, sealed, layout.slots)
 
 
 def _read_slot(files: Files, handle: int, layout: Geometry, place: tuple[int, bytes], slot: int) -> Slot | None:
-    """Read and open one slot; None if it does not open."""
-    compartment, root = place
-    sealed = files.read(handle, layout.slot_at(compartment, slot), STRIDE)
-    try:
-        key = sealing.derive(root, "vault slot")
-        return parse_slot(sealing.open_sealed(key, sealed, slot.to_bytes(4, "big")))
-    except (CannotOpen, BadRecord):
-        return None
+    """Read and open one slot; `place` is a compartment and its ring."""
+    compartment, ring = place
+    return open_slot(ring, slot, files.read(handle, layout.slot_at(compartment, slot), STRIDE))
 
 
 @contextmanager

@@ -1,0 +1,256 @@
+"""The understudy: it beats like the device, raises the alarm, and holds nothing that tells of anybody."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+import pytest
+
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core import understudy as under
+from tercet.core.card import Relay
+from tercet.core.cell import Role
+from tercet.core.chain import DayChain
+from tercet.core.days import DAY, LATE_DAYS, day_of
+from tercet.core.fields import encode
+from tercet.core.sending import RETURNS_MOST
+from tercet.core.state import Return, save
+from tercet.core.understudy import AHEAD_DAYS, AREA, Understudy, draw, pack, step, unpack
+
+from .scenes import HOUR, SECOND_RELAY, THIRD_RELAY, founders, relation
+from .stage import RELAY, Actor, Seeded, Stage
+
+SPAN = 1_800.0
+RELAYS = (RELAY, SECOND_RELAY, THIRD_RELAY)
+
+
+class Standing(Actor):
+    """The understudy of an actor, at work: its state goes through the notebook's area at each step."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__(actor.stage, actor.name)
+        self.chance = Seeded(f"understudy of {actor.name}")
+        drawn = draw(actor.device, self.stage.now, self.chance)
+        assert drawn is not None
+        self.state: Understudy = drawn
+        self.ordered: list[tuple[fx.Effect, ...]] = []
+
+    def do(self, event: ev.Event) -> None:
+        queue = [event]
+        while queue:
+            state, effects = step(self.state, queue.pop(0), self.stage.now, self.chance)
+            kept = unpack(pack(state, self.chance))
+            assert kept == state
+            self.state = kept
+            self.ordered.append(effects)
+            for effect in effects:
+                queue += self.act(effect)
+
+
+def cell(relays: tuple[str, ...] = RELAYS) -> tuple[Stage, Actor, Actor, list[Actor]]:
+    """A desk, a founder with four neighbours, and the three others of these."""
+    stage, desk, first, second = founders(relays)
+    below = [stage.actor("a"), stage.actor("b")]
+    for actor in below:
+        stage.meet(first, actor, Role.LINK)
+    stage.beat(desk, first, second, *below, rounds=3, every=HOUR)
+    return stage, desk, first, [second, *below]
+
+
+def covered(stage: Stage, *actors: Actor, beats: int) -> None:
+    for _ in range(beats):
+        stage.now += int(SPAN)
+        for actor in actors:
+            actor.do(ev.SendNow() if actor.device.is_desk else ev.Beat(SPAN))
+
+
+def test_every_neighbour_learns_that_somebody_else_has_the_device_and_is_told_once() -> None:
+    stage, desk, first, others = cell()
+    standing = Standing(first)
+    covered(stage, desk, standing, *others, beats=60)
+    for actor in (desk, *others):
+        assert relation(actor, "first").danger > 0
+        assert len(actor.heard("in_danger")) == 1
+        assert actor.device.relations[0].name != "first" or relation(actor, "first").channel.heard > 0
+
+
+def test_a_neighbour_whose_device_beats_itself_is_not_in_danger() -> None:
+    stage, desk, first, others = cell()
+    covered(stage, desk, first, *others, beats=60)
+    assert [relation(actor, "first").danger for actor in (desk, *others)] == [0] * 4
+    assert not any(actor.heard("in_danger") for actor in (desk, *others))
+
+
+def test_a_beat_is_one_put_and_two_reads_each_within_its_span_and_nothing_follows_but_acknowledgements() -> None:
+    stage, desk, first, others = cell()
+    standing = Standing(first)
+    covered(stage, desk, standing, *others, beats=100)
+    for effects in standing.ordered:
+        kinds = Counter(type(effect) for effect in effects)
+        assert kinds in ({fx.PutItem: 1, fx.ReadBox: 2}, {fx.AckItem: kinds[fx.AckItem]}, {})
+        for effect in effects:
+            assert isinstance(effect, fx.AckItem) or 0 <= effect.after < SPAN  # type: ignore[union-attr]
+    assert sum(bool(effects) for effects in standing.ordered) > 100
+
+
+def _asked(actor: Actor, beats: int) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    """Where a device or an understudy puts and reads in so many beats of one evening; nothing is carried out."""
+    puts, reads = [], []
+    actor.before_act = lambda effect: False
+    for number in range(beats):
+        if isinstance(actor, Standing):
+            actor.state, effects = step(actor.state, ev.Beat(SPAN), actor.stage.now, Seeded(f"beat {number}"))
+        else:
+            actor.chance = Seeded(f"beat {number}")
+            effects = _beat(actor)
+        puts += [e.places[0] for e in effects if isinstance(e, fx.PutItem)]
+        reads += [(e.relay, e.read) for e in effects if isinstance(e, fx.ReadBox)]
+    return puts, reads
+
+
+def _beat(actor: Actor) -> tuple[fx.Effect, ...]:
+    from tercet.core.device import step as whole
+
+    actor.device, effects = whole(actor.device, ev.Beat(SPAN), actor.stage.now, actor.chance)
+    return effects
+
+
+def test_it_puts_and_reads_where_the_device_would_have() -> None:
+    stage, desk, first, others = cell()
+    covered(stage, desk, first, *others, beats=50)
+    standing = Standing(first)
+    puts, reads = _asked(standing, 48)
+    true_puts, true_reads = _asked(first, 48)
+    neighbours = {box for box in puts if box in true_puts}
+    assert len(neighbours) >= 4
+    share = sum(box in true_puts for box in puts) / len(puts)
+    assert share > 0.65  # but for those into intake, whose shard is drawn by chance
+    known = set(true_reads)
+    assert sum(box in known for box in reads) / len(reads) > 0.6
+    assert {relay for relay, _ in reads} == {relay for relay, _ in true_reads}
+
+
+def test_what_it_puts_into_intake_is_a_dummy_that_the_desk_answers() -> None:
+    stage, desk, first, others = cell()
+    standing = Standing(first)
+    covered(stage, desk, standing, *others, beats=60)
+    assert not desk.heard("strange_frame")
+    assert standing.state.returns
+    assert all(back.owner == 0 for back in standing.state.returns)
+    assert len(standing.state.returns) < 60 / 4  # answers came, and were let go
+
+
+def test_an_alarm_finds_its_reader_through_a_mix_that_is_under_way() -> None:
+    stage, desk, first, others = cell()
+    for _ in range(9):
+        stage.beat(desk, first, *others, every=DAY)
+    assert any(r.mix.later or r.mix.seed or r.mix.number for r in first.device.relations)
+    standing = Standing(first)
+    for _ in range(4):
+        covered(stage, desk, standing, *others, beats=24)
+        stage.now += DAY
+    assert all(relation(actor, "first").danger for actor in (desk, *others))
+
+
+def test_it_holds_no_name_no_word_no_root_no_ratchet_and_nothing_of_days_before() -> None:
+    stage, desk, first, others = cell()
+    covered(stage, desk, first, *others, beats=20)
+    named = tuple(msgspec.structs.replace(r, name=f"our word for {r.name}") for r in first.device.relations)
+    first.device = msgspec.structs.replace(first.device, relations=named)
+    first.do(ev.WriteLetter("our word for a", "meet me at the bridge"))
+    first.do(ev.WriteReport("what I saw", None, None, ()))
+    drawn = draw(first.device, stage.now, Seeded("x"))
+    assert drawn is not None
+    area, card = encode(drawn), first.device.card
+    assert card is not None
+    today = day_of(stage.now)
+    secrets: list[bytes] = [
+        card.chain.root,
+        card.board_secret,
+        first.device.reports[0].reply,
+        b"bridge",
+        b"what I saw",
+        b"our word",
+    ]
+    for r in first.device.relations:
+        secrets += [r.id, r.role.value.encode(), r.session[:32], r.chain.root, r.pair or r.id]
+        secrets += [r.chain.root_on(day) for day in range(r.chain.day, today + AHEAD_DAYS)]
+        for day in range(max(r.chain.day, today - LATE_DAYS), today):
+            for side in (0, 1):
+                where = under.lane(r.chain, day, "relation", side)
+                read = day == today - 1 and side != r.side  # yesterday's letters are still read
+                secrets += [where.key, *(b.id for b in where.boxes)] + [b.ack for b in where.boxes if not read]
+        secrets += [under.lane(r.chain, today, "relation", 1 - r.side).key]
+    assert [secret for secret in secrets if secret and secret in area] == []
+    assert under.lane(first.device.relations[0].chain, today, "relation", first.device.relations[0].side).key in area
+
+
+def test_after_fourteen_days_it_is_silent() -> None:
+    stage, _, first, _ = cell()
+    standing = Standing(first)
+    stage.now += (AHEAD_DAYS - 1) * DAY
+    assert step(standing.state, ev.Beat(SPAN), stage.now, standing.chance)[1]
+    stage.now += DAY
+    assert step(standing.state, ev.Beat(SPAN), stage.now, standing.chance) == (standing.state, ())
+
+
+def test_its_clock_may_go_back_and_it_is_silent_rather_than_wrong() -> None:
+    stage, _, first, _ = cell()
+    standing = Standing(first)
+    assert step(standing.state, ev.Beat(SPAN), stage.now - 2 * DAY, standing.chance)[1] == ()
+
+
+def test_who_belongs_to_no_network_and_a_desk_have_noise_in_its_place() -> None:
+    stage, desk, _, _ = cell()
+    chance = Seeded("noise")
+    assert draw(stage.actor("new").device, stage.now, chance) is None
+    assert draw(desk.device, stage.now, chance) is None
+    noise = pack(None, chance)
+    assert len(noise) == AREA
+    assert unpack(noise) is None
+
+
+def test_the_largest_one_fits_its_area() -> None:
+    stage, _, first, _ = cell()
+    device, chance = first.device, Seeded("large")
+    table = tuple(Relay("tercet://" + "x" * 151, bytes([n]) * 32) for n in range(8))
+    board = device.board
+    assert board.relays is not None
+    board = msgspec.structs.replace(
+        board,
+        relays=msgspec.structs.replace(board.relays, relays=table),
+        places={relay.address + str(n): 2**40 for n, relay in enumerate(table)},
+    )
+    returns = tuple(Return(bytes([n]) * 16, bytes(32), 0, stage.now, 200) for n in range(RETURNS_MOST))
+    relations = tuple(
+        msgspec.structs.replace(r, chain=DayChain(day_of(stage.now) - 8, r.chain.root)) for r in device.relations
+    )
+    whole = msgspec.structs.replace(
+        device, board=board, returns=returns, relations=relations, rounds=2**40, beats=2**40, looked={}
+    )
+    drawn = draw(whole, stage.now + 5 * DAY, chance)
+    assert drawn is not None
+    assert len(drawn.neighbours) == 4
+    assert len(drawn.weeks) == under.WEEKS
+    assert all(len(lanes) == under.INTAKE_A_DAY for lanes in drawn.intake)
+    looked = {bytes([n]) * 8: 2**40 for n in range(4 * 2 * 10 + 2 * RETURNS_MOST + 2)}
+    assert unpack(pack(msgspec.structs.replace(drawn, looked=looked), chance)) is not None
+
+
+@pytest.mark.parametrize("place", [0, 3, 4, 9, 400])
+def test_an_area_that_was_tampered_with_is_an_understudy_or_none(place: int) -> None:
+    stage, _, first, _ = cell()
+    chance = Seeded("tamper")
+    area = bytearray(pack(draw(first.device, stage.now, chance), chance))
+    area[place] ^= 0xFF
+    assert unpack(bytes(area)) is None or isinstance(unpack(bytes(area)), Understudy)
+    assert unpack(bytes(area[:-1])) is None
+
+
+def test_the_drawing_changes_nothing_of_the_device() -> None:
+    stage, _, first, _ = cell()
+    before = save(first.device)
+    draw(first.device, stage.now, Seeded("y"))
+    assert save(first.device) == before

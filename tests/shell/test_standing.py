@@ -1,0 +1,142 @@
+"""The understudy at work on the notebook's side of a real vault."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tercet.core.beat import PACE
+from tercet.core.understudy import AREA, unpack
+from tercet.drop import Ack, Op, Put, Read
+from tercet.notebook import decode_payload
+from tercet.notebook.book import AREA as BESIDE_THE_BOOK
+from tercet.sealing import LOW_COST
+from tercet.shell.notebook import NotebookSide
+from tercet.shell.relays import Relays
+from tercet.shell.standing import Standing
+from tercet.vault import Vault, open_vault
+
+from .founded import founded
+from .world import NOTEBOOK, RELAY, UNREACHABLE, Awake, World, WorldDrop, beat, do, run
+
+
+def other_side(world: World, name: str) -> Vault:
+    return open_vault(world.folder / name / "vault", NOTEBOOK, cost=LOW_COST)
+
+
+class Stood(Exception):
+    """So many beats are over."""
+
+
+async def stand(world: World, name: str, beats: int) -> list[Op]:
+    """Open the notebook's side of a device and let its understudy beat so often; what it asked of relays."""
+    side = NotebookSide(other_side(world, name))
+    asked, world.asked = world.asked, []
+    left = beats
+
+    async def sleep(seconds: float) -> None:
+        nonlocal left
+        if asyncio.current_task() is not beating:
+            await asyncio.sleep(0)  # an operation that waits for its moment
+            return
+        for _ in range(200):
+            await asyncio.sleep(0)
+        world.now += int(seconds)
+        left -= 1
+        if not left:
+            raise Stood
+
+    relays = Relays(lambda address: WorldDrop(world, address, name), lambda: float(world.now))
+    try:
+        await side.renew()
+        standing = Standing(side, relays, world.clock, os.urandom, sleep)
+        beating = asyncio.ensure_future(standing.beat_on(PACE))
+        with pytest.raises(Stood):
+            await beating
+    finally:
+        await side.close()
+    asked, world.asked = world.asked, asked
+    return asked
+
+
+async def awake_once(world: World, *names: str) -> None:
+    async with Awake(*(world.service(name) for name in names)) as services:
+        await beat(*services)
+
+
+def test_neighbours_see_in_danger_whom_the_second_passphrase_was_given_for(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        await awake_once(world, "amal", "badr")
+        await stand(world, "amal", 20)
+        async with Awake(world.member("badr"), world.desk()) as (badr, desk):
+            await beat(badr, desk)
+            for one in (badr, desk):
+                found = await do(one, do="status")
+                (amal,) = [n for n in found["neighbours"] if n["name"] == "amal"]
+                assert amal["danger"] > 0
+                assert all(not n["danger"] for n in found["neighbours"] if n["name"] != "amal")
+
+    run(scene())
+
+
+def test_it_goes_on_where_it_was_when_the_notebook_is_opened_again(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        await awake_once(world, "amal")
+        await stand(world, "amal", 3)
+        with other_side(world, "amal") as vault:
+            first = unpack(decode_payload(vault.state)[1])
+        await stand(world, "amal", 2)
+        with other_side(world, "amal") as vault:
+            later = unpack(decode_payload(vault.state)[1])
+        assert first is not None and later is not None
+        assert later.beats == first.beats + 2
+
+    run(scene())
+
+
+def test_each_beat_asks_for_one_put_and_two_reads(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        await awake_once(world, "amal", "badr", "desk")
+        asked = await stand(world, "amal", 20)
+        assert sum(isinstance(op, Put) for op in asked) == 20
+        assert sum(isinstance(op, Read) for op in asked) == 40
+        assert all(isinstance(op, Put | Read | Ack) for op in asked)
+
+    run(scene())
+
+
+def test_without_a_network_there_is_silence(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.make("new")
+
+    async def scene() -> None:
+        await awake_once(world, "new")
+        assert await stand(world, "new", 3) == []
+
+    run(scene())
+
+
+def test_a_relay_that_is_down_ends_nothing(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        await awake_once(world, "amal")
+        world.trouble[RELAY] = UNREACHABLE
+        assert await stand(world, "amal", 3) == []
+        del world.trouble[RELAY]
+        assert await stand(world, "amal", 3)
+
+    run(scene())
+
+
+def test_the_area_is_as_large_in_the_notebook_as_in_the_core() -> None:
+    assert AREA == BESIDE_THE_BOOK
