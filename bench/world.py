@@ -9,9 +9,10 @@ sentence. Hours are virtual; `seconds` is what the world took here. The same see
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from recording import Row, finish, options
@@ -77,8 +78,13 @@ def main() -> None:
     plans = [Plan(members=chosen.members, days=chosen.days, seed=seed, pace=chosen.pace) for seed in seeds]
     with ProcessPoolExecutor(AT_ONCE) as pool:
         try:
-            results = list(pool.map(live, plans))
+            done = [pool.submit(live, plan) for plan in plans]
+            for each in as_completed(done):
+                each.result()  # the first that breaks ends the bench
+            results = [each.result() for each in done]
         except Broken as broken:
+            for process in multiprocessing.active_children():
+                process.terminate()
             raise SystemExit(str(broken)) from None
     finish(chosen, "world", chosen.seeds, [row(result, chosen.pace) for result in results])
 

@@ -178,7 +178,7 @@ def accept(
     waiting = tuple(w for w in channel.waiting if w.number > letter.ack or w.times == 0)
     heard = max(channel.heard, min(now, letter.written))
     if heard - channel.heard >= AWAY_AFTER:
-        waiting = tuple(msgspec.structs.replace(w, sealed=0) for w in waiting)
+        waiting = tuple(msgspec.structs.replace(w, sealed=0, times=min(w.times, 1)) for w in waiting)
     passed = max(channel.received, letter.first - 1)
     known = {e.number for e in channel.early}
     early = list(channel.early)
