@@ -154,6 +154,19 @@ def test_a_writer_whose_clock_is_ahead_is_heard_now_and_not_in_the_future() -> N
 
 
 @pytest.mark.parametrize(("silence", "afresh"), [(AWAY_AFTER - 1, False), (AWAY_AFTER, True)])
+def test_who_is_heard_again_after_two_days_gets_everything_that_waits_afresh(silence: int, afresh: bool) -> None:
+    channel, _ = accept(wrote(b"a", b"b"), letter(0, written=NOW), NOW)
+    back = NOW + silence
+    for waiting in channel.waiting:
+        channel, _ = stamp(channel, waiting, back)
+    channel, _ = accept(channel, letter(0, written=back), back)
+    said = []
+    while (waiting := due(channel, back)) is not None:
+        channel, out = stamp(channel, waiting, back)
+        said.append(out.number)
+    assert said == ([1, 2] if afresh else [])
+
+
 def test_who_is_heard_again_after_two_days_gets_everything_as_if_it_had_been_said_once() -> None:
     channel = wrote(b"a")
     for day in (0, 1, 2, 3, 5, 9, 17):
