@@ -265,6 +265,17 @@ def test_letters_arrive_once_and_in_order_under_any_loss_doubling_and_reordering
     assert ours.waiting == ()
 
 
+def test_while_the_other_is_heard_a_letter_is_sealed_daily_for_two_weeks() -> None:
+    channel, sealed_on = wrote(b"a"), []
+    for day in range(40):
+        now = NOW + day * DAY
+        channel, _ = accept(channel, letter(0, written=now), now)
+        if (waiting := due(channel, now)) is not None:
+            channel, _ = stamp(channel, waiting, now)
+            sealed_on.append(day)
+    assert sealed_on == [*range(15), 16, 20, 28]
+
+
 def test_a_letter_nobody_acknowledges_is_sealed_on_four_days_then_ever_more_seldom() -> None:
     channel, sealed_on = wrote(b"a"), []
     for day in range(66):

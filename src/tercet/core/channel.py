@@ -23,6 +23,7 @@ WAITING_LETTERS: Final = 100  # of ours without acknowledgement; the owner then 
 WAITING_BYTES: Final = 49_152  # of their text
 RESEAL_AFTER: Final = DAY  # seconds; content without acknowledgement is sealed afresh after this long,
 RESEAL_EVEN: Final = 3  # so many times: each a day's box of its own within the late days,
+RESEAL_HEARD: Final = 14  # so many while the other is heard, and so alive,
 RESEAL_DOUBLINGS: Final = 4  # then after two, four, eight, sixteen days: Olm bridges a gap of 2,000 messages
 AWAY_AFTER: Final = 2 * DAY  # seconds; who was not heard for so long and is back gets everything sealed afresh
 SIGN_OF_LIFE: Final = DAY // 2  # seconds; an empty letter goes out when nothing else did for this long
@@ -118,7 +119,8 @@ def due(channel: Channel, now: int) -> Waiting | None:
     """
     if not channel.waiting:
         return None
-    doublings = min(max(channel.waiting[0].times - RESEAL_EVEN, 0), RESEAL_DOUBLINGS)
+    even = RESEAL_HEARD if abs(now - channel.heard) < AWAY_AFTER else RESEAL_EVEN
+    doublings = min(max(channel.waiting[0].times - even, 0), RESEAL_DOUBLINGS)
     patience = RESEAL_AFTER << doublings
     for letter in channel.waiting[:WINDOW]:
         if letter.times == 0 or abs(now - letter.sealed) >= patience:

@@ -49,7 +49,7 @@ class Letter:
     Attributes:
         text: what it says; no two say the same.
         made: when it was saved on its writer's device, world seconds.
-        patience: seconds that its reader and writer had been off by then.
+        patience: seconds that its reader and writer had been off, and relays dead, by then.
         came: when it was saved on its reader's, or none.
     """
 
@@ -154,9 +154,12 @@ class Ledger:
 
     def _write(self, thread: Thread, machine: Machine, text: str, to: str) -> None:
         now = self._world.agenda.now
-        off = machine.off_until(now) + self._world.by_name[to].off_until(now)
-        thread.letters.append(Letter(text, now, off))
+        thread.letters.append(Letter(text, now, self._off(machine, self._world.by_name[to], now)))
         self._world.trace.line(now, machine.name, "writes to", to, text)
+
+    def _off(self, writer: Machine, reader: Machine, now: float) -> float:
+        """Seconds that the two were off, and relays dead, up to now."""
+        return writer.off_until(now) + reader.off_until(now) + self._world.network.dead_until(now)
 
     def _keep_cases(self, effects: tuple[fx.Effect, ...]) -> None:
         for effect in effects:
@@ -332,12 +335,12 @@ class Ledger:
             self._broken(f"relay {relay}", "something that it had stored is gone, and nobody had acknowledged it")
 
     def hold_late(self) -> None:
-        """No letter may be on its way for longer than the late days and the time that its two devices were off."""
+        """No letter may be on its way for longer than the late days and the time that devices or relays were off."""
         now, machines = self._world.agenda.now, self._world.by_name
         for (writer, reader), thread in self.threads.items():
             if thread_owes(thread):
                 letter = thread.letters[thread.next]
-                off = machines[writer].off_until(now) + machines[reader].off_until(now) - letter.patience
+                off = self._off(machines[writer], machines[reader], now) - letter.patience
                 carried = machines[writer].patience + machines[reader].patience
                 if now - letter.made > LATE_DAYS * DAY + off + carried:
                     self._broken(writer, f"the letter {letter.text!r} to {reader} is later than the late days")

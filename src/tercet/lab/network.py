@@ -90,6 +90,8 @@ class Relay:
         self.address = f"tercet://relay{number}.example:443/aaaa"
         self.store = store
         self.up = True
+        self.dead_for = 0.0  # seconds that it has been dead so far, but for the time that it still is
+        self.died = 0.0
 
 
 @dataclass
@@ -131,6 +133,7 @@ class Network:
                 self._await_outage(relay)
             else:
                 relay.up = True
+            relay.dead_for += self._agenda.now - relay.died
 
     def sweep(self) -> None:
         """Let relays forget what is out of date."""
@@ -148,6 +151,10 @@ class Network:
         }
         return next((key[0] for key in self._owed if key not in there), None)
 
+    def dead_until(self, now: float) -> float:
+        """Seconds that relays were dead, all of them together, up to now."""
+        return sum(r.dead_for + (0.0 if r.up else now - r.died) for r in self.relays.values())
+
     def _await_outage(self, relay: Relay) -> None:
         fate = self._fate[relay.address]
         self._agenda.after(fate.wait(self._plan.outage_every * DAY), self._die, relay)
@@ -155,6 +162,7 @@ class Network:
     def _die(self, relay: Relay) -> None:
         if self.weather.rough:
             relay.up = False
+            relay.died = self._agenda.now
             self.counts.outages += 1
             self._trace.line(self._agenda.now, "relay", relay.number, "dies")
             self._agenda.after(DAY, self._come_back, relay)
