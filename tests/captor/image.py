@@ -113,7 +113,7 @@ def roots(image: bytes, size: int, passphrase: str, how: str, cost: keys.Cost) -
 
 
 def opened_copies(image: bytes, layout: Layout, known: list[Root], pages: Sequence[int] = ()) -> list[Copy]:
-    """Every state copy, in its place or at one of the pages, that opens under a root, or a root that such copies hold."""
+    """Every state copy, in its place or at one of the pages, that opens under a root or one found in such a copy."""
     found: list[Copy] = []
     tried: set[bytes] = set()
     waiting = list(known)
