@@ -131,7 +131,7 @@ class Boxes(msgspec.Struct, frozen=True):
 
 
 class Items(msgspec.Struct, frozen=True):
-    """What lies in a store: `frame`, `block` or `board` items, in so many boxes.
+    """What lies in a store or on a stick: `frame`, `block`, `board`, `want`, `ack` or `file`, in so many boxes.
 
     Attributes:
         gone: how many of them were acknowledged, and lie there all the same.
@@ -227,7 +227,7 @@ def exposure_of(
         made=device.reported,
         boxes=_boxes(device),
         marks=len(device.ahead.puts),
-        relays=device.relays,
+        relays=_bare(device.relays),
         powers=_powers(device),
         found=_found(device, saved, hidden),
         odd=0 if saved is None else abs(len(saved) - len(save(device))),
@@ -251,7 +251,7 @@ def exposure_of_understudy(understudy: Understudy | None, now: int, *, hidden: I
         day_of(now),
         lanes=len(understudy.neighbours),
         boxes=tuple(b for b in (ways, intake, *there) if b.count),
-        relays=tuple(relay.address for relay in understudy.relays),
+        relays=_bare(relay.address for relay in understudy.relays),
         powers=("alarm", "empty_boxes", "read_boxes"),
         found=_texts(encode(understudy), hidden),
     )
@@ -270,7 +270,7 @@ def exposure_of_locked(plan: Plan, now: int, *, hidden: Iterable[str] = ()) -> E
         today,
         today,
         boxes=(Boxes("locked", today, until, len(boxes)),) if boxes else (),
-        relays=tuple(sorted({relay for relay, _ in boxes})),
+        relays=_bare(sorted({relay for relay, _ in boxes})),
         powers=("read_boxes", "take_over"),
         found=_texts(encode(plan), hidden),
     )
@@ -381,6 +381,11 @@ def _powers(device: Device) -> tuple[str, ...]:
         "read_boxes": bool(device.relations),
     }
     return tuple(power for power, there in held.items() if there)
+
+
+def _bare(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Addresses without the pass at their end, which is a secret."""
+    return tuple("/".join(address.split("/")[:4]) for address in addresses)
 
 
 def _found(device: Device, saved: bytes | None, hidden: Iterable[str]) -> tuple[str, ...]:
