@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import image, keys, noise, notebook, relay, state
+from . import image, keys, named, noise, notebook, relay, state
 
 HORIZON = 24  # days from the beginning of a chain for which boxes are named
 
@@ -27,6 +27,8 @@ class Find:
     copies: list[image.Copy] = field(default_factory=list)
     slots: list[image.Slot] = field(default_factory=list)
     states: list[state.Carved] = field(default_factory=list)
+    named: list[named.Named] = field(default_factory=list)
+    pieces: list[bytes] = field(default_factory=list)  # of files that open
     sides: list[notebook.Side] = field(default_factory=list)
     uses: list[state.Use] = field(default_factory=list)
     matched: list[tuple[state.Use, relay.Record]] = field(default_factory=list)
@@ -87,6 +89,8 @@ class Find:
         return {
             "noise": None if self.measured is None else asdict(self.measured),
             "opened": [[one.root.how, one.root.compartment, one.copy, one.offset, one.counter] for one in self.copies],
+            "pieces": sum(map(len, self.pieces)),
+            "odd": sum(one.odd for one in self.named),
             "blocks": [[one.compartment, one.slot, one.counter] for one in self.slots if one.block],
             "people": sorted(self.people),
             "words": sorted(self.words),
@@ -125,6 +129,8 @@ def look(
         _open(found, one, passphrases, cost or keys.Cost(), pages)
     for payload in dict.fromkeys(copy.payload for copy in found.copies if copy.real):
         found.states.append(state.carve(payload))
+    found.named += filter(None, map(named.named, dict.fromkeys(c.payload for c in found.copies if c.real)))
+    found.pieces += _pieces(found)
     books = [copy.fields[5][2] if copy.real else copy.payload for copy in found.copies]
     found.sides += filter(None, map(notebook.read, dict.fromkeys(books)))
     guesses = _name(found, days)
@@ -144,6 +150,20 @@ def _open(found: Find, one: bytes, passphrases: Sequence[str], cost: keys.Cost, 
     rings = {copy.ring for copy in copies} | {bytes(copy.fields[5][3]) for copy in copies if copy.real}
     found.copies += copies
     found.slots += image.opened_slots(one, layout, rings)
+
+
+def _pieces(found: Find) -> list[bytes]:
+    """Blocks in slots that open under a key of any state (spec/50-report.md, 4; spec/20-sealing.md, 6)."""
+    covers = {bytes(one["cover"]) for each in found.named for one in each.all("UnderWay")}
+    files = [one for each in found.named for one in each.all("MediaSend") if one["key"]]
+    pieces = []
+    for block in {slot.block for slot in found.slots if slot.block}:
+        for sealed in (block, *(keys.uncovered(cover, block) for cover in covers)):
+            for one in files:
+                key = keys.derive(one["key"], "block seal")
+                places = [int(one["index"]).to_bytes(8, "big") + bytes([last]) for last in (0, 1)]
+                pieces += [piece for place in places if (piece := keys.opened(key, sealed, place)) is not None]
+    return list(dict.fromkeys(pieces))
 
 
 def _name(found: Find, days: int) -> list[state.Use]:

@@ -9,6 +9,7 @@ Read first  Seized, seize().
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,11 +89,11 @@ async def _live(world: World, found: Seized, asked: list[Op]) -> None:
         asked += world.asked
         world.asked = []
         world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
-        await do(amal, Person(text=WAITING), do="report", video=[str(found.film)], where=PLACE)
         await do(amal, Person(name="cyra", text=OURS), do="letter")
         await do(amal, Person(text=ANSWERED), do="answer", number=1)
-        await beat(amal)
-        world.trouble = {}
+        await do(amal, Person(text=WAITING), do="report", video=[str(found.film)], where=PLACE)
+        while amal.engine.device.reports[-1].media[0].under_way is None:
+            await asyncio.sleep(0.001)  # its first block is sealed beside this
 
 
 async def _beats(world: World, found: Seized, amal: Service, *others: Service) -> None:

@@ -192,6 +192,20 @@ def test_what_the_notebook_keeps_for_the_understudy_is_in_what_the_real_side_yie
     assert drawn <= {use.box.id for use in with_it.uses if use.purpose == "relation"}
 
 
+def test_every_field_of_the_state_has_a_name_in_the_spec(with_it: Find) -> None:
+    assert len(with_it.named) == 2
+    assert [one.odd for one in with_it.named] == [0, 0]
+    newest = max(with_it.named, key=lambda one: int(one.device["beats"]))
+    assert {(one["name"], one["role"]) for one in newest.all("Relation")} == FOUR
+    assert [one["state"] for one in newest.all("Report")] == ["received by the desk", "left this device", "waiting"]
+
+
+def test_of_a_file_on_its_way_one_block_opens(seized: Seized, with_it: Find) -> None:
+    (piece,) = with_it.pieces
+    assert piece == seized.film.read_bytes()[: len(piece)]
+    assert len(piece) == 262_103
+
+
 # --- with the notebook's passphrase
 
 
