@@ -33,6 +33,7 @@ from tercet.lab.deniability import (
     NOTEBOOK,
     REAL,
     WRONG,
+    Apart,
     RecordingDisk,
     SlowDisk,
     allowed,
@@ -103,13 +104,13 @@ def images(pool: Pool, size: int, many: int, folder: Path) -> tuple[list[Row], l
     rows: list[Row] = []
     for test, sample in sizes(size).items():
         least = {kind: min(p for (_, k, t), p in chances.items() if (k, t) == (kind, test)) for kind in kinds}
-        rows.append({"what": test, "sample": sample} | {kind: f"{p:.2g}" for kind, p in least.items()})
+        rows.append({"what": test, "sample": sample} | {kind: shown(p) for kind, p in least.items()})
     limit = FAMILY / len(chances)
     for name, caught in zip(
         PLANTED, pool.map(planted, [(name, size, folder) for name in PLANTED], chunksize=1), strict=True
     ):
         worst = max(caught.values())
-        rows.append({"what": f"planted: {name}", "caught_by": ", ".join(sorted(caught)), "p": f"{worst:.2g}"})
+        rows.append({"what": f"planted: {name}", "caught_by": ", ".join(sorted(caught)), "p": shown(worst)})
         wrong += [f"{test} misses {name}" for test, p in caught.items() if p >= limit]
     unproved = set(TESTS) - set().union(*(fault.caught_by for fault in PLANTED.values()))
     return rows, wrong + [f"nothing is planted for {test}" for test in unproved]
@@ -159,15 +160,18 @@ def commits(size: int, folder: Path) -> tuple[list[Row], list[str]]:
     return rows, wrong
 
 
-def compared(what: str, times: dict[str, list[float]]) -> tuple[list[Row], list[float]]:
-    rows, chances = [], []
+def compared(what: str, times: dict[str, list[float]]) -> tuple[list[Row], dict[str, Apart]]:
+    rows, found = [], {}
     for one, other in combinations(times, 2):
-        found = apart(times[one], times[other], MARGIN)
-        chances.append(found.chance)
-        row: Row = {"what": f"{what}: {one} less {other}", "rounds": len(times[one])}
-        row |= {"median_ms": round(found.middle, 3), "from_ms": round(found.least, 3), "to_ms": round(found.most, 3)}
-        rows.append(row | {"p": f"{found.chance:.2g}"})
-    return rows, chances
+        name = f"{what}: {one} less {other}"
+        found[name] = pair = apart(times[one], times[other], MARGIN)
+        row: Row = {"what": name, "rounds": len(times[one]), "median_ms": round(pair.middle, 3)}
+        rows.append(row | {"from_ms": round(pair.least, 3), "to_ms": round(pair.most, 3), "p": shown(pair.chance)})
+    return rows, found
+
+
+def shown(p: float) -> str:
+    return f"{p:.2g}" if p else "< 1e-300"
 
 
 def opened(path: Path, rounds: int, slow: str = "") -> dict[str, list[float]]:
@@ -198,14 +202,15 @@ def unlocking(size: int, rounds: int, folder: Path) -> tuple[list[Row], list[str
             (f"unlock {kind}", opened(path, rounds)),
             (f"unlock {kind}, two commits", committed(path, rounds // 5)),
         ):
-            found, chances = compared(what, times)
-            rows += found
-            wrong += [f"{row['what']} is not within 5 ms" for row, p in zip(found, chances, strict=True) if p >= TIMED]
+            more, found = compared(what, times)
+            rows += more
+            wrong += [f"{name} is not within {MARGIN} ms" for name, pair in found.items() if pair.chance >= TIMED]
     for side in SIDES:
-        found, chances = compared(f"planted, 2 ms a block of {side}", opened(folder / "times-used", rounds // 5, side))
-        rows += found
-        told = [(row["what"], p) for row, p in zip(found, chances, strict=True)]
-        wrong += [f"{what} is missed" for what, p in told if side in what.partition(":")[2] and p < TIMED]
+        more, found = compared(f"planted, 2 ms a block of {side}", opened(folder / "times-used", rounds // 5, side))
+        rows += more
+        slowed = {name: pair for name, pair in found.items() if side in name.partition(":")[2]}
+        missed = [name for name, pair in slowed.items() if not (pair.least > MARGIN or pair.most < -MARGIN)]
+        wrong += [f"{name} is missed" for name in missed]
     return rows, wrong
 
 
