@@ -34,6 +34,7 @@ from tercet.lab.exposure import (
 from tercet.lab.law import breaches
 from tercet.lab.relayed import Correlation, correlate, read_store
 from tercet.lab.seizure import (
+    PAGES,
     Change,
     Image,
     SeizureError,
@@ -65,7 +66,7 @@ class Seen(msgspec.Struct, frozen=True):
         slots: slots that opened; `strays` pages that opened where nothing lies; `tried` trials in all.
         blocks: blocks of files that open, as report, file, number and bytes.
         waiting: blocks that can be matched with a relay's though they do not open.
-        noise: what the file looks like from outside.
+        noise: what the file looks like from outside, if nothing opened.
         change: how it differs from a second image.
         correlation: what a relay has of it.
         memory: what a process's memory holds.
@@ -94,7 +95,7 @@ def look_at(
     relay: Path | None = None,
     second: Path | None = None,
     memory: str = "",
-    carve: bool = False,
+    depth: int = PAGES,
     say: Callable[[str], None] = lambda text: None,
     now: int | None = None,
     cost: Cost | None = None,
@@ -116,7 +117,7 @@ def look_at(
     for one in (image, other):
         if one is not None and passphrases:
             say("Trying every copy, slot and page…")
-            open_image(one, passphrases, cost or COST, carve=carve)
+            open_image(one, passphrases, cost or COST, depth=depth)
     images = [one for one in (image, other) if one is not None]
     row, exposure = _exposed(images, now)
     if archive.is_dir():
@@ -146,7 +147,7 @@ def look_at(
         image.tried,
         tuple((b.report, b.media, b.index, len(b.data)) for b in opened_blocks(image)),
         len(sealed_blocks(image)),
-        unopened.look(image.data),
+        None if image.copies else unopened.look(image.data),
         compare(image.data, other.data) if other else None,
         found,
         remains,

@@ -283,12 +283,14 @@ def joined(exposures: Iterable[Exposure]) -> Exposure:
         return NOTHING
     newest = every[0]
     oldest = {b.purpose: min(o.first for e in every for o in e.boxes if o.purpose == b.purpose) for b in newest.boxes}
-    told = dict.fromkeys(w for e in every for w in e.words)
+    names, numbers = {p.name for p in newest.people}, {r.number for r in newest.reports}
+    gone = {p.name: p for e in reversed(every) for p in e.people if p.name not in names}
+    over = {r.number: r for e in reversed(every) for r in e.reports if r.number not in numbers}
     return msgspec.structs.replace(
         newest,
-        people=tuple({p.name: p for e in reversed(every) for p in e.people}.values()),
-        words=tuple(told),
-        reports=tuple({r.number: r for e in reversed(every) for r in e.reports}.values()),
+        people=(*newest.people, *gone.values()),
+        words=tuple(dict.fromkeys(w for e in every for w in e.words)),
+        reports=(*newest.reports, *over.values()),
         boxes=tuple(msgspec.structs.replace(b, first=oldest[b.purpose]) for b in newest.boxes),
         found=tuple(dict.fromkeys(f for e in every for f in e.found)),
         odd=max(e.odd for e in every),

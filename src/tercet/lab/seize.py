@@ -26,7 +26,7 @@ from tercet.drop import DropFailure
 from tercet.lab.captor import Seen, look_at
 from tercet.lab.exposure import ENDLESS, KINDS, POWERS, Boxes, Exposure
 from tercet.lab.relayed import Correlation
-from tercet.lab.seizure import Change, SeizureError
+from tercet.lab.seizure import EVERYWHERE, PAGES, Change, SeizureError
 from tercet.shell.failures import failure_of
 from tercet.shell.opening import leave
 from tercet.shell.show import moment
@@ -43,7 +43,7 @@ def seize(
     relay: Annotated[Path | None, typer.Option(help="A relay's folder: what it ever held.")] = None,
     second_image: Annotated[Path | None, typer.Option(help="The same file at another time.")] = None,
     memory: Annotated[str, typer.Option(help="A memory dump, or the number of a process.")] = "",
-    carve: Annotated[bool, typer.Option("--carve", help="Try every page as a beginning; takes a minute.")] = False,
+    carve: Annotated[bool, typer.Option("--carve", help="Try every page as a beginning; takes minutes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a captor gets out of what was seized."""
@@ -56,7 +56,7 @@ def seize(
                 relay=relay,
                 second=second_image,
                 memory=memory,
-                carve=carve,
+                depth=EVERYWHERE if carve else PAGES,
                 say=line.update,
             )
     except (SeizureError, DropFailure) as error:
@@ -199,10 +199,12 @@ def _show_rest(console: Console, found: Seen) -> None:
             f"Memory of {found.memory.size} bytes: {held}; {len(found.memory.addresses)} addresses of relays, "
             f"{found.memory.keys} strings of 32 bytes, {found.memory.frames} frames."
         )
+    if found.exposure.kind in ("device", "desk", "notebook"):
+        console.print(f"Tried: {found.tried} times; slots that opened: {found.slots}; strays: {found.strays}.")
     if found.noise is not None:
         seen = found.noise
         what = "nothing tells it from noise" if seen.noise else "it is NOT noise"
         console.print(
             f"The file: {seen.size} bytes, {seen.bits} bits a byte, {seen.sectors} sectors twice, "
-            f"longest run of zeros {seen.zeros}: {what}. Tried: {found.tried} times; strays: {found.strays}."
+            f"longest run of zeros {seen.zeros}: {what}."
         )

@@ -25,6 +25,7 @@ from tercet.vault.records import Slot, State
 from tercet.vault.seals import compartment_root, open_copy, open_slot
 from tercet.vault.vault import SALT
 
+PLACES, PAGES, EVERYWHERE = range(3)  # how far an image is searched
 HINTS: Final = {
     "image_unreadable": "This cannot be read: give a file or a folder that you may open.",
     "image_large": "This is larger than any vault: a vault has 1 GiB at most.",
@@ -123,14 +124,15 @@ def read_image(path: Path) -> Image:
         raise SeizureError("image_unreadable") from None
 
 
-def open_image(image: Image, passphrases: Iterable[str], cost: Cost, *, carve: bool = False) -> Image:
+def open_image(image: Image, passphrases: Iterable[str], cost: Cost, *, depth: int = PAGES) -> Image:
     """Open whatever opens.
 
     Args:
         image: is filled in.
         passphrases: all that the captor was given, or guesses.
         cost: what one trial costs; the product's, unless the vault was made for a test.
-        carve: also try each page as the beginning of a copy or a slot, which takes a minute for 64 MiB.
+        depth: PLACES where something may lie; PAGES, each by itself besides; or EVERYWHERE, each as the beginning of a
+            copy and of a slot too, which takes minutes for 64 MiB.
 
     Source: spec/91-exposure.md, 3.
     """
@@ -148,8 +150,9 @@ def open_image(image: Image, passphrases: Iterable[str], cost: Cost, *, carve: b
         rings |= {copy.state.ring for copy in image.copies} | {notebook.ring for notebook in kept}
         roots |= {notebook.root for notebook in kept}
     image.slots = list(_slots(image, rings))
-    image.strays = list(_strays(image, _keys(image, roots, rings)))
-    if carve:
+    if depth >= PAGES:
+        image.strays = list(_strays(image, _keys(image, roots, rings)))
+    if depth >= EVERYWHERE:
         image.strays += _carved(image, roots, rings, layout)
     return image
 
