@@ -25,7 +25,7 @@ class Measured:
 
     size: int
     chi: float  # of the histogram, in standard deviations from 255: about 0
-    pages_odd: int  # pages whose own histogram is more than SIGMAS off: 0
+    pages_odd: int  # pages that lack more than 16 of the 256 bytes: 0
     serial: float  # correlation of neighbouring bytes, in standard deviations: about 0
     repeated: int  # pieces of 16 bytes that stand twice: 0
     packed: float  # size after deflate by size before: 1.0 and a little
@@ -45,7 +45,7 @@ def measured(image: bytes) -> Measured:
     distinct = len({image[at : at + PIECE] for at in range(0, pieces * PIECE, PIECE)})
     longest = max(map(len, _printable(image)), default=0)
     packed = len(zlib.compress(image, 1)) / max(len(image), 1)
-    odd = sum(abs(_chi(page)) > SIGMAS + 2 for page in pages if len(page) == PAGE)
+    odd = sum(len(set(page)) < 240 for page in pages if len(page) == PAGE)
     return Measured(len(image), _chi(image), odd, _serial(image), pieces - distinct, packed, longest)
 
 

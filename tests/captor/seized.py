@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from tercet.drop import DiskStore, Op, Post, Put
+from tercet.drop import DiskStore, Op, Put, Read
 from tercet.notebook import book
 from tercet.sealing import LOW_COST
 from tercet.shell.notebook import NotebookSide, OwnSide
@@ -48,7 +50,27 @@ class Seized:
     relay: Path = field(default_factory=Path)
     film: Path = field(default_factory=Path)
     put: set[bytes] = field(default_factory=set)  # boxes into which amal alone put frames
-    day: int = 0
+    now: int = 0
+
+    @property
+    def day(self) -> int:
+        """The day on which she was taken."""
+        return self.now // 86_400
+
+
+class Watched(list[Op]):
+    """What the world's relay was asked, and when."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.when: list[int] = []
+
+    def __iadd__(self, ops: Iterable[Op]) -> Self:
+        before = len(self)
+        super().__iadd__(ops)
+        self.when += [self._world.now] * (len(self) - before)
+        return self
 
 
 def seize(folder: Path) -> Seized:
@@ -57,18 +79,18 @@ def seize(folder: Path) -> Seized:
     found = Seized(relay=folder / "relay-folder", film=folder / "DCIM" / "VID_0042.mp4")
     found.film.parent.mkdir()
     found.film.write_bytes(bytes(3) + b"\x18ftypisom" + os.urandom(600_000))
-    asked: list[Op] = []
-    run(_live(world, found, asked))
-    found.day = world.now // 86_400
+    asked = world.asked = Watched(world)
+    run(_live(world, found))
+    found.now = world.now
     place = folder / "amal" / "vault"
     found.asleep = place.read_bytes()
-    _lay(found.relay, asked, world.now)
+    _lay(found.relay, asked)
     run(_captors(place))
     found.opened = place.read_bytes()
     return found
 
 
-async def _live(world: World, found: Seized, asked: list[Op]) -> None:
+async def _live(world: World, found: Seized) -> None:
     for name in THEIRS:
         world.make(name)
     async with Awake(*(world.service(name) for name in ("desk", "amal", "badr", *THEIRS))) as services:
@@ -86,8 +108,6 @@ async def _live(world: World, found: Seized, asked: list[Op]) -> None:
         await _beats(world, found, amal, *services)
         await do(amal, Person(text=LEFT), do="report", where=PLACE)
         await _beats(world, found, amal, desk)
-        asked += world.asked
-        world.asked = []
         world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
         await do(amal, Person(name="cyra", text=OURS), do="letter")
         await do(amal, Person(text=ANSWERED), do="answer", number=1)
@@ -113,10 +133,10 @@ async def _captors(place: Path) -> None:
     await side.close()
 
 
-def _lay(folder: Path, asked: list[Op], now: int) -> None:
-    """A relay's folder that has taken in what the world's relay was asked to."""
+def _lay(folder: Path, asked: Watched) -> None:
+    """A relay's folder that has taken in and let go what the world's relay was asked to."""
     store = DiskStore(folder)
-    for op in asked:
-        if isinstance(op, Put | Post):
-            store.apply([op], now)
+    for op, when in zip(asked, asked.when, strict=True):
+        if not isinstance(op, Read):
+            store.apply([op], when)
     store.close()

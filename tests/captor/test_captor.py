@@ -19,10 +19,15 @@ from ..shell.founded import founded
 from ..shell.world import NOTEBOOK, PASSPHRASE, RELAY
 from . import image, keys, noise
 from .captor import Find, look
-from .seized import ANSWERED, FOUR, LEFT, NOTE, OURS, PLACE, READ, REPLY, SENT, UNREAD, WAITING, Seized, seize
+from .seized import ANSWERED, FOUR, LEFT, NOTE, OURS, PLACE, READ, REPLY, SENT, UNREAD, WAITING, Seized
 
 HERE = Path(__file__).parent
-MAKERS = {"seized.py", "test_captor.py"}  # may use the product, to make images and to compare
+MAKERS = {
+    "conftest.py",
+    "seized.py",
+    "test_captor.py",
+    "test_compared.py",
+}  # may use the product, to make images and to compare
 ALLOWED = {"cryptography", "nacl"} | sys.stdlib_module_names
 COST = keys.Cost(LOW_COST.memory_kib, LOW_COST.iterations, LOW_COST.lanes)
 DRAWN = range(14)  # days of an understudy
@@ -31,11 +36,6 @@ DRAWN = range(14)  # days of an understudy
 NAMES = {name for name, _ in FOUR}
 ROLES = {role for _, role in FOUR}
 ADMITTED = {READ, UNREAD, OURS, REPLY, ANSWERED, "video", "waiting", "left this device", "received by the desk"}
-
-
-@pytest.fixture(scope="module")
-def seized(tmp_path_factory: pytest.TempPathFactory) -> Seized:
-    return seize(tmp_path_factory.mktemp("seized"))
 
 
 @pytest.fixture(scope="module")
