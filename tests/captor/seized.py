@@ -29,6 +29,7 @@ from ..shell.world import NOTEBOOK, UNREACHABLE, Awake, Person, World, beat, do,
 FOUR = {("desk", "desk"), ("badr", "partner"), ("cyra", "below"), ("dalia", "below")}
 SENT = "Three lorries stood at the north gate before dawn."  # received by the desk
 LEFT = "They have begun to search Mill Street."  # answered by the desk, and the answer not fetched yet
+HIS = "They took two men from the bakery."  # badr's, put in the same second
 WAITING = "The well by the old school is mined."  # sealed, still here
 PLACE = "behind the grain store"
 READ = "Come to the mill on Thursday."  # badr's, read by amal, kept for a day
@@ -107,7 +108,8 @@ async def _live(world: World, found: Seized) -> None:
         await do(badr, Person(name="amal", text=UNREAD), do="letter")
         await _beats(world, found, amal, *services)
         await do(amal, Person(text=LEFT), do="report", where=PLACE)
-        await _beats(world, found, amal, desk)
+        await do(badr, Person(text=HIS), do="report")
+        await _beats(world, found, amal, badr, desk)
         world.trouble = dict.fromkeys(world.relays, UNREACHABLE)
         await do(amal, Person(name="cyra", text=OURS), do="letter")
         await do(amal, Person(text=ANSWERED), do="answer", number=1)

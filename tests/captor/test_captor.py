@@ -17,7 +17,7 @@ from tercet.vault import open_vault
 
 from ..shell.founded import founded
 from ..shell.world import NOTEBOOK, PASSPHRASE, RELAY
-from . import image, keys, noise
+from . import image, keys, noise, pack
 from .captor import Find, look
 from .seized import ANSWERED, FOUR, LEFT, NOTE, OURS, PLACE, READ, REPLY, SENT, UNREAD, WAITING, Seized
 
@@ -118,12 +118,12 @@ def test_without_a_passphrase_an_image_is_noise_and_no_more(seized: Seized, whic
         lambda one: one[:8192] + b"tercet vault, version 2, do not open" + one[8228:],
         lambda one: one[:-8192] + one[4096:12288],
         lambda one: one[: len(one) // 2] + bytes(len(one) // 2),
-        lambda one: bytes(byte & 0xFE if at % 64 == 0 else byte for at, byte in enumerate(one)),
+        lambda one: bytes(byte & 0xFE if at % 32 == 0 else byte for at, byte in enumerate(one)),
     ],
     ids=["a zero sector", "a name", "a page twice", "half of it zeros", "a bit that is never set"],
 )
 def test_a_file_that_is_not_noise_is_seen(fault: Callable[[bytes], bytes]) -> None:
-    whole = os.urandom(4 << 20)
+    whole = os.urandom(2 << 20)
     assert noise.measured(whole).noise
     assert not noise.measured(fault(whole)).noise
 
@@ -184,7 +184,7 @@ def test_a_relay_beside_it_gives_empty_letters_and_no_words(with_it: Find) -> No
 
 
 def test_a_relay_beside_it_shows_which_frame_is_a_report_only_while_its_answer_was_not_fetched(with_it: Find) -> None:
-    assert len(with_it.tied) == 1  # LEFT; not SENT, whose receipt came, nor WAITING, which never left
+    assert len(with_it.tied) == 1  # LEFT; not SENT, whose receipt came, nor WAITING, which never left, nor badr's
 
 
 def test_what_the_notebook_keeps_for_the_understudy_is_in_what_the_real_side_yields(with_it: Find) -> None:
@@ -228,6 +228,17 @@ def near(layout: image.Layout) -> list[int]:
     """Pages around the beginning of each state copy."""
     starts = [layout.copy_at(compartment, copy) // image.PAGE for compartment in range(4) for copy in (0, 1)]
     return sorted({max(start + off, 0) for start in starts for off in range(-3, 20)})
+
+
+def test_the_notebooks_passphrase_and_a_relay_show_how_many_letters_went_each_way(seized: Seized) -> None:
+    """An empty letter acknowledges under the outer key alone, and the understudy has that of the day it was drawn."""
+    found = look([seized.asleep], [NOTEBOOK], COST, [seized.relay])
+    frames = [(use, content) for use, content in found.frames if use and use.purpose == "written"]
+    letters = {use.who: pack.array(content[1:]) for use, content in frames if content[0] == 0}
+    counts = [(letter[3] - 1, letter[2]) for letter in letters.values() if letter]
+    assert (0, 2) in counts  # two of badr's were received
+    assert {use.day for use, _ in frames} == {seized.day}
+    assert not any(content[0] == 0 and (pack.array(content[1:]) or [0, 1])[1] for _, content in frames)
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.full)])

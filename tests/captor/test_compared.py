@@ -102,6 +102,14 @@ def test_with_the_owners_passphrase_it_finds_no_more_than_seize(seized: Seized, 
     assert {copy.counter for copy in found.copies} == set(seen.copies)
 
 
+def test_a_reports_secret_tells_its_frame_from_others_of_that_second(seized: Seized, tmp_path: Path) -> None:
+    """Here the captor is sharper than seize, which counts by the second; spec/90-limits.md, 3, says so."""
+    found, seen = both(seized, seized.asleep, tmp_path, PASSPHRASE)
+    assert len(found.tied) == 1
+    assert seen.correlation is not None
+    assert seen.correlation.fits[2] > 1
+
+
 @pytest.mark.parametrize("which", ["asleep", "opened"])
 def test_with_the_notebooks_passphrase_it_finds_no_more_than_seize(seized: Seized, tmp_path: Path, which: str) -> None:
     found, seen = both(seized, getattr(seized, which), tmp_path, NOTEBOOK)
