@@ -174,7 +174,8 @@ def _exposed(images: list[Image], now: int) -> tuple[str, Exposure]:
     if not copies:
         return "no passphrase", NOTHING
     understudy = next((u for copy in copies if (u := copy.understudy)), None)
-    exposure = msgspec.structs.replace(exposure_of_understudy(understudy, now), words=notes)
+    odd = max(copy.leftover for copy in copies) + sum(len(s.block) for one in images for _, _, s in one.slots)
+    exposure = msgspec.structs.replace(exposure_of_understudy(understudy, now), words=notes, odd=odd)
     return "notebook, image made before", exposure
 
 

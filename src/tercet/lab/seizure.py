@@ -17,6 +17,7 @@ from typing import Final
 from tercet.core.fields import Malformed
 from tercet.core.state import Device, load
 from tercet.core.understudy import Understudy, unpack
+from tercet.lab.exposure import is_noise
 from tercet.notebook import Book, NotebookError, decode_payload
 from tercet.sealing import BLOCK, FRAME, CannotOpen, Cost, cover, derive, open_block, open_sealed, stretch
 from tercet.vault import Geometry
@@ -74,6 +75,14 @@ class Copy:
     def book(self) -> Book:
         """The notes; an empty book where they cannot be read."""
         return _halves(self.notebook)[0]
+
+    @property
+    def leftover(self) -> int:
+        """Bytes of the area that neither an understudy nor noise accounts for."""
+        area = _halves(self.notebook)[1]
+        size = int.from_bytes(area[:4], "big") if self.understudy else -4
+        rest = area[4 + size :]
+        return 0 if is_noise(rest) else len(rest)
 
     @property
     def understudy(self) -> Understudy | None:
