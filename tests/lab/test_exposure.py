@@ -39,6 +39,7 @@ from tercet.lab.seizure import HINTS
 from tercet.member import locking
 from tercet.member.locked import Plan as LockedPlan
 from tercet.member.locked import parse_plan
+from tercet.sealing import digest
 
 SPEC = (Path(__file__).parents[2] / "spec" / "91-exposure.md").read_text()
 LIFE = Plan(members=8, days=5, seed=11, reports=1.0, letters=1.0, replies=0.8)
@@ -197,6 +198,20 @@ def test_what_a_locked_list_yields_is_within_the_table(lived: Lived) -> None:
         seen = exposure_of_locked(plan, machine.clock, hidden=[*lived.texts, *names])
         assert breaches("locked", seen) == ()
         assert seen.boxes[0].count > 5
+
+
+def test_a_locked_list_and_the_passphrase_together_tell_which_frame_is_the_report(lived: Lived) -> None:
+    """Worse than the design wants; spec/91-exposure.md, 7."""
+    machine = next(lived.members)
+    written, _ = machine.world.step(machine.device, ev.WriteReport(TEXT, None, None, ()), machine.clock, chance())
+    after, effects = machine.world.step(written, ev.Lock(DAY, PACE), machine.clock, chance())
+    plan = parse_plan(locking.list_of(effects, after.ahead.secret, Path("/nowhere/vault")))
+    assert exposure_of(after, machine.clock).marks > 0
+    ref = digest(written.reports[-1].sealed)[:16]
+    (frame,) = (one for one in plan.operations if after.ahead.puts.get(one.mark) == ref)
+    assert len(frame.item) == 4_096
+    assert breaches("passphrase", exposure_of(after, machine.clock)) == ()
+    assert not holds("locked", msgspec.structs.replace(exposure_of_locked(plan, machine.clock), marks=1))
 
 
 def test_the_desk_yields_no_more_than_its_row(lived: Lived) -> None:
