@@ -1,4 +1,4 @@
-"""A member's life, and the images of her vault at four moments: made by services as they are, for the captor to take.
+"""A member's life, and the images of her vault before and after the notebook was opened, made by services as they are.
 
 Does        plays a network of a desk, two founders and a pair below; keeps bytes of amal's vault and a relay's folder.
 Does not    look into what it makes.
