@@ -9,6 +9,7 @@ import sys
 
 from tercet import cli
 from tercet.desk import commands as desk
+from tercet.lab import captor
 from tercet.member import commands as member
 from tercet.scene.actor import Actor
 from tercet.sealing import LOW_COST
@@ -17,7 +18,7 @@ COMMAND = (sys.executable, "-m", "tests.cheap")
 
 
 def main() -> None:
-    member.COST = desk.COST = LOW_COST
+    captor.COST = member.COST = desk.COST = LOW_COST
     desk.VAULT_SIZE = 16 * 1_048_576
     Actor.COMMAND = COMMAND
     cli.main()

@@ -35,6 +35,7 @@ GUIDES = {
     "lab": "lab.md",
     "up": "../README.md",
     "notebook": "notebook.md",
+    "seize": "seize.md",
 }
 PAGES = [README, HOUSE / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")), HOUSE / "spec" / "90-limits.md"]
 NOT_OURS = {"--full", "--record"}  # of `./tercet test` and of the benches, which are no commands of the app

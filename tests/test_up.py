@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import signal
@@ -11,9 +12,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
-from tercet import up
+from tercet import up, up_capture
+from tercet.lab.captor import Seen
+from tercet.lab.exposure import Exposure, Person, Words
+from tercet.lab.unopened import Noise
 from tercet.sample import photo
 from tercet.scene.actor import Actor
 from tercet.shell.failures import STATUS_FILE, STATUS_HERE
@@ -60,6 +67,21 @@ def test_the_scene_comes_true_ends_its_processes_and_leaves_nothing(tmp_path: Pa
     hashes = [line.split()[-1] for line in said.splitlines() if "SHA-256 of the photo" in line]
     assert len(hashes) == 2
     assert hashes[0] == hashes[1]
+    assert list(tmp_path.iterdir()) == []
+    assert running(tmp_path) == {}
+
+
+@pytest.mark.full
+def test_a_seized_member_yields_what_the_table_says_and_her_neighbours_learn_of_it(tmp_path: Path) -> None:
+    status, said = play(tmp_path, "--capture", "--once")
+    assert status == 0, said
+    for view in up_capture.VIEWS:
+        assert f"The captor sees, with {view} " in said
+    assert said.count("Within the exposure table: yes.") == 3
+    for name in up.meant()[up.SEIZED]:
+        assert re.search(rf"{name} +sees, [0-9.]+ s after it was typed: “dalia is in danger", said)
+    assert "it opens nothing any more" in said
+    assert "opens the notebook once more" in said
     assert list(tmp_path.iterdir()) == []
     assert running(tmp_path) == {}
 
@@ -210,3 +232,77 @@ def test_devices_that_do_not_know_whom_they_should_end_the_scene(
     assert "the devices do not know whom they should" in fails(
         lambda played: played.ask_all(asyncio.sleep(0)), tmp_path
     )
+
+
+# ---- the captor's views
+
+
+ROLES = up.meant()[up.SEIZED]
+NOISE = Noise(2**26, True, 8.0, 0.0, 0.0, 0, 2, (), True)
+NOTES = (Words("note", "", up_capture.NOTE, 1),)
+PEOPLE = tuple(Person(name, role, True, 1, 1, 1) for name, role in ROLES.items())
+AS_IT_MUST_BE = {
+    up_capture.NONE: Seen("no passphrase", Exposure("nothing"), (), noise=NOISE),
+    up_capture.OTHER: Seen(
+        "notebook, image made before", Exposure("notebook", lanes=4, words=NOTES), (), opened=("notebook",)
+    ),
+    up_capture.OWN: Seen("passphrase", Exposure("device", people=PEOPLE, words=NOTES), (), opened=("notebook", "real")),
+}
+
+
+def with_exposure(seen: Seen, **what: object) -> Seen:
+    return msgspec.structs.replace(seen, exposure=msgspec.structs.replace(seen.exposure, **what))
+
+
+@pytest.mark.parametrize("view", up_capture.VIEWS)
+def test_a_captor_s_view_that_is_as_it_must_be_has_no_fault(view: str) -> None:
+    assert list(up_capture.faults(view, AS_IT_MUST_BE[view], ROLES)) == []
+
+
+@pytest.mark.parametrize("view", up_capture.VIEWS)
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda seen: msgspec.structs.replace(seen, breaches=("people: 5",)),
+        lambda seen: msgspec.structs.replace(seen, opened=("real",)),
+        lambda seen: with_exposure(seen, people=(Person("badr", "partner", True, 1, 1, 1), *seen.exposure.people[1:])),
+        lambda seen: with_exposure(seen, lanes=3),
+        lambda seen: with_exposure(seen, words=(Words("note", "", "dalia knows amal", 1),)),
+    ],
+    ids=["breach", "opened", "people", "lanes", "notes"],
+)
+def test_a_captor_s_view_that_is_another_ends_the_scene(view: str, planted: Callable[[Seen], Seen]) -> None:
+    assert list(up_capture.faults(view, planted(AS_IT_MUST_BE[view]), ROLES))
+
+
+def test_a_file_that_is_no_noise_ends_the_scene() -> None:
+    told = msgspec.structs.replace(NOISE, zeros=512, noise=False)
+    seen = msgspec.structs.replace(AS_IT_MUST_BE[up_capture.NONE], noise=told)
+    assert list(up_capture.faults(up_capture.NONE, seen, ROLES)) == ["the file is no noise"]
+
+
+def test_a_captor_that_cannot_look_ends_the_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Actor, "COMMAND", COMMAND)
+    monkeypatch.chdir(HOUSE)
+    with pytest.raises(up.SceneFailure, match="scene_failed") as failed:
+        asyncio.run(up_capture.look(tmp_path / "nothing", "a passphrase"))
+    assert "image_unreadable" in failed.value.hint
+
+
+def test_a_passphrase_reaches_the_captor_by_a_descriptor_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import os, sys; print(sys.argv, os.read(int(sys.argv[-1]), 99))"
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", program))
+    with pytest.raises(up.SceneFailure) as failed:
+        asyncio.run(up_capture.look(tmp_path, "heron behind the mill"))
+    arguments, _, read = failed.value.hint.partition("]")
+    assert "heron" not in arguments
+    assert "b'heron behind the mill\\n'" in read
+
+
+def test_a_captor_s_view_is_shown_within_its_frame() -> None:
+    out = io.StringIO()
+    shown = up_capture.panel("The captor sees", AS_IT_MUST_BE[up_capture.OWN], 80)
+    Console(file=out, width=80, soft_wrap=True).print(shown)
+    lines = out.getvalue().splitlines()
+    assert {cell_len(line) for line in lines} == {80}
+    assert all(any(name in line for line in lines) for name in ROLES)

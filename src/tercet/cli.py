@@ -31,6 +31,7 @@ from tercet.drop.disk import DiskStore
 from tercet.drop.passes import PassFile
 from tercet.drop.server import serve
 from tercet.lab.commands import app as lab_app
+from tercet.lab.seize import seize
 from tercet.member.commands import DEFAULT_VAULT
 from tercet.member.commands import app as member_app
 from tercet.member.notebook import open_notebook
@@ -276,6 +277,7 @@ def notebook(
     run(open_notebook((vault or file).expanduser(), person, as_json=as_json), as_json)
 
 
+app.command()(seize)
 app.command(name="up")(play)
 
 

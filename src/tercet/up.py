@@ -1,7 +1,7 @@
 """`tercet up`: the main job as a scene, on this machine.
 
 Does        starts a relay, a desk and six members, each a process of its own, and plays a report from the deepest.
-Does not    take shortcuts: every word goes through the commands that people use.
+Does not    take shortcuts: every word goes through the commands that people use; what a seizure yields is `up_capture`.
 Spec        README.md
 Always      1. Exit status 0 only if everything came true.  2. What it started, it ends.
 Read first  Scene.play().
@@ -10,15 +10,14 @@ Read first  Scene.play().
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import Awaitable
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -29,21 +28,20 @@ from tercet.member.service import SENTENCES
 from tercet.sample import photo as sample_photo
 from tercet.scene import picture
 from tercet.scene.actor import Actor, Line, SceneFailure
+from tercet.scene.stage import DESK, UNDER_COVER, Stage
 from tercet.shell.opening import run
 from tercet.shell.passphrases import suggest
 from tercet.shell.text import shown
+from tercet.up_capture import Capture
 
-BEAT = 1.0  # seconds, here; half an hour in earnest
-UNDER_COVER = 4  # times the patience for a step, for what takes many beats
-GRACE = 3.0  # seconds to see whether a process fell, when a step has failed
-OPENING = 2**29  # bytes of memory that opening a vault may take, with room to spare
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 QUESTION = "Thank you. Does anybody there need shelter tonight?"
 WORD = "The clinic has had no power since the morning."
 
-DESK = "desk"
 MEMBERS: Final = ("amal", "badr", "dalia", "emin", "fadi", "ghada")
 DEEPEST: Final = "ghada"
+WIDEST: Final = "amal"
+SEIZED: Final = "dalia"  # with `--capture`
 # Who says or shows a code, to whom, and what the first is to the second then; in this order.
 MEETINGS: Final = (
     (DESK, "amal", "desk"),
@@ -60,69 +58,23 @@ BY_CODES: Final = ("dalia", DEEPEST)  # who shows codes in place of saying one, 
 OPPOSITE: Final = {"desk": "founder", "link": "below", "partner": "partner"}
 
 
-class Scene:
+class Scene(Stage):
     """A desk and six members on one machine, three levels deep.
 
     Args:
         folder: where their files lie; it is removed at the end.
         photo: the photo that is sent.
         console: where it is shown.
+
+    Attributes:
+        others: each member's second passphrase, for the notebook.
     """
 
     def __init__(self, folder: Path, photo: Path, console: Console) -> None:
-        self._folder = folder
-        self._photo = photo
-        self._console = console
-        self._actors: dict[str, Actor] = {}
-        self._guards: list[asyncio.Task[None]] = []
-        self._began = time.monotonic()
-        self._passphrases = {name: suggest(os.urandom) for name in (DESK, *MEMBERS)}
-        self._opening = asyncio.Semaphore(at_once())
-        self._fallen: asyncio.Future[SceneFailure] = asyncio.get_running_loop().create_future()
+        super().__init__(folder, console, {name: suggest(os.urandom) for name in (DESK, *MEMBERS)})
+        self.others = {name: suggest(os.urandom) for name in MEMBERS}
         self.address = ""
-
-    async def start(self, name: str, *words: str, answers: Line | None = None) -> Actor:
-        """Start an actor that stays until the end; the scene fails if it does not."""
-        awake = self._actors[name] = await Actor.start(name, *words, answers=answers)
-        self._guards.append(asyncio.create_task(self._guard(awake)))
-        return awake
-
-    async def _guard(self, awake: Actor) -> None:
-        why = await awake.ended()
-        if not self._fallen.done():
-            self._fallen.set_result(SceneFailure(awake.name, "awake until the end", why))
-
-    @contextlib.asynccontextmanager
-    async def command(self, who: str, *words: str, answers: Line | None = None) -> AsyncIterator[Actor]:
-        """A command of somebody's, ended with the block."""
-        process = await Actor.start(who, *words, *self._home(who), answers=answers)
-        try:
-            yield process
-        finally:
-            await process.end()
-
-    async def once(self, who: str, *words: str, **answers: str) -> Line:
-        """Run a command of somebody's to its end; returns its `done` line."""
-        async with self.command(who, *words, answers=answers) as done:
-            return await done.hears("done")
-
-    async def watched(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do work while everybody stays awake.
-
-        Raises:
-            ShellError: `scene_failed`: the work failed, or somebody fell meanwhile, which is then said instead.
-        """
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait((task, self._fallen), return_when=asyncio.FIRST_COMPLETED)
-            if task.done() and task.exception() is not None:
-                await asyncio.wait((self._fallen,), timeout=GRACE)
-            if self._fallen.done():
-                raise self._fallen.result()
-            return task.result()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        self._photo = photo
 
     async def play(self) -> Line:
         """Play it.
@@ -133,8 +85,8 @@ class Scene:
         Raises:
             ShellError: `scene_failed`.
         """
-        self._say("", "A beat is about one second here, so that you can watch; in earnest it is half an hour.")
-        self._say("", f"So each device says: {SENTENCES['rehearsal']}")
+        self.say("", "A beat is about one second here, so that you can watch; in earnest it is half an hour.")
+        self.say("", f"So each device says: {SENTENCES['rehearsal']}")
         try:
             async with asyncio.TaskGroup() as group:
                 opened = {name: group.create_task(self._open(name)) for name in (DESK, *MEMBERS)}
@@ -149,29 +101,30 @@ class Scene:
                 statuses = await asked
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        self._console.print(picture.network(statuses, DESK))
-        self._console.print(picture.exposed(statuses, DESK), markup=False)
-        return came | {"all": round(time.monotonic() - self._began, 1)}
+        self.console.print(picture.network(statuses, DESK))
+        self.console.print(picture.exposed(statuses, DESK), markup=False)
+        return came | {"all": round(time.monotonic() - self.began, 1)}
 
     # Everybody wakes up: as many at once as cores and memory allow, the desk first.
 
     async def _open(self, name: str) -> None:
-        async with self._opening:
+        async with self.opening:
             await (self._open_desk() if name == DESK else self._open_member(name))
 
     async def _open_desk(self) -> None:
-        relay = await self.start("relay", "relay", "--dir", self._at("relay"), "--listen", "127.0.0.1:0")
+        relay = await self.start("relay", "relay", "--dir", self.at("relay"), "--listen", "127.0.0.1:0")
         self.address = str((await relay.hears("relay"))["address"])
-        self._say("relay", "is open. It has a TLS key and empty boxes, and knows nobody.")
-        secret = self._passphrases[DESK]
+        self.say("relay", "is open. It has a TLS key and empty boxes, and knows nobody.")
+        secret = self.passphrases[DESK]
         answers = {"passphrase": secret, "passphrase_again": secret}
         async with self.command(DESK, "desk", "init", "--relay", self.address, answers=answers) as made:
             await made.hears("founded")
-        self._say(DESK, "founded a network: week keys for two months and the relay list are on its signed board.")
-        await self._wake(DESK, "desk", "serve")
+        self.say(DESK, "founded a network: week keys for two months and the relay list are on its signed board.")
+        awake = await self.wake(DESK, "desk", "serve")
+        await awake.hears("running")
 
     async def _open_member(self, name: str) -> None:
-        secret, other = self._passphrases[name], suggest(os.urandom)
+        secret, other = self.passphrases[name], self.others[name]
         answers = {
             "passphrase": secret,
             "passphrase_again": secret,
@@ -182,15 +135,10 @@ class Scene:
         }
         async with self.command(name, "member", "init", answers=answers) as made:
             await made.hears("vault_made")
-        awake = await self._wake(name, "member", "run", "--rehearsal")
+        awake = await self.wake(name, "member", "run", "--rehearsal")
         await awake.hears("rehearsal")
-        self._say(name, "made a vault: 64 MiB that look like noise. The device is awake.")
-
-    async def _wake(self, name: str, *words: str) -> Actor:
-        words = (*words, *self._home(name), "--every", str(BEAT))
-        awake = await self.start(name, *words, answers={"passphrase": self._passphrases[name]})
         await awake.hears("running")
-        return awake
+        self.say(name, "made a vault: 64 MiB that look like noise. The device is awake.")
 
     # The network grows.
 
@@ -200,7 +148,7 @@ class Scene:
         joining: tuple[str, ...] = ("member", "meet")
         codes = (first, second) == BY_CODES
         if codes:
-            ours, theirs = self._at(f"screen of {first}"), self._at(f"screen of {second}")
+            ours, theirs = self.at(f"screen of {first}"), self.at(f"screen of {second}")
             inviting = (*inviting, "--codes", "--show", ours, "--watch", theirs)
             joining = (*joining, "--codes", "--show", theirs, "--watch", ours)
         else:
@@ -211,14 +159,14 @@ class Scene:
         ):
             if codes:
                 drawn = await says.hears("codes_drawn")
-                self._say(first, f"shows {second} a code on the screen, {drawn['count']} in all; a camera reads it.")
+                self.say(first, f"shows {second} a code on the screen, {drawn['count']} in all; a camera reads it.")
             else:
                 code = str((await says.hears("meeting_code"))["code"])
-                self._say(first, f"says to {second}: “{code}”")
+                self.say(first, f"says to {second}: “{code}”")
                 hears.answer(code=code)
             words = await self.same_words("meeting_compare", says, hears)
         bond = "They are partners" if role == "partner" else f"{second.capitalize()} is below {first}"
-        self._say(f"{first}, {second}", f"both screens show “{words}”: they confirm. {bond}.")
+        self.say(f"{first}, {second}", f"both screens show “{words}”: they confirm. {bond}.")
 
     async def same_words(self, what: str, one: Actor, other: Actor) -> str:
         """Both screens must show the same words; both owners say yes, and it is kept. Returns the words."""
@@ -234,46 +182,46 @@ class Scene:
         """Two who share a neighbour are introduced, by letters under cover of the beat; later they compare words."""
         patience = UNDER_COVER * Actor.PATIENCE
         await self.once(by, "member", "introduce", name=newcomer, other=to)
-        self._say(by, f"introduces {newcomer} to the {to}. The letters go under cover of the beat; it takes a while.")
+        self.say(by, f"introduces {newcomer} to the {to}. The letters go under cover of the beat; it takes a while.")
         for one, other in ((newcomer, to), (to, newcomer)):
-            await self._actors[one].hears("introduction_offered", patience)
-            await self.once(one, self._kind(one), "accept", accept="yes", name=other)
-            self._say(one, f"is asked, and says yes to {by}.")
+            await self.actors[one].hears("introduction_offered", patience)
+            await self.once(one, self.kind(one), "accept", accept="yes", name=other)
+            self.say(one, f"is asked, and says yes to {by}.")
         for one in (newcomer, to):
-            await self._actors[one].hears("introduction_kept", patience)
-        self._say(f"{to}, {newcomer}", "know each other: introduced, not met.")
+            await self.actors[one].hears("introduction_kept", patience)
+        self.say(f"{to}, {newcomer}", "know each other: introduced, not met.")
         async with (
-            self.command(to, self._kind(to), "compare", answers={"name": newcomer}) as ours,
-            self.command(newcomer, self._kind(newcomer), "compare", answers={"name": to}) as theirs,
+            self.command(to, self.kind(to), "compare", answers={"name": newcomer}) as ours,
+            self.command(newcomer, self.kind(newcomer), "compare", answers={"name": to}) as theirs,
         ):
             words = await self.same_words("introduction_words", ours, theirs)
-        self._say(f"{to}, {newcomer}", f"stand face to face: both screens show “{words}”. Now they have met.")
+        self.say(f"{to}, {newcomer}", f"stand face to face: both screens show “{words}”. Now they have met.")
 
     # The deepest reports, and the desk answers.
 
     async def _report(self) -> Line:
         original = sha256(self._photo.read_bytes()).hexdigest()
         size = self._photo.stat().st_size
-        self._say(DEEPEST, f"reports: “{REPORT_TEXT}”, with {self._photo.name}, {size:,} bytes.")
-        self._say(DEEPEST, "sends it with --wait: at once, for all to see. A photo shows by its volume in any case.")
+        self.say(DEEPEST, f"reports: “{REPORT_TEXT}”, with {self._photo.name}, {size:,} bytes.")
+        self.say(DEEPEST, "sends it with --wait: at once, for all to see. A photo shows by its volume in any case.")
         words = ("member", "report", "--wait", "--yes", "--photo", str(self._photo), "--where", "old town")
         async with self.command(DEEPEST, *words, answers={"text": REPORT_TEXT}) as sender:
             await sender.hears("report_made")
-            self._say(DEEPEST, "sealed it. Not even this device can open it now.")
+            self.say(DEEPEST, "sealed it. Not even this device can open it now.")
             await sender.hears("report_left")
-            self._say(DEEPEST, "waiting → left this device")
+            self.say(DEEPEST, "waiting → left this device")
             await sender.hears("report_received")
-            self._say(DEEPEST, "left this device → received by the desk")
+            self.say(DEEPEST, "left this device → received by the desk")
             await sender.hears("done")
-        seconds = time.monotonic() - self._began
-        self._say(DEEPEST, "the photo: received by the desk, whole.")
-        folder = self._folder / "export"
+        seconds = time.monotonic() - self.began
+        self.say(DEEPEST, "the photo: received by the desk, whole.")
+        folder = self.folder / "export"
         exporting = self.once(DESK, "desk", "export", "1", "--to", str(folder))
         _, there = await asyncio.gather(exporting, self.once(DESK, "desk", "show", "1"))
         arrived, report = hash_found(folder, original), there["report"]
-        self._console.print(picture.two_views(self._actors["relay"].last("seen"), report))
-        self._console.print(f"  SHA-256 of the photo here:        {original}")
-        self._console.print(f"  SHA-256 of the photo at the desk: {arrived}", highlight=False)
+        self.console.print(picture.two_views(self.actors["relay"].last("seen"), report))
+        self.console.print(f"  SHA-256 of the photo here:        {original}")
+        self.console.print(f"  SHA-256 of the photo at the desk: {arrived}", highlight=False)
         if arrived != original or report["text"] != REPORT_TEXT:
             raise SceneFailure(DESK, "show", "the report there is not the one that was sent")
         return {"seconds": round(seconds, 1), "sha256": original}
@@ -281,16 +229,16 @@ class Scene:
     async def _talk(self) -> None:
         """The desk answers somebody it does not know; both ways go under cover of the beat."""
         await self.once(DESK, "desk", "reply", "1", text=QUESTION)
-        self._say(DESK, f"answers whoever wrote report 1: “{QUESTION}”")
+        self.say(DESK, f"answers whoever wrote report 1: “{QUESTION}”")
         await self.once(DEEPEST, "member", "answer", "1", text=WORD)
-        self._say(DEEPEST, f"adds a word: “{WORD}” It waits for a beat, as does what comes back.")
-        await self._actors[DESK].hears("word_filed", UNDER_COVER * Actor.PATIENCE)
-        self._say(DESK, "has the word. A beat carried it that goes whether there is anything to say or not.")
-        await self._actors[DEEPEST].hears("desk_wrote", UNDER_COVER * Actor.PATIENCE)
+        self.say(DEEPEST, f"adds a word: “{WORD}” It waits for a beat, as does what comes back.")
+        await self.actors[DESK].hears("word_filed", UNDER_COVER * Actor.PATIENCE)
+        self.say(DESK, "has the word. A beat carried it that goes whether there is anything to say or not.")
+        await self.actors[DEEPEST].hears("desk_wrote", UNDER_COVER * Actor.PATIENCE)
         read = [note["text"] for note in (await self.once(DEEPEST, "member", "inbox"))["desk"]]
         if read != [QUESTION]:
             raise SceneFailure(DEEPEST, "inbox", "it does not hold what the desk wrote")
-        self._say(DEEPEST, f"reads in the inbox: “{shown(read[0])}”")
+        self.say(DEEPEST, f"reads in the inbox: “{shown(read[0])}”")
 
     # What came of it.
 
@@ -298,50 +246,24 @@ class Scene:
         """Ask each device whom it knows, and hold that to what was meant; returns what each said, by name."""
         await after
         names = (DESK, *MEMBERS)
-        found = await asyncio.gather(*(self.once(name, self._kind(name), "status") for name in names))
+        found = await asyncio.gather(*(self.once(name, self.kind(name), "status") for name in names))
         statuses = dict(zip(names, found, strict=True))
         if picture.bonds(statuses) != meant():
             raise SceneFailure(DESK, "status", "the devices do not know whom they should")
         return statuses
 
-    def _kind(self, name: str) -> str:
-        return "desk" if name == DESK else "member"
-
-    def _home(self, name: str) -> tuple[str, str]:
-        return ("--dir" if name == DESK else "--vault", self._at(name))
-
-    def _at(self, name: str) -> str:
-        return str(self._folder / name)
-
-    def _say(self, who: str, what: str) -> None:
-        passed = time.monotonic() - self._began
-        self._console.print(f"[dim]{passed:6.1f} s[/dim]  [bold]{who:<12}[/bold] ", end="")
-        self._console.print(what, markup=False, highlight=False)
-
     def next_commands(self) -> str:
         """What a person could try while the network stays up."""
-        desk, deepest = self._at(DESK), self._at(DEEPEST)
+        desk, deepest = self.at(DESK), self.at(DEEPEST)
         return "\n".join(
             (
                 f"./tercet desk show 1 --dir {desk}",
                 f"./tercet desk reply 1 --dir {desk}",
                 f"./tercet member inbox --vault {deepest}",
                 f"./tercet member report --photo FILE --wait --vault {deepest}",
-                f"./tercet member status --vault {self._at('dalia')}",
+                f"./tercet member status --vault {self.at(WIDEST)}",
             )
         )
-
-    async def end(self) -> None:
-        """End every process, at once."""
-        for guard in self._guards:
-            guard.cancel()
-        await asyncio.gather(*(awake.end() for awake in self._actors.values()))
-
-
-def at_once() -> int:
-    """How many vaults are opened at the same time: one a core, in half of the memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory // 2 // OPENING))
 
 
 def meant() -> dict[str, dict[str, str]]:
@@ -368,6 +290,7 @@ def hash_found(folder: Path, original: str) -> str:
 def up(
     photo: Annotated[Path | None, typer.Option(help="The photo to send; a real one is at hand without it.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End after the scene; status 0 only if it came true.")] = False,
+    capture: Annotated[bool, typer.Option("--capture", help="Then a member is seized: see what that yields.")] = False,
 ) -> None:
     """Play the main job here: a desk and six members, three levels deep; the deepest sends a photo."""
     console = Console(highlight=False, soft_wrap=True)
@@ -383,6 +306,8 @@ def up(
                 f"\nThe photo lies at the desk, the sender sees *received*: {came['seconds']} s from the start; "
                 f"with all the rest it took {came['all']} s."
             )
+            if capture:
+                await scene.watched(Capture(scene, SEIZED, meant()[SEIZED], scene.others[SEIZED]).play())
             if not once:
                 console.print(Panel(scene.next_commands(), title="The network stays up. In another terminal:"))
                 console.print("Ctrl-C ends it and removes everything.")

@@ -177,6 +177,7 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.shell.passphrases._below_list": "numbers from chance",
     "tercet.shell.standing.Standing._do": "what lies in the notebook; its reader has a target",
     "tercet.shell.screen.Screen.tell": "hexadecimal from whoever holds the owner's vault",
+    "tercet.up_capture.look": "what our own `tercet seize` says in the scene",
     "tercet.vault.door.peer_user": "the kernel's word",
 }
 

@@ -56,6 +56,32 @@ def test_why_a_process_ended_is_said(monkeypatch: pytest.MonkeyPatch, program: s
     asyncio.run(scene())
 
 
+def test_a_device_that_is_switched_off_has_no_time_to_do_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = 'import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(\'{"what": "up"}\', flush=True)'
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", f"{stubborn}; signal.pause()"))
+
+    async def scene() -> None:
+        actor = await Actor.start("dalia", "member", "run")
+        await actor.hears("up")
+        await actor.cut()
+        assert await actor.ended() == "ended by SIGKILL"
+
+    asyncio.run(scene())
+
+
+def test_who_speaks_to_a_person_is_asked_for_no_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Actor, "COMMAND", (sys.executable, "-c", "import sys; print(17); assert '--json' not in sys.argv")
+    )
+
+    async def scene() -> None:
+        actor = await Actor.start("dalia", "notebook", as_json=False)
+        assert await actor.ended() == "ended"
+        await actor.end()
+
+    asyncio.run(scene())
+
+
 def test_an_answer_to_a_process_that_ended_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", ""))
 

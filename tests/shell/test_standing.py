@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from tercet.core.beat import PACE
+from tercet.core.state import AHEAD_MOST, ARRIVING_MOST
 from tercet.core.understudy import AREA, unpack
 from tercet.drop import Ack, Op, Put, Read
 from tercet.notebook import decode_payload
 from tercet.notebook.book import AREA as BESIDE_THE_BOOK
+from tercet.notebook.book import BOOK_MOST
 from tercet.sealing import LOW_COST
 from tercet.shell.notebook import NotebookSide
 from tercet.shell.relays import Relays
 from tercet.shell.standing import Standing
-from tercet.vault import Vault, open_vault
+from tercet.vault import DEFAULT_SIZE, Vault, open_vault
+from tercet.vault.geometry import Geometry
 
 from .founded import founded
 from .world import NOTEBOOK, RELAY, UNREACHABLE, Awake, World, WorldDrop, beat, do, run
@@ -140,3 +143,7 @@ def test_a_relay_that_is_down_ends_nothing(tmp_path: Path) -> None:
 
 def test_the_area_is_as_large_in_the_notebook_as_in_the_core() -> None:
     assert AREA == BESIDE_THE_BOOK
+
+
+def test_the_largest_state_and_the_largest_book_fit_one_copy_together() -> None:
+    assert Geometry.of(DEFAULT_SIZE).state > ARRIVING_MOST + AHEAD_MOST + AREA + BOOK_MOST + 10_000

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from tercet.notebook.errors import NotebookError
 
 AREA: Final = 32_768  # bytes beside the book, always as many; spec/74-notebook.md, 1
-BOOK_MOST: Final = 262_144  # bytes of an encoded book
+BOOK_MOST: Final = 163_840  # bytes of an encoded book; with the largest state it fits a copy of a vault of 64 MiB
 ENTRIES_MOST: Final = 1_000
 TITLE_MOST: Final = 120  # characters
 TEXT_MOST: Final = 60_000  # characters
@@ -105,7 +105,7 @@ def encode_book(book: Book) -> bytes:
     """The one encoding of a book.
 
     Raises:
-        NotebookError: full, above 262,144 bytes.
+        NotebookError: full, above 163,840 bytes.
     """
     data = msgspec.msgpack.encode(book)
     if len(data) > BOOK_MOST:

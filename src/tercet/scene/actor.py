@@ -53,9 +53,12 @@ class Actor:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, name: str, *words: str, answers: Line | None = None) -> Actor:
-        """Start `tercet WORDS… --json`; the first answers go in at once, through a pipe."""
-        command = [*cls.COMMAND, *words, "--json"]
+    async def start(cls, name: str, *words: str, answers: Line | None = None, as_json: bool = True) -> Actor:
+        """Start `tercet WORDS… --json`; the first answers go in at once, through a pipe.
+
+        Without `as_json` the command speaks to a person, and nothing that it says is heard but its end.
+        """
+        command = [*cls.COMMAND, *words, *(["--json"] if as_json else [])]
         give, take = (None, None)
         passed: tuple[int, ...] = ()
         if answers is not None:
@@ -86,7 +89,8 @@ class Actor:
         stream = self._process.stdout
         while stream is not None and (line := await stream.readline()):
             with contextlib.suppress(ValueError):
-                self._lines.append(json.loads(line))
+                if line.startswith(b"{"):
+                    self._lines.append(json.loads(line))
             async with self._more:
                 self._more.notify_all()
         async with self._more:
@@ -126,6 +130,12 @@ class Actor:
         await self._reader
         said = next((str(line["failed"]) for line in self._lines if "failed" in line), "ended")
         return f"ended by {signal.Signals(-status).name}" if status < 0 else said
+
+    async def cut(self) -> None:
+        """End the process at once, as when its device is switched off."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self.end()
 
     async def end(self) -> None:
         """End the process and wait for it."""
