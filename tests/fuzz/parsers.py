@@ -167,6 +167,16 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.drop.address.base32": "writes",
     "tercet.drop.disk.DiskStore._load": "names of our own files; a foreign name is passed over, the log has a target",
     "tercet.scene.actor.Actor._read": "lines of our own processes in the scene",
+    "tercet.lab.captor._of_store": "a captor's own reading of a folder; it shows what it finds and keeps nothing",
+    "tercet.lab.captor._of_stick": "likewise; the names of a stick's items have a target",
+    "tercet.lab.deniability.busy": "numbers of our own chance",
+    "tercet.lab.deniability.difference": "numbers of our own clock",
+    "tercet.lab.exposure._waiting": "a sealed report of the device itself",
+    "tercet.lab.relayed.read_store": "a store's log, whose reader has a target",
+    "tercet.lab.seize.passphrases_of": "lines that the captor types",
+    "tercet.lab.seizure.Copy.leftover": "what the vault's reader left; that has a target",
+    "tercet.lab.seizure.Copy.understudy": "what the notebook's reader found; that has a target",
+    "tercet.lab.unopened.remains": "counts bytes, whatever they are",
     "tercet.sealing.olm._pack": "writes",
     "tercet.sealing.olm._text": "writes",
     "tercet.sealing.words._to_words": "a number from our own derived bytes",
@@ -178,7 +188,7 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.shell.standing.Standing._do": "what lies in the notebook; its reader has a target",
     "tercet.shell.screen.Screen.tell": "hexadecimal from whoever holds the owner's vault",
     "tercet.up_capture.look": "what our own `tercet seize` says in the scene",
-    "tercet.vault.door.peer_user": "the kernel's word",
+    "tercet.vault.door._peer": "the kernel's word",
 }
 
 
