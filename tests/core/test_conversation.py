@@ -261,6 +261,47 @@ def test_a_desk_that_knows_the_conversation_no_more_says_so_and_the_reporter_end
     assert [m.state for m in held.media] == [MediaState.LAPSED]
     assert b"secret-name" not in save(first.device)
     assert first.heard("media_stopped")
+    assert [t.facts for t in first.heard("word_lapsed")] == [{"number": "1"}]
+
+
+def test_a_desk_whose_words_were_never_heard_is_told_when_the_conversation_is_over() -> None:
+    stage, desk, _ = received()
+    desk.do(ev.Reply(1, "are you safe?"))
+    days(stage, 31)
+    desk.device = msgspec.structs.replace(desk.device, confirmed=stage.now // DAY)
+    stage.beat(desk)
+    assert cases(desk) == ()
+    assert [t.facts for t in desk.heard("word_lapsed")] == [{"number": "1"}]
+
+
+def test_words_of_which_the_first_is_missing_keep_a_conversation_alive_but_not_twice() -> None:
+    stage, desk, first = received()
+    for text in ("lost", "heard"):
+        first.do(ev.WriteWord(1, text))
+    days(stage, 20)
+    stage.beat(desk)
+    early = Letter(1, 2, 1, 1, stage.now, LetterKind.TEXT, b"heard")
+    content = WordContent(1, ReportKind.WORD, stage.now // DAY, BACK, first.device.reports[0].id, early)
+    lay(stage, first, content)
+    stage.beat(desk)
+    used = cases(desk)[0].used
+    assert used >= stage.now - DAY
+    days(stage, 2)
+    lay(stage, first, content, b"2" * NONCE)
+    stage.beat(desk)
+    assert cases(desk)[0].used == used
+    assert desk.words == []
+
+
+def test_a_reporter_who_hears_nothing_for_sixty_days_is_told_that_the_word_lapsed() -> None:
+    stage, desk, first = received()
+    first.do(ev.WriteWord(1, "anybody there?"))
+    for _ in range(21):
+        stage.now += 3 * DAY
+        first.device = msgspec.structs.replace(first.device, confirmed=stage.now // DAY)
+        stage.beat(first)
+    assert first.heard("word_lapsed")
+    assert not first.device.reports or first.device.reports[0].channel.waiting == ()
 
 
 def test_an_answer_that_knows_nothing_ends_no_conversation_whose_report_was_not_received() -> None:

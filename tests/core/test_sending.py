@@ -8,10 +8,12 @@ import pytest
 from tercet.core import channel as letters_of
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import sending
 from tercet.core.device import step
 from tercet.core.fields import encode
 from tercet.core.report import LetterKind, MediaKind, MediaState, ReportState, ResendRequest
 from tercet.core.state import kept_blocks, load, save
+from tercet.core.turn import Turn
 from tercet.drop import Put, name_of
 from tercet.sealing import BLOCK, BLOCK_DATA
 
@@ -361,6 +363,54 @@ def test_a_conversation_is_erased_thirty_days_after_its_last_use() -> None:
     assert first.device.reports == ()
     assert desk.device.office is not None
     assert desk.device.office.cases == ()
+    assert not first.heard("word_lapsed") + desk.heard("word_lapsed")
+
+
+def put_to_intake(actor: Actor) -> int:
+    """One frame to intake, stored at once; returns the number of the report it concerns, 0 for a dummy."""
+    turn = Turn(actor.device, actor.stage.now, actor.chance)
+    assert sending.send_one(turn, 1.0)
+    (put,) = (effect for effect in turn.effects if isinstance(effect, fx.PutItem))
+    actor.device = step(turn.device, ev.Stored(put.ref, RELAY), actor.stage.now, actor.chance)[0]
+    return actor.device.returns[-1].owner
+
+
+def on_a_slow_device() -> tuple[Stage, Actor]:
+    """One report is with the desk, three have left the device and have no receipt, and it was silent for two days."""
+    stage, desk, first, _ = founders()
+    report(first)
+    stage.beat(desk, first)
+    for text in ("second", "third", "fourth"):
+        stage.now += HOUR
+        report(first, text)
+    assert states(first) == [ReportState.RECEIVED] + [ReportState.LEFT] * 3
+    stage.now += 2 * DAY
+    return stage, first
+
+
+def test_a_word_is_said_at_once_however_many_reports_wait_for_their_receipt() -> None:
+    _, first = on_a_slow_device()
+    first.do(ev.WriteWord(1, "one thing more"))
+    assert put_to_intake(first) == 1
+    assert first.device.reports[0].channel.waiting[0].times == 1
+
+
+def test_reports_put_again_and_conversations_take_turns_on_a_device_that_beats_seldom() -> None:
+    stage, first = on_a_slow_device()
+    first.do(ev.WriteWord(1, "one thing more"))
+    said = []
+    for _ in range(9):
+        said.append(put_to_intake(first))
+        stage.now += DAY
+    assert sorted(said[1:]) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert set(said[1:5]) == {1, 2, 3, 4}
+
+
+def test_a_report_that_no_relay_has_yet_goes_before_all_else() -> None:
+    _, first = on_a_slow_device()
+    first.do(ev.WriteWord(1, "one thing more"))
+    first.do(ev.WriteReport("news", None, None, ()))
+    assert put_to_intake(first) == 5
 
 
 def test_the_desks_words_are_bounded_and_those_that_do_not_fit_come_once_the_others_were_read() -> None:

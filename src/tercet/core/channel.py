@@ -210,6 +210,12 @@ def hear(channel: Channel, letter: Letter, now: int) -> Channel:
     return accept(channel, msgspec.structs.replace(letter, number=0, first=0), now)[0]
 
 
+def is_used(before: Channel, after: Channel) -> bool:
+    """Whether a letter that was taken in brought something new, if only ahead of a missing one, or acknowledged."""
+    brought = (after.received, after.early) != (before.received, before.early)
+    return brought or len(after.waiting) < len(before.waiting)
+
+
 def skip_numbers(channel: Channel, count: int) -> Channel:
     """The channel after a vault went back one step: numbers that the lost step may have used stay unused."""
     return msgspec.structs.replace(channel, sent=channel.sent + count)

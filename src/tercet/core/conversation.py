@@ -14,7 +14,7 @@ from tercet.core.chain import Lane
 from tercet.core.channel import Channel, Letter
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import PLAIN, parse_plain
-from tercet.core.report import NOBODY, ReportKind, WordContent
+from tercet.core.report import NOBODY, LetterKind, ReportKind, WordContent
 from tercet.sealing import FRAME, open_sealed, seal
 
 
@@ -61,3 +61,8 @@ def open_answer(where: Lane, frame: bytes) -> Letter:
 def next_letter(channel: Channel, now: int) -> tuple[Channel, Letter]:
     """What the desk says next in a conversation: the letter it said longest ago, or an empty one."""
     return letters.stamp(channel, letters.stalest(channel, now), now)
+
+
+def unheard(channel: Channel) -> bool:
+    """Whether a text of ours waits that the other side has not acknowledged."""
+    return any(w.kind == LetterKind.TEXT for w in channel.waiting)

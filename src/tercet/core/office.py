@@ -16,7 +16,7 @@ from tercet.core import channel as letters
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
-from tercet.core.conversation import next_letter, seal_answer
+from tercet.core.conversation import next_letter, seal_answer, unheard
 from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS, last_day_of, week_of
 from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
@@ -99,10 +99,19 @@ def beat(turn: Turn) -> None:
                 ref = _post_ref(number, relay, post.item)
                 turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), post.item, relay))
     _read_intake(turn)
-    change(turn, cases=tuple(c for c in office(turn).cases if turn.sure - c.used <= CONVERSATION_KEPT))
+    _close_cases(turn)
     for case in office(turn).cases:
         _ask_for_lost(turn, case)
     _look_for_files(turn)
+
+
+def _close_cases(turn: Turn) -> None:
+    """End conversations 30 days after their last use; where a text of ours was not heard, the owner is told."""
+    over = [c for c in office(turn).cases if turn.sure - c.used > CONVERSATION_KEPT]
+    for case in over:
+        if unheard(case.channel):
+            turn.tell("word_lapsed", number=str(case.number))
+    change(turn, cases=tuple(c for c in office(turn).cases if c not in over))
 
 
 def _look_for_files(turn: Turn) -> None:
@@ -350,9 +359,8 @@ def _hear(turn: Turn, content: WordContent) -> Letter:
     if case is None:
         return Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")
     early = EARLY_WORDS if turn.roomy(ARRIVING_MOST) else 0
-    waiting = len(case.channel.waiting)
     channel, delivered = letters.accept(case.channel, content.letter, turn.now, early)
-    used = turn.now if delivered or len(channel.waiting) < waiting else case.used
+    used = turn.now if letters.is_used(case.channel, channel) else case.used
     case = msgspec.structs.replace(case, channel=channel, used=used)
     for word in delivered:
         case = _take_word(turn, case, word)

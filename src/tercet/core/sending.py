@@ -14,7 +14,7 @@ import msgspec
 from tercet.core import channel as letters
 from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
-from tercet.core.conversation import dummy, open_answer, word
+from tercet.core.conversation import dummy, open_answer, unheard, word
 from tercet.core.days import DAY
 from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
 from tercet.core.errors import Refusal
@@ -175,23 +175,33 @@ def move_media(turn: Turn) -> None:
 
 
 def send_one(turn: Turn, after: float) -> bool:
-    """Send one frame to intake, `after` so many seconds: what is most due, else a dummy. False: it cannot be sealed."""
+    """Send one frame to intake, `after` so many seconds: what is most due, else a dummy. False: it cannot be sealed.
+
+    What was never said goes first. What is said again, reports and questions alike, takes turns, so that on a device
+    that beats seldom neither keeps the other from being said.
+    """
     if _intake_today(turn) is None or turn.device.board.key_for(turn.today) is None:
         return False
-    for report in sorted(turn.device.reports, key=lambda r: r.put):
-        if _report_due(turn, report):
-            _put_report(turn, report, after)
-            return True
-    talks = sorted((r for r in turn.device.reports if r.put or not r.sealed), key=lambda r: r.asked)
-    for report in talks:
-        if letters.unsaid(report.channel):
-            _put_word(turn, report, after)
-            return True
-    if talks and turn.now - talks[0].asked >= ASK_EVERY:
-        _put_word(turn, talks[0], after)
-        return True
-    _put_sealed(turn, dummy(turn.chance(32), turn.now, turn.today), 0, after)
+    reports = [r for r in turn.device.reports if _report_due(turn, r)]
+    talks = sorted((r for r in turn.device.reports if r.put or not r.sealed), key=_spoke)
+    if fresh := next((r for r in reports if not r.put), None):
+        _put_report(turn, fresh, after)
+    elif word := next((r for r in talks if letters.unsaid(r.channel)), None):
+        _put_word(turn, word, after)
+    else:
+        again = [(r.put, _put_report, r) for r in reports]
+        again += [(_spoke(r), _put_word, r) for r in talks[:1] if turn.now - _spoke(r) >= ASK_EVERY]
+        if again:
+            _, put, report = min(again, key=lambda one: one[0])
+            put(turn, report, after)
+        else:
+            _put_sealed(turn, dummy(turn.chance(32), turn.now, turn.today), 0, after)
     return True
+
+
+def _spoke(report: Report) -> int:
+    """When the desk last had a chance to say something to a report, seconds; 0 for never."""
+    return max(report.asked, report.put)
 
 
 def fill_one(turn: Turn, after: float) -> bool:
@@ -218,7 +228,14 @@ def _lapse(turn: Turn, report: Report) -> Report:
         report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"", reply=b"", put=turn.now)
     elif report.sealed or turn.sure - heard <= ANSWER_KEPT:
         return report
+    return _give_up(turn, report)
+
+
+def _give_up(turn: Turn, report: Report) -> Report:
+    """Nothing further will come of this report: its files and words wait no more, and the owner is told."""
     report = _give_up_files(turn, report)
+    if unheard(report.channel):
+        turn.tell("word_lapsed", number=str(report.number))
     return msgspec.structs.replace(report, channel=msgspec.structs.replace(report.channel, waiting=()))
 
 
@@ -472,9 +489,9 @@ def _take_answer(turn: Turn, owner: int, letter: Letter) -> bool:
     if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
         replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))
         return False
-    waiting, newer = len(report.channel.waiting), letter.written > report.channel.heard
-    channel, delivered = letters.accept(report.channel, letter, turn.now)
-    used = turn.now if delivered or len(channel.waiting) < waiting else report.used
+    newer, before = letter.written > report.channel.heard, report.channel
+    channel, delivered = letters.accept(before, letter, turn.now)
+    used = turn.now if letters.is_used(before, channel) else report.used
     report = msgspec.structs.replace(report, channel=channel, used=used)
     said = (letter,) if letter.kind == LetterKind.RECEIPT and not letter.number else delivered
     for one in said:
@@ -486,9 +503,8 @@ def _take_answer(turn: Turn, owner: int, letter: Letter) -> bool:
 
 
 def _close(turn: Turn, report: Report) -> Report:
-    """The desk knows this conversation no more: nothing further will come of it."""
-    report = _give_up_files(turn, report)
-    return msgspec.structs.replace(report, channel=msgspec.structs.replace(report.channel, waiting=()), used=0)
+    """The desk knows this conversation no more."""
+    return msgspec.structs.replace(_give_up(turn, report), used=0)
 
 
 def _room(turn: Turn, report: Report, letter: Letter) -> bool:

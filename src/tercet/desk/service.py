@@ -50,6 +50,7 @@ SENTENCES = {
     "media_filed": "Report {number}: file {media} is here, whole and as announced.",
     "media_broken": "Report {number}: file {media} came and is not what was announced.",
     "media_withdrawn": "Report {number}: file {media} will not come; it changed at its sender's.",
+    "word_lapsed": "Report {number}: your last words were not heard within 30 days; the conversation is over.",
     "word_filed": "An answer came on report {number}.",
     "letter_came": "A letter from {name}.",
     "strange_frame": "Something that is no report lay in an intake box; it was let go.",

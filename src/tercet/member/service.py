@@ -67,6 +67,8 @@ SENTENCES = {
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
     "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
+    "word_lapsed": "Report {number}: your last answer was not heard in time, and the conversation is over. "
+    "Write a new report.",
     "report_lapsed": "Report {number} was not received in time and the desk can no longer open it: write it again.",
     "desk_asks_much": "The desk asks again and again for parts of a file of report {number}; they are not sent.",
     "sealed": "Sealed.",
