@@ -1,6 +1,6 @@
-"""The covered beat: one PUT and two READs, whatever there is to say.
+"""The covered beat: one PUT and two READs, more on a device that beats seldom, whatever there is to say.
 
-Does        draws where the PUT goes before it knows what it carries, and chooses which two boxes are read.
+Does        draws where the PUT goes before it knows what it carries, and chooses which boxes are read.
 Does not    seal or open: mail and sending do.
 Spec        spec/41-beat.md
 Always      1. What a beat orders depends on boxes, days and chance, never on what the owner says.
@@ -32,7 +32,8 @@ from tercet.sealing import digest
 
 INTAKE_SHARE: Final = 4  # of so many PUTs one goes to intake
 SLOTS: Final = 4  # turns in a round of the neighbours, however many there are; one without a neighbour goes to intake
-READS: Final = 2  # boxes read a beat
+READS: Final = 2  # boxes read a beat, and
+READS_EVERY: Final = 3_600  # seconds of its pace for each of them, if that makes more
 PACE: Final = 1_800  # seconds between beats, on average, unless the owner chooses otherwise
 PACE_LEAST: Final = 300  # seconds
 PACE_MOST: Final = 21_600  # seconds
@@ -72,13 +73,22 @@ def draw_span(pace: float, chance: Chance) -> float:
     return pace * (0.5 + int.from_bytes(chance(4), "big") / 2**32)
 
 
-def covered(turn: Turn, span: float) -> None:
-    """Order one PUT and two READs, each at its own moment of the next `span` seconds."""
+def reads_at(pace: float) -> int:
+    """How many boxes a device reads in each beat; a day has new boxes however seldom it beats.
+
+    Args:
+        pace: seconds between its beats, on average.
+    """
+    return max(READS, int(pace) // READS_EVERY)
+
+
+def covered(turn: Turn, span: float, reads: int) -> None:
+    """Order one PUT and so many READs, each at its own moment of the next `span` seconds."""
     if turn.device.card is None:
         return
-    moments = [span * int.from_bytes(turn.chance(4), "big") / 2**32 for _ in range(1 + READS)]
+    moments = [span * int.from_bytes(turn.chance(4), "big") / 2**32 for _ in range(1 + reads)]
     _put(turn, moments[0])
-    for look, moment in zip(_choose(turn), moments[1:], strict=True):
+    for look, moment in zip(_choose(turn, reads), moments[1:], strict=True):
         look(moment)
 
 
@@ -96,34 +106,35 @@ def _put(turn: Turn, after: float) -> None:
         mail.put_one(turn, relations[slot % len(relations)], after)
 
 
-def _choose(turn: Turn) -> list[Callable[[float], None]]:
-    chosen, looked = choose(_looks(turn), turn.device.looked, turn.device.beats)
+def _choose(turn: Turn, reads: int) -> list[Callable[[float], None]]:
+    chosen, looked = choose(_looks(turn), turn.device.looked, turn.device.beats, reads)
     turn.change(looked=looked)
-    return [look.order for look in chosen] + [_filler(turn)] * (READS - len(chosen))
+    return [look.order for look in chosen] + [_filler(turn)] * (reads - len(chosen))
 
 
-def choose(looks: list[Look], looked: dict[bytes, int], beats: int) -> tuple[list[Look], dict[bytes, int]]:
-    """Two boxes: one known to hold more, if there is any, the newest; else those that have waited longest.
+def choose(looks: list[Look], looked: dict[bytes, int], beats: int, reads: int) -> tuple[list[Look], dict[bytes, int]]:
+    """The boxes to read: half known to hold more, if there are any, the newest; else those that have waited longest.
 
-    Waiting is measured by the interval of a box's class. Boxes that are known to hold more take one of the two
-    looks and never both, so that the others are found out about. Who comes back after weeks finds heaps in all
+    Waiting is measured by the interval of a box's class. Boxes that are known to hold more take half of the
+    looks and never all, so that the others are found out about. Who comes back after weeks finds heaps in all
     boxes of the days between: what counts among them is said again in the newest.
 
     Args:
         looks: all boxes that may be read.
         looked: when each was looked at, by its name, in beats.
         beats: how many there were.
+        reads: how many boxes are read.
 
     Returns:
-        At most two of them, and what `looked` is afterwards.
+        At most so many of them, and what `looked` is afterwards.
     """
     looked = {look.name: looked.get(look.name, beats) for look in looks}
     hot = [look for look in looks if _is_hot(beats, looked[look.name])]
     hot.sort(key=lambda look: (look.age, looked[look.name], look.name))
     cold = [look for look in looks if not _is_hot(beats, looked[look.name])]
     cold.sort(key=lambda look: (-(beats - looked[look.name] + 1) / look.interval, look.name))
-    first = hot[: max(1, READS - len(cold))]
-    chosen = first + cold[: READS - len(first)]
+    first = hot[: max(reads // 2, reads - len(cold))]
+    chosen = first + cold[: reads - len(first)]
     tried = {look.name: beats - HOT if look in first else beats for look in chosen}
     return chosen, looked | tried
 

@@ -59,7 +59,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
         mail.send_all(turn)
         office.beat(turn)
     else:
-        beat.covered(turn, event.span)
+        beat.covered(turn, event.span, event.reads)
         sending.move_media(turn)
     mail.begin_mixes(turn)
 

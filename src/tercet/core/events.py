@@ -42,9 +42,10 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """It is time for a beat; the next one comes in `span` seconds."""
+    """It is time for a beat; the next one comes in `span` seconds, and it reads that many boxes (`beat.reads_at`)."""
 
     span: float = 0.0
+    reads: int = 2
 
 
 class SendNow(msgspec.Struct, frozen=True):

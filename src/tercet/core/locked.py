@@ -53,7 +53,7 @@ def plan(turn: Turn, seconds: float, pace: float) -> None:
             break
         ahead = Turn(turn.device, turn.now + int(begins), turn.chance)
         ahead.change(beats=ahead.device.beats + 1)
-        beat.covered(ahead, span)
+        beat.covered(ahead, span, beat.reads_at(pace))
         for effect in ahead.effects:
             if isinstance(effect, PutItem | ReadBox):
                 planned.append(msgspec.structs.replace(effect, after=begins + effect.after))

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core import beat
-from tercet.core.beat import INTAKE_SHARE, INTERVALS, READS, SLOTS, Look, choose, name_of
+from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
 from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, Lane, lane, lane_of, relay_order
@@ -249,17 +249,17 @@ def step(understudy: Understudy, event: Event, now: int, chance: Chance) -> tupl
     act = _Act(understudy, now, chance)
     if isinstance(event, Beat):
         if act.on(act.today) is not None:
-            _beat(act, event.span)
+            _beat(act, event.span, event.reads)
     elif isinstance(event, Arrived):
         _arrived(act, event)
     return act.state, tuple(act.effects)
 
 
-def _beat(act: _Act, span: float) -> None:
+def _beat(act: _Act, span: float, reads: int) -> None:
     act.change(beats=act.state.beats + 1)
-    moments = [span * int.from_bytes(act.chance(4), "big") / 2**32 for _ in range(1 + READS)]
+    moments = [span * int.from_bytes(act.chance(4), "big") / 2**32 for _ in range(1 + reads)]
     _put(act, moments[0])
-    chosen, looked = choose(_looks(act), act.state.looked, act.state.beats)
+    chosen, looked = choose(_looks(act), act.state.looked, act.state.beats, reads)
     act.change(looked=looked)
     for number, moment in enumerate(moments[1:]):
         if number < len(chosen):

@@ -281,7 +281,7 @@ class Ledger:
             self._broken(machine, "it has neighbours beyond the cell rule")
 
     def _hold_beat(self, machine: Machine, event: ev.Beat, effects: tuple[fx.Effect, ...]) -> None:
-        """A covered beat is one put and two reads, each within the span, whatever there is to say."""
+        """A covered beat is one put and its reads, each within the span, whatever there is to say."""
         if not self.holds_beats:
             return
         if machine.device.is_desk or machine.device.card is None:
@@ -289,9 +289,9 @@ class Ledger:
         acts = [e for e in effects if not isinstance(e, fx.Tell)]
         puts = [e for e in acts if isinstance(e, fx.PutItem)]
         reads = [e for e in acts if isinstance(e, fx.ReadBox)]
-        if (len(puts), len(reads), len(acts)) != (1, 2, 3):
+        if (len(puts), len(reads), len(acts)) != (1, event.reads, 1 + event.reads):
             kinds = ", ".join(type(e).__name__ for e in acts) or "nothing"
-            self._broken(machine, f"a beat was not one put and two reads but {kinds}")
+            self._broken(machine, f"a beat was not one put and {event.reads} reads but {kinds}")
         moments = [e.after for e in puts] + [e.after for e in reads]
         if any(not 0 <= moment < event.span for moment in moments) or any(e.limit != 1 for e in reads):
             self._broken(machine, "a beat's operation lies outside its span or asks for more than one frame")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.beat import draw_span
+from tercet.core.beat import draw_span, reads_at
 from tercet.core.errors import Refusal
 from tercet.core.state import Device, load, save
 from tercet.drop import FRAME, Ack, Answer, Items, Op, Post, Put, Read, Refused, Stored
@@ -173,7 +173,7 @@ class Machine:
         span = draw_span(self._pace, self._luck)
         self.world.agenda.after(span, self._beat, life)
         self.world.beats += 1
-        self.do(ev.Beat(span))
+        self.do(ev.Beat(span, reads_at(self._pace)))
 
     @property
     def _pace(self) -> float:

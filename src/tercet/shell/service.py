@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.beat import draw_span
+from tercet.core.beat import draw_span, reads_at
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
@@ -237,7 +237,8 @@ class Service:
         while True:
             wait = draw_span(every, self.chance)
             self.next_beat = self.engine.clock() + int(wait)
-            await self.engine.do(ev.Beat(wait), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            clocks = (ev.RelayTime(seconds) for seconds in self.relays.clocks_said())
+            await self.engine.do(ev.Beat(wait, reads_at(every)), *clocks)
             troubles = await self._tell_troubles(person, troubles)
             while wait > 0:
                 pause = min(wait, self.look_every) if self.engine.device.meeting else wait

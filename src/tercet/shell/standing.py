@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.beat import draw_span
+from tercet.core.beat import draw_span, reads_at
 from tercet.core.understudy import pack, step, unpack
 from tercet.drop import Ack
 from tercet.shell.engine import put_item, read_box
@@ -62,7 +62,7 @@ class Standing:
         try:
             while True:
                 span = draw_span(pace, self._chance)
-                await self._do(ev.Beat(span), self._relays)
+                await self._do(ev.Beat(span, reads_at(pace)), self._relays)
                 await self._sleep(span)
         finally:
             for task in self._later:
