@@ -157,6 +157,23 @@ def test_a_beat_without_a_span_orders_everything_now() -> None:
     assert [e.after for e in effects if isinstance(e, fx.PutItem | fx.ReadBox)] == [0.0] * (1 + READS)
 
 
+@pytest.mark.parametrize(("pace", "reads"), [(300, 2), (PACE, 2), (10_799, 2), (10_800, 3), (21_600, 6)])
+def test_a_device_that_beats_seldom_reads_more_boxes_a_beat_and_puts_one(pace: int, reads: int) -> None:
+    assert beats.reads_at(float(pace)) == reads
+    world = World()
+    _, effects = step(world.first.device, ev.Beat(float(pace), reads), world.stage.now, Seeded("slow"))
+    assert Counter(type(e) for e in effects if isinstance(e, NETWORK)) == {fx.PutItem: 1, fx.ReadBox: reads}
+    assert all(0 <= e.after < pace for e in effects if isinstance(e, fx.PutItem | fx.ReadBox))
+
+
+def test_half_of_many_looks_go_to_boxes_that_hold_more_and_half_to_the_others() -> None:
+    looks = [beats.Look(bytes([n]) * 8, 4, lambda after: None) for n in range(12)]
+    looked = {look.name: 100 - beats.HOT * (n < 6) for n, look in enumerate(looks)}
+    chosen, after = beats.choose(looks, looked, 100, 6)
+    assert sum(look in looks[:6] for look in chosen) == 3
+    assert sorted(after) == [look.name for look in looks]
+
+
 def test_a_device_without_a_network_orders_nothing() -> None:
     _, effects = step(Device(), ev.Beat(SPAN), START, Seeded("x"))
     assert not [e for e in effects if isinstance(e, NETWORK)]
@@ -322,7 +339,7 @@ def looked_at(neighbours: int, open_answers: int, count: int) -> dict[tuple[str,
     gaps: Counter[tuple[str, int]] = Counter()
     for number in range(1, count + 1):
         turn = Turn(msgspec.structs.replace(device, beats=number), START, chance)
-        for look in beats._choose(turn):
+        for look in beats._choose(turn, READS):
             look(0.0)
         for effect in turn.effects:
             assert isinstance(effect, fx.ReadBox)
@@ -360,7 +377,7 @@ def waits_for_look(more: bool) -> int:
     box: ev.Query | None = None
     for number in range(1, 200):
         turn = Turn(msgspec.structs.replace(device, beats=number), START, chance)
-        for look in beats._choose(turn):
+        for look in beats._choose(turn, READS):
             look(0.0)
         queries = [e.query for e in turn.effects if isinstance(e, fx.ReadBox)]
         device = turn.device
@@ -401,7 +418,7 @@ def test_of_boxes_that_hold_more_the_newest_day_is_emptied_first() -> None:
         look_into(0, ev.Query("relation", relation, day, alone=True))
     for number in range(1, 30):
         turn = Turn(msgspec.structs.replace(device, beats=number), START, chance)
-        for look in beats._choose(turn):
+        for look in beats._choose(turn, READS):
             look(0.0)
         device = turn.device
         for effect in turn.effects:

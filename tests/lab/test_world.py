@@ -216,7 +216,7 @@ def never_read(before: Device, event: ev.Event, after: Device, effects: Effects)
         ("late", never_read, SLOW, "later than the late days"),
         ("unread", forget_unread, TINY, "vanished before it was read"),
         ("cell", more_neighbours, TINY, "beyond the cell rule"),
-        ("beat", third_read, TINY, "not one put and two reads"),
+        ("beat", third_read, TINY, "not one put and 2 reads"),
         ("nothing follows", forward_at_once, TINY, "sent at once"),
         ("nonce", one_nonce, TINY, "under the same nonce"),
     ],
