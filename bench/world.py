@@ -1,8 +1,9 @@
 """Whole networks in bad weather, on the real core: what they keep, and how long reports and letters take.
 
     .venv/bin/python bench/world.py [--json] [--record] [--members 200] [--days 50] [--seeds 7,8] [--pace 1800]
+                              [--at-once 2]
 
-Each seed is a world of its own, two at a time, each in a process of its own. A broken invariant ends the bench with its
+Each seed is a world of its own, each in a process of its own, two at a time. A broken invariant ends the bench with its
 sentence. Hours are virtual; `seconds` is what the world took here. The same seed gives the same trace on any machine.
 """
 
@@ -18,8 +19,6 @@ from pathlib import Path
 from recording import Row, finish, options
 
 from tercet.lab import Broken, Plan, Result, Spread, World
-
-AT_ONCE = 2
 
 
 def live(plan: Plan) -> Result:
@@ -73,10 +72,11 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=50)
     parser.add_argument("--seeds", default="7,8", help="one world each")
     parser.add_argument("--pace", type=float, default=1_800.0)
+    parser.add_argument("--at-once", type=int, default=2, help="processes")
     chosen = parser.parse_args()
     seeds = [int(seed) for seed in chosen.seeds.split(",")]
     plans = [Plan(members=chosen.members, days=chosen.days, seed=seed, pace=chosen.pace) for seed in seeds]
-    with ProcessPoolExecutor(AT_ONCE) as pool:
+    with ProcessPoolExecutor(chosen.at_once) as pool:
         try:
             done = [pool.submit(live, plan) for plan in plans]
             for each in as_completed(done):
