@@ -265,6 +265,19 @@ def test_letters_arrive_once_and_in_order_under_any_loss_doubling_and_reordering
     assert ours.waiting == ()
 
 
+@pytest.mark.parametrize("days_between", [1, 2, 3])
+def test_on_a_device_that_puts_seldom_the_letters_take_turns_and_none_waits_for_the_first(days_between: int) -> None:
+    channel, said = wrote(b"a", b"b", b"c"), []
+    for turn in range(6):
+        now = NOW + turn * days_between * DAY
+        channel, _ = accept(channel, letter(0, written=now), now)
+        waiting = due(channel, now)
+        assert waiting is not None
+        channel, _ = stamp(channel, waiting, now)
+        said.append(waiting.number)
+    assert said == [1, 2, 3, 1, 2, 3]
+
+
 def test_while_the_other_is_heard_a_letter_is_sealed_daily_for_two_weeks() -> None:
     channel, sealed_on = wrote(b"a"), []
     for day in range(40):

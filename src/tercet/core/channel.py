@@ -9,6 +9,7 @@ Read first  Channel, accept().
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -112,20 +113,18 @@ def check_room(channel: Channel, body: bytes) -> None:
 
 
 def due(channel: Channel, now: int) -> Waiting | None:
-    """The first of our letters under way that wants sealing now, or none.
+    """Of our letters under way that want sealing now the one sealed longest ago, or never; none if none does.
 
-    The oldest decides how long all wait to be sealed afresh, so that between two sealings of one letter
-    every other one is sealed about once and Olm still has its keys.
+    The oldest decides how long all wait to be sealed afresh, and each has its turn, so that between two sealings
+    of one letter every other one is sealed about once and Olm still has its keys. Whoever can put a letter less
+    often than one wants sealing afresh still says the next ones.
     """
     if not channel.waiting:
         return None
     even = RESEAL_HEARD if abs(now - channel.heard) < AWAY_AFTER else RESEAL_EVEN
     doublings = min(max(channel.waiting[0].times - even, 0), RESEAL_DOUBLINGS)
     patience = RESEAL_AFTER << doublings
-    for letter in channel.waiting[:WINDOW]:
-        if letter.times == 0 or abs(now - letter.sealed) >= patience:
-            return letter
-    return None
+    return _stalest([w for w in channel.waiting[:WINDOW] if w.times == 0 or abs(now - w.sealed) >= patience], now)
 
 
 def unsaid(channel: Channel) -> bool:
@@ -138,8 +137,11 @@ def stalest(channel: Channel, now: int) -> Waiting | None:
 
     However often the oldest was lost, it comes again in its turn. A moment after `now` counts as never.
     """
-    under_way = channel.waiting[:WINDOW]
-    return min(under_way, key=lambda w: (w.sealed if w.sealed <= now else 0, w.number), default=None)
+    return _stalest(channel.waiting[:WINDOW], now)
+
+
+def _stalest(waiting: Sequence[Waiting], now: int) -> Waiting | None:
+    return min(waiting, key=lambda w: (w.sealed if w.sealed <= now else 0, w.number), default=None)
 
 
 def wants_empty(channel: Channel, now: int) -> bool:
@@ -180,7 +182,7 @@ def accept(
     waiting = tuple(w for w in channel.waiting if w.number > letter.ack or w.times == 0)
     heard = max(channel.heard, min(now, letter.written))
     if heard - channel.heard >= AWAY_AFTER:
-        waiting = tuple(msgspec.structs.replace(w, sealed=0, times=min(w.times, 1)) for w in waiting)
+        waiting = tuple(_due_at(w, now) for w in waiting)
     passed = max(channel.received, letter.first - 1)
     known = {e.number for e in channel.early}
     early = list(channel.early)
@@ -203,6 +205,12 @@ def accept(
         early=tuple(early),
     )
     return after, tuple(delivered)
+
+
+def _due_at(waiting: Waiting, now: int) -> Waiting:
+    """A letter as if it had been sealed once, a day ago or earlier; one that was never sealed stays so."""
+    sealed = min(waiting.sealed, max(now - RESEAL_AFTER, 0))
+    return msgspec.structs.replace(waiting, sealed=sealed, times=min(waiting.times, 1))
 
 
 def hear(channel: Channel, letter: Letter, now: int) -> Channel:

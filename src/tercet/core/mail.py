@@ -41,7 +41,7 @@ from tercet.core.relation import (
     wrap_letter,
 )
 from tercet.core.report import LetterKind, Report
-from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Case
+from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Case, Device
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, NONCE, CannotOpen
 
@@ -165,6 +165,12 @@ def body_for(turn: Turn, channel: Channel, text: str) -> bytes:
     if not turn.roomy(OWNER_MOST):
         raise Refusal("too_much_waiting")
     return body
+
+
+def unsaid(device: Device) -> int:
+    """How many letters and words of the owner were never sealed yet."""
+    talks = (*(r.channel for r in device.relations), *(r.channel for r in device.reports))
+    return sum(not letter.times for channel in talks for letter in channel.waiting)
 
 
 def find_relation(turn: Turn, relation_id: bytes) -> Relation | None:

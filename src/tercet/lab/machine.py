@@ -15,11 +15,13 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
 from tercet.core.errors import Refusal
+from tercet.core.mail import unsaid
 from tercet.core.state import Device, load, save
 from tercet.drop import FRAME, Ack, Answer, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.lab.chance import Stream
 from tercet.lab.plan import HOUR
 from tercet.lab.sticks import Stick
+from tercet.shell.by_stick import POLLS, ROUNDS
 
 if TYPE_CHECKING:
     from tercet.lab.world import World
@@ -162,10 +164,17 @@ class Machine:
             self.world.agenda.after(self._luck.between(0, self._pace), self._beat, self.life)
 
     def visited(self) -> None:
-        """A carrier is here: read what the stick brings, and write on it all that is due."""
+        """A carrier is here: read what the stick brings, and write on it all that is due, as the shell does."""
         if self.stick is not None and self.on:
             self.stick.forget()
+            self.do(ev.SendNow(POLLS))
+            self.world.agenda.after(0.0, self._exchange, self.life, ROUNDS)
+
+    def _exchange(self, life: int, rounds: int) -> None:
+        """Look for the next letter of each neighbour, now that the stick has taken the one before."""
+        if life == self.life and rounds and unsaid(self.device):
             self.do(ev.SendNow())
+            self.world.agenda.after(0.0, self._exchange, life, rounds - 1)
 
     def _beat(self, life: int) -> None:
         if life != self.life:
