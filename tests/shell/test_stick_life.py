@@ -85,6 +85,24 @@ def test_a_member_lives_a_whole_life_by_stick(tmp_path: Path) -> None:
     run(scene())
 
 
+def test_a_stick_that_was_lost_costs_one_trip_and_not_one_for_each_letter(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.member("badr")) as (amal, badr):
+            only_by_stick(amal)
+            texts = ["At the mill.", "At noon.", "Three cars.", "No plates."]
+            for words in texts:
+                await do(amal, Person(name="badr", text=words), do="letter")
+            await Carrier(world, tmp_path / "lost").meet(amal)
+            world.now += 2 * 86_400
+            await Carrier(world, tmp_path / "stick").trip(amal)
+            await beat(badr)
+            assert [n["text"] for n in (await do(badr, do="inbox"))["letters"]] == texts
+
+    run(scene())
+
+
 def test_what_a_stick_brought_is_said_and_counted(tmp_path: Path) -> None:
     world = founded(tmp_path)
 

@@ -167,10 +167,10 @@ def body_for(turn: Turn, channel: Channel, text: str) -> bytes:
     return body
 
 
-def unsaid(device: Device) -> int:
-    """How many letters and words of the owner were never sealed yet."""
-    talks = (*(r.channel for r in device.relations), *(r.channel for r in device.reports))
-    return sum(not letter.times for channel in talks for letter in channel.waiting)
+def more_to_say(device: Device, now: int) -> bool:
+    """Whether another `SendNow` at once would say more: a letter that is due, or a word that was never said."""
+    due = any(letters.due(r.channel, now) for r in device.relations)
+    return due or any(letters.unsaid(r.channel) for r in device.reports)
 
 
 def find_relation(turn: Turn, relation_id: bytes) -> Relation | None:

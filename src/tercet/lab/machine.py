@@ -15,7 +15,7 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
 from tercet.core.errors import Refusal
-from tercet.core.mail import unsaid
+from tercet.core.mail import more_to_say
 from tercet.core.state import Device, load, save
 from tercet.drop import FRAME, Ack, Answer, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.lab.chance import Stream
@@ -172,7 +172,7 @@ class Machine:
 
     def _exchange(self, life: int, rounds: int) -> None:
         """Look for the next letter of each neighbour, now that the stick has taken the one before."""
-        if life == self.life and rounds and unsaid(self.device):
+        if life == self.life and rounds and more_to_say(self.device, self.clock):
             self.do(ev.SendNow())
             self.world.agenda.after(0.0, self._exchange, life, rounds - 1)
 

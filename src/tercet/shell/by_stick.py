@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tercet.core import events as ev
+from tercet.core.mail import more_to_say
 from tercet.core.report import MediaState
 from tercet.drop import DropFailure, Stick
 from tercet.shell.dialogue import Dialogue
@@ -51,7 +52,7 @@ async def exchange(service: Service, request: Request, person: Dialogue) -> dict
     with Told(service.engine) as told:
         await service.engine.do(ev.SendNow(POLLS), at=stick)
         for _ in range(ROUNDS):
-            if not service.unsaid():
+            if not more_to_say(service.engine.device, service.engine.clock()):
                 break
             await service.engine.do(ev.SendNow(), at=stick)
         while with_files and stick.steps and not stick.refused:

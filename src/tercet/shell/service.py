@@ -21,7 +21,7 @@ from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
-from tercet.core.mail import SILENCE, unsaid
+from tercet.core.mail import SILENCE
 from tercet.core.state import Device
 from tercet.drop import BLOCK, Drop
 from tercet.sealing import UnknownWord
@@ -291,7 +291,9 @@ class Service:
 
     def unsaid(self) -> int:
         """How many letters and words were never sealed yet."""
-        return unsaid(self.engine.device)
+        device = self.engine.device
+        talks = [*(r.channel for r in device.relations), *(r.channel for r in device.reports)]
+        return sum(not letter.times for channel in talks for letter in channel.waiting)
 
     def letters(self) -> list[dict[str, Any]]:
         """The letters of neighbours, as they are shown."""
