@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from tercet.core.relation import Note
 from tercet.core.report import LetterKind, MediaState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Device, Return, load, save
-from tercet.lab import Plan, World
+from tercet.lab import Plan
+from tercet.lab.captured import Captures
+from tercet.lab.captures import Captured
 from tercet.lab.exposure import (
     ENDLESS,
     KINDS,
@@ -43,8 +44,7 @@ from tercet.sealing import digest
 
 SPEC = (Path(__file__).parents[2] / "spec" / "91-exposure.md").read_text()
 LIFE = Plan(members=8, days=5, seed=11, reports=1.0, letters=1.0, replies=0.8)
-SEIZED_EVERY = 40  # steps
-ROUGH = Plan(members=16, days=8, seed=12, reports=0.5)
+SEIZURES = 240
 TEXT = "They came at four in the morning, in three cars without plates."
 
 
@@ -53,50 +53,29 @@ def chance() -> Any:
     return lambda size: (next(count).to_bytes(4, "big") * -(-size // 4))[:size]
 
 
-class Lived:
-    """A network that lived a while, what its owners wrote in reports, and what members seized meanwhile yielded."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.world = World(plan)
-        self.texts: list[str] = []
-        self.seized: list[Exposure] = []
-        self.beaten: dict[int, int] = {}  # the confirmed day at each device's last beat
-        self.steps = 0
-        inner = self.world.step
-
-        def step(device: Device, event: Any, now: int, draw: Any) -> Any:
-            if isinstance(event, ev.WriteReport):
-                self.texts.append(event.text)
-            after, effects = inner(device, event, now, draw)
-            if isinstance(event, ev.Beat | ev.SendNow):
-                self.beaten[id(draw)] = device.confirmed
-            self.steps += 1
-            if self.steps % SEIZED_EVERY == 0 and not after.is_desk:
-                known = self.beaten.get(id(draw), after.confirmed)
-                self.seized.append(exposure_of(after, now, hidden=self.texts, confirmed=known, saved=save(after)))
-            return after, effects
-
-        self.world.step = step
-        self.world.run()
-
-    @property
-    def members(self) -> Iterator[Machine]:
-        yield from self.world.machines[1:]
-
-    def exposure(self, machine: Machine) -> Exposure:
-        device = load(machine.saved)
-        confirmed = self.beaten.get(id(machine._chance), device.confirmed)
-        return exposure_of(device, machine.clock, hidden=self.texts, confirmed=confirmed, saved=machine.saved)
-
-
 @pytest.fixture(scope="module")
-def lived() -> Lived:
-    return Lived(LIFE)
+def seized() -> tuple[Captured, Captures]:
+    """A network that lived a while and is settled, and what members whose memory was copied meanwhile yielded."""
+    world = Captured(LIFE, SEIZURES, taken=0.0, states=("passphrase",))
+    return world, world.captures(settle=True)
 
 
 @pytest.fixture
-def machine(lived: Lived) -> Machine:
-    return max(lived.members, key=lambda m: len(m.device.reports))
+def lived(seized: tuple[Captured, Captures]) -> Captured:
+    return seized[0]
+
+
+def members(lived: Captured) -> list[Machine]:
+    return lived.machines[1:]
+
+
+def texts(lived: Captured) -> list[str]:
+    return list(lived.ledger.reports)
+
+
+@pytest.fixture
+def machine(lived: Captured) -> Machine:
+    return max(members(lived), key=lambda m: len(m.device.reports))
 
 
 @pytest.fixture
@@ -162,21 +141,22 @@ def test_the_spec_names_every_failure_with_its_hint() -> None:
 # ---- what the law allows
 
 
-def test_whoever_is_seized_at_any_time_yields_no_more_than_the_table_says(lived: Lived) -> None:
-    assert len(lived.texts) > 20
-    seen = lived.seized + [lived.exposure(machine) for machine in lived.members]
-    assert [breaches("passphrase", one) for one in seen] == [()] * len(seen)
-    assert len(seen) > 200
-    assert max(len(one.people) for one in seen) == NEIGHBOURS_MOST
-    assert {word.kind for one in seen for word in one.words} >= {"letter", "own letter", "desk"}
-    assert any(report.sealed for one in seen for report in one.reports)
+def test_whoever_is_seized_at_any_time_yields_no_more_than_the_table_says(seized: tuple[Captured, Captures]) -> None:
+    world, captures = seized
+    assert len(texts(world)) > 20
+    assert captures.breaches == ()
+    assert captures.seizures == SEIZURES > 200
+    found = [tally for tally in captures.tallies if tally.row == "passphrase"]
+    assert max(tally.worst for tally in found) == NEIGHBOURS_MOST
+    assert {kind for tally in found for kind in tally.kinds} >= {"letter", "own letter", "desk"}
+    assert all(tally.sealed for tally in found)
 
 
-def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Lived) -> None:
-    names = [r.name for machine in lived.members for r in machine.device.relations if len(r.name) > 3]
-    for machine in lived.members:
+def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Captured) -> None:
+    names = [r.name for machine in members(lived) for r in machine.device.relations if len(r.name) > 3]
+    for machine in members(lived):
         drawn = understudy.draw(machine.device, machine.clock, chance())
-        seen = exposure_of_understudy(drawn, machine.clock, hidden=[*lived.texts, *names])
+        seen = exposure_of_understudy(drawn, machine.clock, hidden=[*texts(lived), *names])
         assert breaches("notebook, image made before", seen) == ()
         assert (seen.lanes, seen.people) == (len(machine.device.relations), ())
 
@@ -191,18 +171,18 @@ def locked_list(machine: Machine) -> LockedPlan:
     return parse_plan(locking.list_of(effects, after.ahead.secret, Path("/nowhere/vault")))
 
 
-def test_what_a_locked_list_yields_is_within_the_table(lived: Lived) -> None:
-    for machine in list(lived.members)[:4]:
+def test_what_a_locked_list_yields_is_within_the_table(lived: Captured) -> None:
+    for machine in members(lived)[:4]:
         plan = locked_list(machine)
         names = [r.name for r in machine.device.relations if len(r.name) > 3]
-        seen = exposure_of_locked(plan, machine.clock, hidden=[*lived.texts, *names])
+        seen = exposure_of_locked(plan, machine.clock, hidden=[*texts(lived), *names])
         assert breaches("locked", seen) == ()
         assert seen.boxes[0].count > 5
 
 
-def test_a_locked_list_and_the_passphrase_together_tell_which_frame_is_the_report(lived: Lived) -> None:
+def test_a_locked_list_and_the_passphrase_together_tell_which_frame_is_the_report(lived: Captured) -> None:
     """Worse than the design wants; spec/91-exposure.md, 7."""
-    machine = next(lived.members)
+    machine = members(lived)[0]
     written, _ = machine.world.step(machine.device, ev.WriteReport(TEXT, None, None, ()), machine.clock, chance())
     after, effects = machine.world.step(written, ev.Lock(DAY, PACE), machine.clock, chance())
     plan = parse_plan(locking.list_of(effects, after.ahead.secret, Path("/nowhere/vault")))
@@ -214,8 +194,8 @@ def test_a_locked_list_and_the_passphrase_together_tell_which_frame_is_the_repor
     assert not holds("locked", msgspec.structs.replace(exposure_of_locked(plan, machine.clock), marks=1))
 
 
-def test_the_desk_yields_no_more_than_its_row(lived: Lived) -> None:
-    machine = lived.world.machines[0]
+def test_the_desk_yields_no_more_than_its_row(lived: Captured) -> None:
+    machine = lived.machines[0]
     seen = exposure_of(machine.device, machine.clock)
     assert breaches("desk", seen) == ()
     assert seen.kind == "desk"
@@ -224,14 +204,6 @@ def test_the_desk_yields_no_more_than_its_row(lived: Lived) -> None:
 def test_a_device_that_is_nothing_yields_nothing() -> None:
     assert breaches("passphrase", exposure_of(Device(), 0)) == ()
     assert holds("no passphrase", NOTHING)
-
-
-@pytest.mark.full
-def test_a_thousand_seizures_in_bad_weather_are_within_the_table() -> None:
-    lived = Lived(ROUGH)
-    assert [breaches("passphrase", one) for one in lived.seized] == [()] * len(lived.seized)
-    assert len(lived.seized) > 1_000
-    assert [breaches("passphrase", lived.exposure(machine)) for machine in lived.members] == [()] * ROUGH.members
 
 
 # ---- planted faults

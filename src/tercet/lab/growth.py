@@ -82,6 +82,7 @@ def meet(world: World, inviter: Machine, joiner: Machine, role: Role) -> None:
     if inviter.device.meeting or joiner.device.meeting:
         raise NotGrown(f"the meeting of {inviter.name} and {joiner.name} did not end")
     _repeat(world, inviter, joiner)
+    world.met.append((inviter.number, joiner.number, role))
     world.trace.line(world.agenda.now, inviter.name, "met", joiner.name, role.value, COMPLEMENT[role].value)
 
 
