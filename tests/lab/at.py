@@ -14,7 +14,7 @@ from typing import Any
 from .. import cheap
 
 COMMAND = (sys.executable, "-m", "tests.lab.at")
-NAMES = ("desk", "amal", "badr", "cyra")
+NAMES = ("desk", "amal", "badr-baker", "cyra-weaver")  # those to be searched for have eight letters or more
 ADDRESSES = {name: f"127.0.0.{number}" for number, name in enumerate(NAMES, start=11)}
 
 

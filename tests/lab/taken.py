@@ -31,9 +31,9 @@ AFTER = "Two of the cars stand in the yard of the school."  # and never fetched 
 LETTER = "The heron stands behind the mill."
 NOTE = ("Beans", "two kilos")
 BEAT = "0.5"  # seconds
-BELOW = "cyra"  # amal is her link
+PARTNER, BELOW = "badr-baker", "cyra-weaver"  # of amal, who is the second's link
 LISTENING = (sys.executable, "-m", "tests.lab.listening")
-TIES = {("amal", "badr"), ("amal", "cyra"), ("amal", "desk"), ("badr", "desk")}
+TIES = {("amal", PARTNER), ("amal", BELOW), ("amal", "desk"), (PARTNER, "desk")}
 
 
 @dataclass(frozen=True)
@@ -56,23 +56,47 @@ class Taken:
         return self.folder / name
 
 
-def take(folder: Path, first: tuple[str, ...] = at.COMMAND) -> Taken:
-    """Play it all; `first` is what `tercet` is for the process of amal's that writes the first report."""
-    return run_long(_take(folder, first))
+def take(folder: Path) -> Taken:
+    """Play it all; a minute."""
+    return run_long(_take(folder))
 
 
-async def _take(folder: Path, first: tuple[str, ...]) -> Taken:
+def take_awake(folder: Path, first: tuple[str, ...]) -> Taken:
+    """A report by a process that is `first` in place of `tercet`; then the memory of a sound one on the same vault."""
+    return run_long(_take_awake(folder, first))
+
+
+async def _take_awake(folder: Path, first: tuple[str, ...]) -> Taken:
+    troupe = Troupe(folder, at.COMMAND)
+    try:
+        await _open(troupe, "amal")
+        await troupe.actors.pop("amal").end()
+        Actor.COMMAND = first
+        await troupe.again("amal")
+        await troupe.once("member", "report", "--vault", troupe.at("amal"), text=EARLIER)
+        await troupe.actors.pop("amal").end()
+        Actor.COMMAND = at.COMMAND
+        await troupe.again("amal")
+        _seize(troupe, "awake", troupe.actors["amal"]._process.pid)
+    finally:
+        await troupe.end()
+    return Taken(folder)
+
+
+async def _take(folder: Path) -> Taken:
     troupe = Troupe(folder, at.COMMAND, every=BEAT)
     try:
-        await _open(troupe, first)
+        await _open(troupe, "amal", PARTNER, BELOW)
+        await troupe.meet("desk", PARTNER)
+        await troupe.meet("amal", PARTNER)
+        await troupe.meet("amal", BELOW, be="link")
         vault = troupe.at("amal")
         await troupe.once("member", "report", "--wait", "--yes", "--vault", vault, text=EARLIER)
         await _note(vault)
         await troupe.actors.pop("amal").end()
-        Actor.COMMAND = at.COMMAND
         await troupe.again("amal")
         quiet = time.time()
-        await troupe.once("member", "letter", "--vault", troupe.at("badr"), name="amal", text=LETTER)
+        await troupe.once("member", "letter", "--vault", troupe.at(PARTNER), name="amal", text=LETTER)
         await troupe.once("member", "report", "--vault", vault, text=LATER)
         await troupe.actors["amal"].hears("letter_came")
         await troupe.actors["amal"].hears("report_received")
@@ -121,17 +145,12 @@ def _seize(troupe: Troupe, name: str, process: int) -> None:
         os.kill(process, signal.SIGCONT)
 
 
-async def _open(troupe: Troupe, first: tuple[str, ...]) -> None:
-    """A desk, its founders amal and badr, and cyra below amal, at a relay that listens."""
+async def _open(troupe: Troupe, *names: str) -> None:
+    """A relay that listens, a desk that has met the first of these members, and the others."""
     Actor.COMMAND = (*LISTENING, troupe.at("log"))
     await troupe.open_relay(proxied=False)
     Actor.COMMAND = at.COMMAND
     await troupe.open_desk()
-    for name in ("amal", "badr", BELOW):
-        Actor.COMMAND = first if name == "amal" else at.COMMAND
+    for name in names:
         await troupe.open_member(name)
-    Actor.COMMAND = at.COMMAND
-    await troupe.meet("desk", "amal")
-    await troupe.meet("desk", "badr")
-    await troupe.meet("amal", "badr")
-    await troupe.meet("amal", BELOW, be="link")
+    await troupe.meet("desk", names[0])
