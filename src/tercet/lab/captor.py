@@ -1,6 +1,6 @@
 """The captor: everything that can be got out of what was seized.
 
-Does        opens a vault's image, a desk's or a relay's folder or a stick; adds a history, a second image, a memory.
+Does        opens a vault's image, a desk's or a relay's folder or a stick; adds a log, a history, a memory.
 Does not    show anything, or change what was seized.
 Spec        spec/91-exposure.md
 Always      1. What is found is held against the exposure table.
@@ -10,7 +10,7 @@ Read first  Seen, look_at().
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from tercet.drop import BLOCK, FRAME
 from tercet.lab import relayed, unopened
 from tercet.lab.exposure import (
     NOTHING,
+    Boxes,
     Exposure,
     Items,
     Words,
@@ -31,7 +32,8 @@ from tercet.lab.exposure import (
     exposure_of_understudy,
     joined,
 )
-from tercet.lab.law import breaches
+from tercet.lab.heard import exposure_of_log, read_log
+from tercet.lab.law import SHOWN, breaches
 from tercet.lab.relayed import Correlation, correlate, read_store
 from tercet.lab.seizure import (
     PAGES,
@@ -42,9 +44,10 @@ from tercet.lab.seizure import (
     open_image,
     opened_blocks,
     read_image,
+    roots_in,
     sealed_blocks,
 )
-from tercet.sealing import Cost
+from tercet.sealing import KEY, Cost
 from tercet.shell.opening import wall_clock
 
 COST: Final = Cost()
@@ -62,6 +65,7 @@ class Seen(msgspec.Struct, frozen=True):
         exposure: what it yields.
         breaches: what of it the table does not allow.
         opened: sides that opened: `real`, `notebook`.
+        unlocked: how many keys of this image lay in the memory; it opens with them, without any passphrase.
         copies: state copies that opened, and how old: the numbers of their commits.
         slots: slots that opened; `strays` pages that opened where nothing lies; `tried` trials in all.
         blocks: blocks of files that open, as report, file, number and bytes.
@@ -86,6 +90,7 @@ class Seen(msgspec.Struct, frozen=True):
     change: Change | None = None
     correlation: Correlation | None = None
     memory: unopened.Remains | None = None
+    unlocked: int = 0
 
 
 def look_at(
@@ -95,6 +100,8 @@ def look_at(
     relay: Path | None = None,
     second: Path | None = None,
     memory: str = "",
+    log: Path | None = None,
+    hidden: tuple[str, ...] = (),
     depth: int = PAGES,
     say: Callable[[str], None] = lambda text: None,
     now: int | None = None,
@@ -110,15 +117,21 @@ def look_at(
     """
     archive = place / ARCHIVE
     if place.is_dir() and not (place / VAULT).is_file():
-        return _of_store(place)
+        return _of_store(place, log, hidden)
+    held = unopened.read_memory(memory) if memory else b""
     now = wall_clock() if now is None else now
     image = read_image(place / VAULT if place.is_dir() else place)
     other = read_image(second) if second else None
-    for one in (image, other):
-        if one is not None and passphrases:
-            say("Trying every copy, slot and page…")
-            open_image(one, passphrases, cost or COST, depth=depth)
     images = [one for one in (image, other) if one is not None]
+    keys: set[bytes] = set()
+    if held:
+        say("Trying every key that the memory may hold…")
+        candidates = unopened.byte_strings(held, KEY)
+        keys = {root for one in images for root in roots_in(one, candidates)}
+    for one in images:
+        if passphrases or keys:
+            say("Trying every copy, slot and page…")
+            open_image(one, passphrases, cost or COST, depth=depth, keys=keys)
     row, exposure = _exposed(images, now)
     if archive.is_dir():
         row, exposure = _with_archive(archive, row, exposure, [device for _, device in image.states])
@@ -132,10 +145,14 @@ def look_at(
         row = "passphrase and relay" if row == "passphrase" else row
         exposure = msgspec.structs.replace(exposure, words=tuple(dict.fromkeys((*exposure.words, *found.words))))
     remains = None
-    if memory:
+    if held:
         say("Searching the memory…")
         secrets = unopened.secrets_of([d for one in images for _, d in one.states], [exposure])
-        remains = unopened.remains(unopened.read_memory(memory), secrets)
+        remains = unopened.remains(held, secrets)
+        row, exposure = _with_memory(row, exposure, remains, bool(keys), day_of(now))
+    kept = [copy.state.payload for one in images for copy in one.copies]
+    kept += [slot.block for one in images for _, _, slot in one.slots]
+    exposure = _searched(exposure, [*kept, held], hidden)
     return Seen(
         row,
         exposure,
@@ -151,7 +168,28 @@ def look_at(
         compare(image.data, other.data) if other else None,
         found,
         remains,
+        len(keys),
     )
+
+
+def _with_memory(
+    row: str, exposure: Exposure, remains: unopened.Remains, opened: bool, today: int
+) -> tuple[str, Exposure]:
+    """The row of a process: awake if its memory opens the image, locked if all it has are boxes and where they are."""
+    if opened and row == "passphrase":
+        return "awake", exposure
+    if row == "no passphrase" and remains.addresses:
+        boxes = (Boxes("locked", today, today + SHOWN, remains.keys),)
+        powers = ("read_boxes", "take_over")
+        return "locked", Exposure("locked", today, today, boxes=boxes, relays=remains.addresses, powers=powers)
+    return row, exposure
+
+
+def _searched(exposure: Exposure, data: Iterable[bytes], hidden: Iterable[str]) -> Exposure:
+    """The exposure with those of the texts that must not be there, and are."""
+    places = list(data)
+    found = (text for text in hidden if any(form in one for form in unopened.forms(text) for one in places))
+    return msgspec.structs.replace(exposure, found=tuple(dict.fromkeys((*exposure.found, *found))))
 
 
 def _exposed(images: list[Image], now: int) -> tuple[str, Exposure]:
@@ -202,19 +240,27 @@ def _with_archive(folder: Path, row: str, exposure: Exposure, devices: list[Devi
     return row, msgspec.structs.replace(exposure, items=items, words=(*exposure.words, *told))
 
 
-def _of_store(folder: Path) -> Seen:
-    """A relay's folder or a stick."""
+def _of_store(folder: Path, log: Path | None, hidden: Iterable[str]) -> Seen:
+    """A relay's folder, with what it heard if its captor let it listen, or a stick."""
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError:
         raise SeizureError("image_unreadable") from None
     if "store" in names or any(relayed.SEGMENT.fullmatch(name) for name in names):
-        exposure = Exposure("relay", items=relayed.summary(read_store(folder)), powers=("withhold",))
-        return Seen("relay", exposure, breaches("relay", exposure))
+        stored = read_store(folder)
+        places, row = [one.item for one in stored], "relay"
+        exposure = Exposure("relay", items=relayed.summary(stored), powers=("withhold",))
+        if log is not None:
+            heard, row = read_log(log), "relay, run by the captor"
+            exposure = exposure_of_log(heard, exposure.items)
+            places.append(bytes(heard.data))
+        exposure = _searched(exposure, places, hidden)
+        return Seen(row, exposure, breaches(row, exposure))
     items = _of_stick(folder)
     if not items:
         raise SeizureError("image_unreadable")
-    exposure = Exposure("stick", items=items, powers=("withhold",))
+    laid = (path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.stat().st_size <= BLOCK)
+    exposure = _searched(Exposure("stick", items=items, powers=("withhold",)), laid, hidden)
     return Seen("stick", exposure, breaches("stick", exposure))
 
 

@@ -23,6 +23,7 @@ from tercet.core.relation import Note, Relation, words
 from tercet.core.report import SEALED, LetterKind, MediaSend, MediaState, Report
 from tercet.core.state import Device, save
 from tercet.core.understudy import Understudy
+from tercet.lab.ties import Address, Tie
 from tercet.member.locked import Plan
 
 POWERS: Final = {
@@ -163,6 +164,7 @@ class Exposure(msgspec.Struct, frozen=True):
         boxes: what traffic it tells.
         marks: PUTs of a locked list of which it is known that they carry something, and what.
         items: what lies in a store.
+        addresses: of the network, with what each did; `ties` between them.
         relays: their addresses.
         powers: names in POWERS.
         found: texts that must not be there, and are.
@@ -182,6 +184,8 @@ class Exposure(msgspec.Struct, frozen=True):
     boxes: tuple[Boxes, ...] = ()
     marks: int = 0
     items: tuple[Items, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    ties: tuple[Tie, ...] = ()
     relays: tuple[str, ...] = ()
     powers: tuple[str, ...] = ()
     found: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ class Row(msgspec.Struct, frozen=True):
             it goes on).
         powers: names.
         marks: whether it may be known which PUTs of a locked list carry something.
+        addresses: whether network addresses may be known, and which of them write to each other.
     """
 
     kinds: frozenset[str]
@@ -54,6 +55,7 @@ class Row(msgspec.Struct, frozen=True):
     boxes: dict[str, Reach] = {}
     powers: frozenset[str] = frozenset()
     marks: bool = False
+    addresses: bool = False
 
 
 _WAYS: Final[dict[str, Reach]] = {"answer": (0, None), "board": (0, None)}
@@ -88,7 +90,7 @@ ROWS: Final = MappingProxyType(
         "passphrase and relay": _DEVICE,
         "stick": Row(frozenset({"stick"}), powers=_STORE),
         "relay": Row(frozenset({"relay"}), powers=_STORE),
-        "relay, run by the captor": Row(frozenset({"relay"}), powers=_STORE),
+        "relay, run by the captor": Row(frozenset({"relay"}), powers=_STORE, addresses=True),
         "desk, no passphrase": Row(frozenset({"archive", "nothing"})),
         "desk": Row(
             frozenset({"desk"}),
@@ -127,6 +129,7 @@ def breaches(row: str, exposure: Exposure) -> tuple[str, ...]:
     wrong += [fault for boxes in exposure.boxes for fault in _of_boxes(law, boxes, exposure)]
     wrong += [f"the power to {power}" for power in exposure.powers if power not in law.powers]
     wrong += ["what a locked list's frames carry"] if exposure.marks and not law.marks else []
+    wrong += ["network addresses"] if (exposure.addresses or exposure.ties) and not law.addresses else []
     wrong += ["a text that was sealed here"] if exposure.found else []
     wrong += [f"{exposure.odd} bytes that no field accounts for"] if exposure.odd else []
     return tuple(wrong)

@@ -32,7 +32,7 @@ from tercet.shell.opening import leave
 from tercet.shell.show import moment
 from tercet.shell.text import shown
 
-PASSPHRASES_MOST: Final = 65_536  # bytes read from the descriptor
+LINES_MOST: Final = 65_536  # bytes read from the descriptor
 
 
 def seize(
@@ -43,6 +43,10 @@ def seize(
     relay: Annotated[Path | None, typer.Option(help="A relay's folder: what it ever held.")] = None,
     second_image: Annotated[Path | None, typer.Option(help="The same file at another time.")] = None,
     memory: Annotated[str, typer.Option(help="A memory dump, or the number of a process.")] = "",
+    log: Annotated[Path | None, typer.Option(help="What a relay noted that listened, with the relay's folder.")] = None,
+    texts_fd: Annotated[
+        int | None, typer.Option("--texts-fd", help="File descriptor with texts that must not be there, one a line.")
+    ] = None,
     carve: Annotated[bool, typer.Option("--carve", help="Try every page as a beginning; takes minutes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -52,10 +56,12 @@ def seize(
         with console.status("Looking…") as line:
             found = look_at(
                 image,
-                passphrases_of(passphrase_fd),
+                lines_of(passphrase_fd, "passphrases_unreadable"),
                 relay=relay,
                 second=second_image,
                 memory=memory,
+                log=log,
+                hidden=lines_of(texts_fd, "texts_unreadable"),
                 depth=EVERYWHERE if carve else PAGES,
                 say=line.update,
             )
@@ -68,19 +74,19 @@ def seize(
         show(Console(highlight=False, emoji=False), found)
 
 
-def passphrases_of(descriptor: int | None) -> tuple[str, ...]:
-    """The passphrases behind a descriptor, one a line; none without one.
+def lines_of(descriptor: int | None, failure: str) -> tuple[str, ...]:
+    """The passphrases or texts behind a descriptor, one a line; none without one.
 
     Raises:
-        SeizureError: `passphrases_unreadable`.
+        SeizureError: they cannot be read; `failure` is its code.
     """
     if descriptor is None:
         return ()
     try:
         with os.fdopen(descriptor, "rb") as source:
-            text = source.read(PASSPHRASES_MOST).decode()
+            text = source.read(LINES_MOST).decode()
     except (OSError, UnicodeDecodeError, ValueError):
-        raise SeizureError("passphrases_unreadable") from None
+        raise SeizureError(failure) from None
     return tuple(line for line in text.splitlines() if line)
 
 
@@ -150,8 +156,28 @@ def _show_traffic(console: Console, exposure: Exposure) -> None:
     for items in exposure.items:
         span = f", {moment(items.first)} to {moment(items.last)}" if items.first else ""
         console.print(f"Items: {items.count} of {items.kind}, in {items.boxes} boxes, {items.gone} acknowledged{span}.")
+    _show_addresses(console, exposure)
     for relay in exposure.relays:
         console.print(f"Relay: {relay}", markup=False)
+
+
+def _show_addresses(console: Console, exposure: Exposure) -> None:
+    if not exposure.addresses:
+        return
+    columns = ("puts", "reads", "acks", "boxes", "connections", "of several boxes", "first", "last")
+    table = Table("Address", *columns, title="Who came")
+    for one in exposure.addresses:
+        name = f"{one.address} (reads intake)" if one.intake else one.address
+        counts = (one.puts, one.reads, one.acks, one.boxes, one.connections, one.shared)
+        table.add_row(name, *(str(count) for count in counts), moment(one.first), moment(one.last))
+    console.print(table)
+    table = Table(
+        "Address", "and", "boxes there", "boxes back", "frames", "write to each other", title="Who meets whom"
+    )
+    for tie in exposure.ties:
+        mutual = "yes" if tie.there and tie.back else "no"
+        table.add_row(tie.one, tie.other, str(tie.there), str(tie.back), str(tie.frames), mutual)
+    console.print(table)
 
 
 def _span(boxes: Boxes) -> str:
@@ -199,6 +225,8 @@ def _show_rest(console: Console, found: Seen) -> None:
             f"Memory of {found.memory.size} bytes: {held}; {len(found.memory.addresses)} addresses of relays, "
             f"{found.memory.keys} strings of 32 bytes, {found.memory.frames} frames."
         )
+    if found.unlocked:
+        console.print(f"{found.unlocked} keys of this vault lie in the memory: it opens without a passphrase.")
     if found.exposure.kind in ("device", "desk", "notebook"):
         console.print(f"Tried: {found.tried} times; slots that opened: {found.slots}; strays: {found.strays}.")
     if found.noise is not None:

@@ -32,6 +32,8 @@ HINTS: Final = {
     "image_large": "This is larger than any vault: a vault has 1 GiB at most.",
     "relay_unreadable": "There is no relay's store here: give the folder that `tercet relay` keeps.",
     "memory_unreadable": "This memory cannot be read: give a dump, or the number of a process that you may look into.",
+    "log_unreadable": "This is no log of a relay that listened: spec/91-exposure.md, 4a, says what one looks like.",
+    "texts_unreadable": "The texts cannot be read: give an open file descriptor, one a line, in UTF-8.",
     "passphrases_unreadable": "The passphrases cannot be read: give an open file descriptor, one a line, in UTF-8.",
 }
 
@@ -133,7 +135,17 @@ def read_image(path: Path) -> Image:
         raise SeizureError("image_unreadable") from None
 
 
-def open_image(image: Image, passphrases: Iterable[str], cost: Cost, *, depth: int = PAGES) -> Image:
+def roots_in(image: Image, candidates: Iterable[bytes]) -> set[bytes]:
+    """Which of some byte strings, such as a memory's, are keys that open a state copy where it lies."""
+    layout, data = image.layout, memoryview(image.data)
+    places = [(copy, layout.copy_at(place, copy)) for place in range(COMPARTMENTS) for copy in (0, 1)]
+    sealed = [(copy, bytes(data[at : at + layout.state])) for copy, at in places]
+    return {one for one in candidates if any(open_copy(one, copy, data, layout.slots) for copy, data in sealed)}
+
+
+def open_image(
+    image: Image, passphrases: Iterable[str], cost: Cost, *, depth: int = PAGES, keys: Iterable[bytes] = ()
+) -> Image:
     """Open whatever opens.
 
     Args:
@@ -142,11 +154,12 @@ def open_image(image: Image, passphrases: Iterable[str], cost: Cost, *, depth: i
         cost: what one trial costs; the product's, unless the vault was made for a test.
         depth: PLACES where something may lie; PAGES, each by itself besides; or EVERYWHERE, each as the beginning of a
             copy and of a slot too, which takes minutes for 64 MiB.
+        keys: that open a copy, from `roots_in`.
 
     Source: spec/91-exposure.md, 3.
     """
     size, layout = len(image.data), image.layout
-    roots: set[bytes] = set()
+    roots = set(keys)
     for passphrase in passphrases:
         secret = stretch(passphrase, image.data[:SALT].ljust(SALT, b"\0"), cost)
         roots |= {compartment_root(secret, place, size) for place in range(COMPARTMENTS)}

@@ -43,7 +43,7 @@ MAGIC: Final = {
 }
 SURE: Final = 6.0  # deviations from what noise shows; one in 10^9
 LEAST: Final = 8  # bytes of a word that is looked for in a memory
-ADDRESS: Final = re.compile(rb"tercet://[\x21-\x7e]{8,160}")
+ADDRESS: Final = re.compile(rb"tercet://([0-9a-z.:\[\]-]{1,255}:[0-9]{1,5})/[a-z2-7]{52}")
 
 
 class Noise(msgspec.Struct, frozen=True):
@@ -153,8 +153,8 @@ def secrets_of(devices: Iterable[Device], exposures: Iterable[Exposure]) -> dict
         keys |= _keys(device)
         sessions |= {relation.session[:64] for relation in device.relations}
     told = list(exposures)
-    names = {form for e in told for person in e.people for form in _forms(person.name)}
-    texts = {form for e in told for one in e.words for form in _forms(one.text)}
+    names = {form for e in told for person in e.people for form in forms(person.name)}
+    texts = {form for e in told for one in e.words for form in forms(one.text)}
     return {"keys": keys, "sessions": sessions, "names": names, "texts": texts}
 
 
@@ -179,10 +179,10 @@ def _bytes(value: Any) -> set[bytes]:
     return set()
 
 
-def _forms(text: str) -> set[bytes]:
+def forms(text: str) -> set[bytes]:
     """A text as a process may hold it; words of less than eight bytes are in any memory by chance."""
-    forms = {text.encode(code, "surrogatepass") for code in ("utf-8", "utf-16-le", "utf-32-le")}
-    return {form for form in forms if len(text) >= LEAST}
+    every = {text.encode(code, "surrogatepass") for code in ("utf-8", "utf-16-le", "utf-32-le")}
+    return {form for form in every if len(text) >= LEAST}
 
 
 def remains(memory: bytes, secrets: dict[str, set[bytes]]) -> Remains:
@@ -191,7 +191,7 @@ def remains(memory: bytes, secrets: dict[str, set[bytes]]) -> Remains:
     Source: spec/91-exposure.md, 6.
     """
     known = {kind: sum(one in memory for one in wanted) for kind, wanted in secrets.items()}
-    addresses = sorted({found.decode().split("/", 3)[2] for found in ADDRESS.findall(memory)})
+    addresses = sorted({found.decode() for found in ADDRESS.findall(memory)})
     return Remains(
         len(memory),
         known,
