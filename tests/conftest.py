@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import pytest
+import typer.testing
 
 from tercet.core import meeting
 from tercet.lab.memory import remember
@@ -22,6 +23,7 @@ def _start(side: Literal["a", "b"], code: str, entropy: Callable[[int], bytes]) 
     return _started(side, code, entropy(64))
 
 
+typer.testing._get_command = cache(typer.testing._get_command)  # the whole tree of commands, once
 meeting.spake_start = _start
 meeting.spake_finish = lru_cache(1 << 12)(spake_finish)
 
