@@ -1,8 +1,31 @@
-"""Options that every test shares."""
+"""Options that every test shares, and what is worked out once for all of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Literal
+
 import pytest
+import typer.testing
+
+from tercet.core import meeting
+from tercet.lab.memory import remember
+from tercet.sealing import spake_finish, spake_start
+
+# Most of a long life in memory is the same days' lanes worked out again, and most meetings of the tests draw the same
+# chance. All of these are functions of bytes alone: remembering them changes no result. tests/sealing asks them afresh.
+remember()
+_started = lru_cache(1 << 12)(lambda side, code, drawn: spake_start(side, code, lambda count: drawn[:count]))
+
+
+def _start(side: Literal["a", "b"], code: str, entropy: Callable[[int], bytes]) -> tuple[bytes, bytes]:
+    return _started(side, code, entropy(64))
+
+
+typer.testing._get_command = cache(typer.testing._get_command)  # the whole tree of commands, once
+meeting.spake_start = _start
+meeting.spake_finish = lru_cache(1 << 12)(spake_finish)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

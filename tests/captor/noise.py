@@ -13,6 +13,7 @@ import math
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from operator import mul
 
 PAGE = 4_096
 PIECE = 16
@@ -64,8 +65,8 @@ def _serial(image: bytes) -> float:
     if count < 2:
         return 0.0
     mean = sum(data) / len(data)
-    total = sum(x * y for x, y in zip(data, data[1:], strict=False))
-    spread = sum(x * x for x in data) / len(data) - mean * mean
+    total = sum(map(mul, data, data[1:]))
+    spread = sum(map(mul, data, data)) / len(data) - mean * mean
     return (total / count - mean * mean) / max(spread, 1e-9) * math.sqrt(count)
 
 

@@ -103,6 +103,14 @@ def test_an_import_of_the_product_would_be_seen(line: str) -> None:
 # --- without a passphrase
 
 
+@pytest.fixture(scope="module")
+def whole() -> bytes:
+    """Noise, of which nothing could be told."""
+    drawn = os.urandom(1 << 20)
+    assert noise.measured(drawn).noise
+    return drawn
+
+
 @pytest.mark.parametrize("which", ["asleep", "opened"])
 def test_without_a_passphrase_an_image_is_noise_and_no_more(seized: Seized, which: str) -> None:
     found = look([getattr(seized, which)], relays=[seized.relay])
@@ -122,9 +130,7 @@ def test_without_a_passphrase_an_image_is_noise_and_no_more(seized: Seized, whic
     ],
     ids=["a zero sector", "a name", "a page twice", "half of it zeros", "a bit that is never set"],
 )
-def test_a_file_that_is_not_noise_is_seen(fault: Callable[[bytes], bytes]) -> None:
-    whole = os.urandom(2 << 20)
-    assert noise.measured(whole).noise
+def test_a_file_that_is_not_noise_is_seen(fault: Callable[[bytes], bytes], whole: bytes) -> None:
     assert not noise.measured(fault(whole)).noise
 
 

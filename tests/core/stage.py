@@ -6,6 +6,7 @@ Does not    run threads, sleep or touch a disk.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -52,6 +53,16 @@ class Actor:
         self.received: dict[tuple[bytes, int], dict[int, bytes]] = {}
         self.skew = 0
         self.before_act: Callable[[fx.Effect], bool] = lambda effect: True
+
+    def __deepcopy__(self, known: dict[int, object]) -> Actor:
+        """A device and what it ordered cannot change: a copy of the actor shares them."""
+        twin = copy.copy(self)
+        known[id(self)] = twin
+        for same in (self.device, *self.told, *self.reports.values(), *self.words):
+            known[id(same)] = same
+        for name, value in vars(self).items():
+            setattr(twin, name, copy.deepcopy(value, known))
+        return twin
 
     def do(self, event: ev.Event) -> None:
         """One step, saved and acted upon; what the acts bring is worked through too."""
@@ -151,6 +162,13 @@ class Stage:
         self.relays = {address: MemoryStore() for address in relays}
         self.down: set[str] = set()
         self.asked: list[object] = []
+
+    def __deepcopy__(self, known: dict[int, object]) -> Stage:
+        """What was asked cannot change: a copy of the stage shares it."""
+        twin = copy.copy(self)
+        known[id(self)] = twin
+        twin.relays, twin.down, twin.asked = copy.deepcopy(self.relays, known), set(self.down), list(self.asked)
+        return twin
 
     def ask(self, relay: str, op: object) -> object:
         if relay in self.down:

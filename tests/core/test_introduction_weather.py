@@ -203,9 +203,8 @@ LONG = settings(QUICK, max_examples=60, stateful_step_count=40, derandomize=Fals
 
 
 def _case(machine: type[Weather], how: settings) -> type:
-    case = machine.TestCase
-    case.settings = how
-    return case
+    """A case of its own: a machine has one, and settings laid upon that would hold for every tier."""
+    return type("Case", (machine.TestCase,), {"settings": how})
 
 
 class TestPartnerQuick(_case(Weather, QUICK)):
@@ -222,6 +221,11 @@ class TestDecliningQuick(_case(DecliningWeather, QUICK)):
 
 @pytest.mark.full
 class TestPartnerLong(_case(Weather, LONG)):
+    pass
+
+
+@pytest.mark.full
+class TestPairLong(_case(PairWeather, LONG)):
     pass
 
 

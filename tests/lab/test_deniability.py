@@ -38,7 +38,11 @@ from tercet.vault.geometry import COMPARTMENTS, PAGE
 
 SIZE = 4 * 1_048_576
 LAYOUT = Geometry.of(SIZE)
-FAST = [name for name in TESTS if name != "lzma"]
+SLOW = {"lzma", "phases", "strides", "periods"}  # seconds on an image; test_randomness plants a fault for each
+TIERS = [
+    pytest.param([name for name in TESTS if name not in SLOW], id="quick tests"),
+    pytest.param(list(TESTS), id="all tests", marks=pytest.mark.full),
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +59,22 @@ def path(lived_in, tmp_path) -> Path:
 # ---- noise
 
 
+@pytest.mark.parametrize("tests", TIERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_vault_of_every_kind_is_noise(tmp_path, kind) -> None:
+def test_a_vault_of_every_kind_is_noise(tmp_path, kind, tests) -> None:
     KINDS[kind](tmp_path / "v", SIZE)
     image = (tmp_path / "v").read_bytes()
     assert len(image) == SIZE
-    assert holm(examine(image, TESTS if kind == "used" else FAST), 1e-6) == set()
+    assert holm(examine(image, tests), 1e-6) == set()
 
 
+@pytest.mark.parametrize("tests", TIERS)
 @pytest.mark.parametrize("side", [REAL, NOTEBOOK])
-def test_what_two_images_differ_by_is_noise(lived_in, path, side) -> None:
+def test_what_two_images_differ_by_is_noise(lived_in, path, side, tests) -> None:
     original, first = lived_in
     written(path, (side, idle), first, 6)
     pages = pages_of(allowed(SIZE, first, 6))
-    assert holm(examine(difference(original.read_bytes(), path.read_bytes(), pages), FAST), 1e-6) == set()
+    assert holm(examine(difference(original.read_bytes(), path.read_bytes(), pages), tests), 1e-6) == set()
 
 
 def test_a_full_vault_takes_no_block_and_its_states_have_hardly_a_byte_to_spare(tmp_path) -> None:

@@ -112,19 +112,24 @@ def test_a_variant_of_a_passphrase_is_alike_from_either_side(other: str) -> None
     assert are_alike(other, GOOD)
 
 
-def test_two_that_are_drawn_apart_are_not_alike() -> None:
+@pytest.mark.parametrize("draws", [8, pytest.param(50, marks=pytest.mark.full)])
+def test_two_that_are_drawn_apart_are_not_alike(draws: int) -> None:
     assert not are_alike(GOOD, "tulip stove grain fable onion")
-    for _ in range(50):
+    for _ in range(draws):
         drawn, other = suggest(os.urandom).split(" "), suggest(os.urandom).split(" ")
         if not set(drawn) & set(other):
             assert not are_alike(" ".join(drawn), " ".join(other))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.text(max_size=100), st.text(max_size=40))
-def test_any_text_can_be_weighed(text: str, other: str) -> None:
-    assert guesses(text) >= 0
-    assert guesses(text, other) >= 0
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.full)])
+def test_any_text_can_be_weighed(examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(st.text(max_size=100), st.text(max_size=40))
+    def weighed(text: str, other: str) -> None:
+        assert guesses(text) >= 0
+        assert guesses(text, other) >= 0
+
+    weighed()
 
 
 def test_nothing_of_a_passphrase_stays_with_the_library() -> None:

@@ -14,6 +14,7 @@ import math
 import os
 import random
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -274,9 +275,7 @@ def apart(ours: Sequence[float], theirs: Sequence[float], margin: float) -> Apar
     gaps = sorted(a - b for a, b in zip(ours, theirs, strict=True))
     rounds = len(gaps)
     below, above = sum(gap < margin for gap in gaps), sum(gap > -margin for gap in gaps)
-    rank = 0
-    while coin_tail(rounds, rounds - rank) < 0.0005:
-        rank += 1
+    rank = bisect_left(range(rounds), 0.0005, key=lambda rank: coin_tail(rounds, rounds - rank))
     rank = max(0, rank - 1)
     chance = max(coin_tail(rounds, below), coin_tail(rounds, above))
     return Apart(median(gaps), gaps[rank], gaps[rounds - 1 - rank], chance)
