@@ -16,7 +16,7 @@ from tercet.core.days import week_of
 from tercet.core.device import step
 from tercet.core.fields import encode
 from tercet.core.relation import Relation
-from tercet.core.report import ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
+from tercet.core.report import SALT, ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
 from tercet.core.sending import AWAITED
 from tercet.core.state import Return, load, save
 from tercet.drop import MemoryStore, Put, Stored
@@ -99,9 +99,10 @@ def lay(
     week = week or week_of(content.day)
     key = next(k for k in member.device.board.keys if k.week == week)
     sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), _info("report", week))
-    frame = wrap(lane(card.chain, day, "intake", 0), sealed, key.week, key.public, nonce)
+    frame = wrap(lane(card.chain, day, "intake", 0), sealed, key.week, key.public, nonce, bytes(SALT))
     assert isinstance(stage.ask(RELAY, Put(intake_ids(member, day)[0][0], frame)), Stored)
-    return return_lane(return_root(content.back if isinstance(content, WordContent) else content.reply, nonce))
+    back = content.back if isinstance(content, WordContent) else content.reply
+    return return_lane(return_root(back, nonce, bytes(SALT)))
 
 
 def answers(stage: Stage, where: Lane) -> list[Letter]:

@@ -17,6 +17,7 @@ from tercet.core.fields import Malformed
 from tercet.core.relation import LETTER_TEXT, RATCHET
 from tercet.core.report import (
     NOBODY,
+    SALT,
     SEALED,
     WORD_TEXT,
     LetterKind,
@@ -54,7 +55,7 @@ from .stage import RELAY, START, Actor, Stage
 
 TODAY = START // DAY
 BACK = bytes(range(32))
-HERE = return_lane(return_root(BACK, bytes(NONCE)))
+HERE = return_lane(return_root(BACK, bytes(NONCE), bytes(SALT)))
 
 
 def received() -> tuple[Stage, Actor, Actor]:
@@ -86,7 +87,7 @@ def test_an_answer_opens_in_the_box_of_its_frame_and_nowhere_else() -> None:
     assert len(frame) == FRAME
     assert open_answer(HERE, frame) == letter
     for back, nonce in ((BACK, b"\1" * NONCE), (bytes(32), bytes(NONCE))):
-        other = return_lane(return_root(back, nonce))
+        other = return_lane(return_root(back, nonce, bytes(SALT)))
         assert other.boxes[0].id != HERE.boxes[0].id
         with pytest.raises(CannotOpen):
             open_answer(other, frame)

@@ -24,6 +24,7 @@ from tercet.core.mail import NOTES_KEPT, body_for, warn_of_clock
 from tercet.core.relation import Note, fits, vanish, words
 from tercet.core.report import (
     MEDIA_MOST,
+    SALT,
     WORD_TEXT,
     LetterKind,
     MediaKind,
@@ -296,7 +297,7 @@ def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> b
 
 
 def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float) -> bool:
-    """Send 4,005 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
+    """Send 3,989 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
 
     Returns:
         Whether a box is known, and a key of this week for the envelope.
@@ -308,10 +309,10 @@ def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, 
     shard = int.from_bytes(turn.chance(4), "big") % len(ids)
     where = lane(card.chain, day, "intake", shard)
     places = tuple(zip(turn.device.order(where.turn), ids[shard], strict=False))
-    nonce = turn.chance(NONCE)
-    turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce), after))
+    nonce, salt = turn.chance(NONCE), turn.chance(SALT)
+    turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce, salt), after))
     if back:
-        awaited = Return(turn.chance(16), return_root(back, nonce), owner, turn.now)
+        awaited = Return(turn.chance(16), return_root(back, nonce, salt), owner, turn.now)
         turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
     return True
 

@@ -342,7 +342,7 @@ def _intake(where: Lane, item: Item, states: list[Device]) -> tuple[str, list[Wo
     for device in states:
         seeds = device.office.seeds if device.office else {}
         try:
-            content = open_content(unwrap(where, item.item, seeds), seeds)
+            content = open_content(unwrap(where, item.item, seeds)[1], seeds)
         except (CannotOpen, Malformed):
             continue
         return "opened", [_of_content(content, item.arrived)]
