@@ -17,7 +17,6 @@ from tercet.core.device import step
 from tercet.core.fields import encode
 from tercet.core.relation import Relation
 from tercet.core.report import SALT, ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
-from tercet.core.sending import AWAITED
 from tercet.core.state import Return, load, save
 from tercet.drop import MemoryStore, Put, Stored
 from tercet.sealing import NONCE, seal_to
@@ -86,7 +85,7 @@ def send_letter(actor: Actor, to: str, text: str) -> None:
 def talk(stage: Stage, desk: Actor, *members: Actor, rounds: int = 2) -> None:
     """Each member asks what the desk has to say, the desk answers, and the answers are read."""
     for _ in range(rounds):
-        stage.beat(*members, every=AWAITED)
+        stage.beat(*members, every=60)
         stage.beat(desk, *members, every=1)
 
 

@@ -23,7 +23,7 @@ from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, Lane, lane, lane_of, relay_order
 from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
-from tercet.core.days import LATE_DAYS, day_of, week_of
+from tercet.core.days import DAY, LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Beat, Event, Query
@@ -296,7 +296,7 @@ def _put_intake(act: _Act, kind: ReportKind, after: float) -> bool:
     frame = wrap(Lane((), where.key, where.turn), sealed, key.week, key.public, nonce, salt)
     _order_put(act, where, frame, after)
     if kind == ReportKind.DUMMY:
-        awaited = Return(act.chance(MARK), return_root(back, nonce, salt), 0, act.now)
+        awaited = Return(act.chance(MARK), return_root(back, nonce, salt), 0, act.today * DAY)
         act.change(returns=(*act.state.returns, awaited)[-RETURNS_MOST:])
     return True
 
