@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +195,15 @@ def _match(found: Find, guesses: list[state.Use], records: list[relay.Record]) -
         found.frames += [(whose, content) for key in outer if (content := keys.opened(key, record.item)) is not None]
     ids = {record.box for record in records}
     frames = {record.name: record for use, record in found.matched if use.purpose == "intake" and record.item}
-    found.tied += [record for record in frames.values() if any(_answered(one, record, ids) for one in secrets)]
+    salts = {b"", *(name for one in found.states for name in one.names)}
+    found.tied += [record for record in frames.values() if _answered(secrets, salts, record, ids)]
 
 
-def _answered(secret: bytes, record: relay.Record, ids: set[bytes]) -> bool:
-    """Whether this frame, if it was made with this secret, was answered (spec/50-report.md, 5)."""
-    root = keys.derive(secret, "return root", record.item[: keys.NONCE])
-    return any(box.id in ids for box in keys.lane(root, "return", 0).boxes)
+def _answered(secrets: set[bytes], salts: set[bytes], record: relay.Record, ids: set[bytes]) -> bool:
+    """Whether this frame, if any of these made it, was answered, or is awaited (spec/50-report.md, 5)."""
+    nonce = record.item[: keys.NONCE]
+    for secret, salt in product(secrets, salts):
+        root = keys.derive(secret, "return root", *filter(None, (nonce, salt)))
+        if root in secrets or any(box.id in ids for box in keys.lane(root, "return", 0).boxes):
+            return True
+    return False

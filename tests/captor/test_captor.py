@@ -189,8 +189,8 @@ def test_a_relay_beside_it_gives_empty_letters_and_no_words(with_it: Find) -> No
         assert not any(text.encode() in content for _, content in with_it.frames)
 
 
-def test_a_relay_beside_it_shows_which_frame_is_a_report_only_while_its_answer_was_not_fetched(with_it: Find) -> None:
-    assert len(with_it.tied) == 1  # LEFT; not SENT, whose receipt came, nor WAITING, which never left, nor badr's
+def test_no_secret_of_the_device_and_no_relay_beside_it_show_which_frame_was_a_report(with_it: Find) -> None:
+    assert with_it.tied == []  # though LEFT was put, its secret is there, and its answer waits at the relay
 
 
 def test_what_the_notebook_keeps_for_the_understudy_is_in_what_the_real_side_yields(with_it: Find) -> None:

@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from tercet.core import office, sending
+from tercet.core.report import return_root
+from tercet.core.state import Return
 from tercet.lab.captor import Seen, look_at
 from tercet.lab.exposure import ENDLESS
-from tercet.sealing import LOW_COST
+from tercet.sealing import LOW_COST, derive
 
 from ..shell.world import NOTEBOOK, PASSPHRASE
 from .captor import Find, look
-from .seized import Seized
+from .seized import Seized, seize
 from .test_captor import COST
 
 # What seize calls the boxes that the captor has other words for.
@@ -102,12 +105,26 @@ def test_with_the_owners_passphrase_it_finds_no_more_than_seize(seized: Seized, 
     assert {copy.counter for copy in found.copies} == set(seen.copies)
 
 
-def test_a_reports_secret_tells_its_frame_from_others_of_that_second(seized: Seized, tmp_path: Path) -> None:
-    """Here the captor is sharper than seize, which counts by the second; spec/90-limits.md, 3, says so."""
-    found, seen = both(seized, seized.asleep, tmp_path, PASSPHRASE)
-    assert len(found.tied) == 1
-    assert seen.correlation is not None
-    assert seen.correlation.fits[2] > 1
+def test_a_box_of_an_answer_that_hung_on_the_reply_secret_and_the_nonce_alone_would_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sending, office):
+        monkeypatch.setattr(module, "return_root", lambda back, nonce, salt: derive(back, "return root", nonce))
+    seized = seize(tmp_path)
+    assert look([seized.asleep], [PASSPHRASE], COST, [seized.relay]).tied
+
+
+def test_a_state_that_kept_the_salt_of_a_frame_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    salts: list[bytes] = []
+
+    def noted(back: bytes, nonce: bytes, salt: bytes) -> bytes:
+        salts.append(salt)
+        return return_root(back, nonce, salt)
+
+    monkeypatch.setattr(sending, "return_root", noted)
+    monkeypatch.setattr(sending, "Return", lambda _, *rest: Return(salts[-1], *rest))
+    seized = seize(tmp_path)
+    assert look([seized.asleep], [PASSPHRASE], COST, [seized.relay]).tied
 
 
 @pytest.mark.parametrize("which", ["asleep", "opened"])
@@ -137,7 +154,6 @@ FORGETS: dict[str, Callable[[Seen], Seen]] = {
     "box: intake": lambda seen: _without(seen, boxes=_but(seen, "intake")),
     "box at the relay": lambda seen: _without(seen, boxes=_but(seen, "answer")),
     "piece": lambda seen: msgspec.structs.replace(seen, blocks=()),
-    "a report at the relay": lambda seen: msgspec.structs.replace(seen, correlation=None),
     "frames that open": lambda seen: msgspec.structs.replace(seen, correlation=None),
 }
 

@@ -16,8 +16,7 @@ from tercet.core.days import week_of
 from tercet.core.device import step
 from tercet.core.fields import encode
 from tercet.core.relation import Relation
-from tercet.core.report import ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
-from tercet.core.sending import AWAITED
+from tercet.core.report import SALT, ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
 from tercet.core.state import Return, load, save
 from tercet.drop import MemoryStore, Put, Stored
 from tercet.sealing import NONCE, seal_to
@@ -86,7 +85,7 @@ def send_letter(actor: Actor, to: str, text: str) -> None:
 def talk(stage: Stage, desk: Actor, *members: Actor, rounds: int = 2) -> None:
     """Each member asks what the desk has to say, the desk answers, and the answers are read."""
     for _ in range(rounds):
-        stage.beat(*members, every=AWAITED)
+        stage.beat(*members, every=60)
         stage.beat(desk, *members, every=1)
 
 
@@ -99,9 +98,10 @@ def lay(
     week = week or week_of(content.day)
     key = next(k for k in member.device.board.keys if k.week == week)
     sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), _info("report", week))
-    frame = wrap(lane(card.chain, day, "intake", 0), sealed, key.week, key.public, nonce)
+    frame = wrap(lane(card.chain, day, "intake", 0), sealed, key.week, key.public, nonce, bytes(SALT))
     assert isinstance(stage.ask(RELAY, Put(intake_ids(member, day)[0][0], frame)), Stored)
-    return return_lane(return_root(content.back if isinstance(content, WordContent) else content.reply, nonce))
+    back = content.back if isinstance(content, WordContent) else content.reply
+    return return_lane(return_root(back, nonce, bytes(SALT)))
 
 
 def answers(stage: Stage, where: Lane) -> list[Letter]:

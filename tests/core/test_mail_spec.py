@@ -44,6 +44,7 @@ from tercet.core.report import (
 HOUSE = Path(__file__).parents[2]
 NAMES = ("00-overview.md", "40-letters.md", "41-beat.md", "50-report.md", "75-understudy.md")
 SPECS = {name: (HOUSE / "spec" / name).read_text() for name in NAMES}
+VERSIONS = {"50-report.md": 2}  # all others are the first
 MODULES = (beat, chain, channel, days, mail, office, relation, report, sending, state, turn, understudy)
 
 
@@ -58,7 +59,7 @@ def table(spec: str, name: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("spec", sorted(SPECS))
 def test_the_version_stands_on_the_third_line(spec: str) -> None:
-    assert SPECS[spec].splitlines()[2] == "Version 1"
+    assert SPECS[spec].splitlines()[2] == f"Version {VERSIONS.get(spec, 1)}"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.office import KEYS_KEPT
 from tercet.core.report import (
+    SALT,
     LetterKind,
     MediaKind,
     MediaRef,
@@ -101,7 +102,7 @@ def test_a_report_replayed_forty_days_later_is_not_filed_again() -> None:
     where = lane(card.chain, stage.now // DAY, "intake", 1)
     key = second.device.board.key_for(stage.now // DAY)
     assert key is not None
-    replayed = wrap(where, sealed, key.week, key.public, bytes(NONCE))
+    replayed = wrap(where, sealed, key.week, key.public, bytes(NONCE), bytes(SALT))
     stage.ask(RELAY, Put(intake_ids(second, stage.now // DAY)[1][0], replayed))
     stage.beat(desk)
     assert office(desk).opened == 1

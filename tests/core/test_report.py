@@ -19,6 +19,7 @@ from tercet.core.report import (
     NOBODY,
     REPORT_PLAIN,
     REPORT_TEXT,
+    SALT,
     SEALED,
     LetterKind,
     MediaKind,
@@ -154,17 +155,17 @@ def test_a_report_without_its_padding_mark_or_of_another_length_is_no_report() -
 def test_a_report_put_again_is_another_item_with_another_return_box() -> None:
     where = lane_of(bytes(32), "intake", 0)
     out, nonces = sealed(content()), (bytes(NONCE), b"\1" * NONCE)
-    frames = [wrap(where, out, WEEK + 1, kem_public(SEED), nonce) for nonce in nonces]
+    frames = [wrap(where, out, WEEK + 1, kem_public(SEED), nonce, bytes(SALT)) for nonce in nonces]
     assert frames[0] != frames[1]
     assert [len(frame) for frame in frames] == [FRAME, FRAME]
     assert [frame[:NONCE] for frame in frames] == list(nonces)
     seeds = {WEEK + 1: SEED}
-    assert [unwrap(where, frame, seeds) for frame in frames] == [out, out]
+    assert [unwrap(where, frame, seeds) for frame in frames] == [(bytes(SALT), out)] * 2
     elsewhere = lane_of(bytes(32), "intake", 1)
     for there, held in ((elsewhere, seeds), (where, {WEEK: SEED}), (where, {WEEK + 1: bytes(32)}), (where, {})):
         with pytest.raises(CannotOpen):
             unwrap(there, frames[0], held)
-    assert len({return_lane(return_root(SEED, nonce)).boxes for nonce in nonces}) == 2
+    assert len({return_lane(return_root(SEED, nonce, bytes(SALT))).boxes for nonce in nonces}) == 2
 
 
 def test_to_who_holds_the_card_a_report_put_twice_is_what_two_dummies_are() -> None:
@@ -179,16 +180,19 @@ def test_to_who_holds_the_card_a_report_put_twice_is_what_two_dummies_are() -> N
         pieces = [{layer[i : i + 16] for i in range(2, len(layer) - 15)} for layer in inside]
         return {layer[:2] for layer in inside}, len(pieces[0] & pieces[1])
 
-    twice = [wrap(where, report, next_week, public, nonce) for nonce in nonces]
-    cover = [wrap(where, out, next_week, public, nonce) for out, nonce in zip(dummies, nonces, strict=True)]
+    twice = [wrap(where, report, next_week, public, nonce, bytes(SALT)) for nonce in nonces]
+    cover = [
+        wrap(where, out, next_week, public, nonce, bytes(SALT)) for out, nonce in zip(dummies, nonces, strict=True)
+    ]
     assert seen(twice) == seen(cover) == ({next_week.to_bytes(2, "big")}, 0)
     bare = [seal(where.key, report, FRAME, nonce) for nonce in nonces]
     assert seen(bare)[1] > 0 and seen(bare)[0] != seen(cover)[0]
 
 
 def test_a_case_and_its_return_boxes_say_nothing_of_the_reply_secret_or_of_each_other() -> None:
-    made = (conversation_id(SEED), return_root(SEED, bytes(NONCE)), return_root(SEED, b"\1" * NONCE))
-    assert [len(m) for m in made] == [16, 32, 32]
+    ways = ((bytes(NONCE), bytes(SALT)), (b"\1" * NONCE, bytes(SALT)), (bytes(NONCE), b"\1" * SALT))
+    made = (conversation_id(SEED), *(return_root(SEED, nonce, salt) for nonce, salt in ways))
+    assert [len(m) for m in made] == [16, 32, 32, 32]
     assert not any(m in n for m in (*made, SEED) for n in (*made, SEED) if m is not n)
 
 

@@ -26,6 +26,7 @@ from tercet.core.fields import Malformed, decode
 from tercet.core.relation import PLAIN, RATCHET, Relation, open_letter, parse_plain
 from tercet.core.report import (
     REPORT_PLAIN,
+    SALT,
     LetterKind,
     MediaKind,
     MediaRef,
@@ -143,7 +144,7 @@ def _word(data: bytes) -> bytes:
     fields = (1, ReportKind.WORD, _TODAY, _REPLY, _CASE)
     content = b"\x96" + b"".join(msgspec.msgpack.encode(field) for field in fields) + data
     sealed = _seal((content + b"\x80")[:REPORT_PLAIN].ljust(REPORT_PLAIN, b"\0"), _WEEK, _PUBLIC)
-    return wrap(lane(_CARD.chain, _TODAY, "intake", 0), sealed, _WEEK, _PUBLIC, bytes(NONCE))
+    return wrap(lane(_CARD.chain, _TODAY, "intake", 0), sealed, _WEEK, _PUBLIC, bytes(NONCE), bytes(SALT))
 
 
 def intake(data: bytes) -> None:
@@ -151,7 +152,7 @@ def intake(data: bytes) -> None:
     where = lane(_CARD.chain, _TODAY, "intake", 0)
     frame = seal(where.key, data[:FRAME_CONTENT], FRAME, bytes(NONCE))
     try:
-        open_content(unwrap(where, frame, {_WEEK: _REPLY}), {_WEEK: _REPLY})
+        open_content(unwrap(where, frame, {_WEEK: _REPLY})[1], {_WEEK: _REPLY})
     except CannotOpen:
         return
 

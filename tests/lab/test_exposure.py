@@ -12,10 +12,10 @@ import pytest
 from tercet.core import events as ev
 from tercet.core import understudy
 from tercet.core.beat import PACE
-from tercet.core.channel import Waiting
+from tercet.core.channel import Channel, Waiting
 from tercet.core.days import DAY, day_of
 from tercet.core.relation import Note
-from tercet.core.report import LetterKind, MediaState
+from tercet.core.report import LetterKind, MediaState, Report, ReportState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Device, Return, load, save
 from tercet.lab import Plan
@@ -355,3 +355,15 @@ def test_relays_are_shown_without_their_pass(device: Device, machine: Machine) -
     board = msgspec.structs.replace(device.board, relays=None)
     seen = of(msgspec.structs.replace(device, card=card, board=board), machine)
     assert set(seen.relays) == {secret[: -len("/" + "b" * 26)]}
+
+
+@pytest.mark.parametrize("fault", ["put", "made", "used", "asked"])
+def test_a_state_that_keeps_the_second_of_a_report_breaks_the_law(fault: str) -> None:
+    now = 1_790_000_000
+    report = Report(1, 0, ReportState.LEFT, b"", 0, b"", bytes(16), Channel(), ())
+    device = Device(reports=(report,), returns=(Return(bytes(16), bytes(32), 1, 0),))
+    assert breaches("passphrase", exposure_of(device, now)) == ()
+    planted = Device(reports=(msgspec.structs.replace(report, **{fault: now + 1}),))
+    assert breaches("passphrase", exposure_of(planted, now)) == ("a time that tells a frame at intake",)
+    answer = Device(returns=(Return(bytes(16), bytes(32), 0, now + 1),))
+    assert not holds("passphrase", exposure_of(answer, now))

@@ -135,13 +135,14 @@ def unsaid(channel: Channel) -> bool:
 def stalest(channel: Channel, now: int) -> Waiting | None:
     """Of our letters under way the one sealed longest ago, or never: what the next word or answer carries.
 
-    However often the oldest was lost, it comes again in its turn. A moment after `now` counts as never.
+    However often the oldest was lost, it comes again in its turn. A moment after `now` counts as never;
+    of those sealed at one moment, as far as it is remembered, the one sealed least often goes first.
     """
     return _stalest(channel.waiting[:WINDOW], now)
 
 
 def _stalest(waiting: Sequence[Waiting], now: int) -> Waiting | None:
-    return min(waiting, key=lambda w: (w.sealed if w.sealed <= now else 0, w.number), default=None)
+    return min(waiting, key=lambda w: (w.sealed if w.sealed <= now else 0, w.times, w.number), default=None)
 
 
 def wants_empty(channel: Channel, now: int) -> bool:

@@ -15,7 +15,20 @@ from typing import Any, Final
 
 import msgspec
 
-from tercet.core import beat, bycode, encounter, handover, introducing, locked, mail, office, reader, sending, welcome
+from tercet.core import (
+    beat,
+    bycode,
+    encounter,
+    handover,
+    introducing,
+    locked,
+    mail,
+    moments,
+    office,
+    reader,
+    sending,
+    welcome,
+)
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
@@ -50,7 +63,7 @@ def step(device: Device, event: e.Event, now: int, chance: Chance) -> tuple[Devi
     """
     turn = Turn(device, now, chance)
     PARTS[type(event)](turn, event)
-    return turn.device, tuple(turn.effects)
+    return moments.coarse(device, turn.device), tuple(turn.effects)
 
 
 def _beat(turn: Turn, event: e.Beat) -> None:

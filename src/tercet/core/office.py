@@ -311,7 +311,7 @@ def _take_frame(turn: Turn, where: Lane, item: bytes) -> PutItem | None:
     """Take in an intake frame; returns its answer, none to a filler or to noise."""
     try:
         seeds = office(turn).seeds
-        sealed = unwrap(where, item, seeds)
+        salt, sealed = unwrap(where, item, seeds)
         content = open_content(sealed, seeds)
     except (CannotOpen, Malformed):
         turn.tell("strange_frame")
@@ -323,7 +323,7 @@ def _take_frame(turn: Turn, where: Lane, item: bytes) -> PutItem | None:
         letter, back = _hear(turn, content), content.back
     else:
         letter, back = _take_report(turn, int.from_bytes(sealed[:2], "big"), content), content.reply
-    there = return_lane(return_root(back, item[:NONCE]))
+    there = return_lane(return_root(back, item[:NONCE], salt))
     answer = seal_answer(there, letter, turn.chance(NONCE))
     return PutItem(b"", turn.device.places(there), answer)
 

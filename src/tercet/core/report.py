@@ -37,8 +37,9 @@ from tercet.sealing import (
     seal_to,
 )
 
-SEALED: Final = FRAME_CONTENT - 2 - ENVELOPE_OVERHEAD  # 4,005 bytes in an envelope; 2 name its week key
-REPORT_PLAIN: Final = SEALED - 2 - HPKE_OVERHEAD  # 2,867 bytes beneath HPKE; 2 name the week key
+SALT: Final = 16  # bytes in an envelope, fresh at each put: with them alone the box of its answer is found
+SEALED: Final = FRAME_CONTENT - 2 - SALT - ENVELOPE_OVERHEAD  # 3,989 bytes in an envelope; 2 name its week key
+REPORT_PLAIN: Final = SEALED - 2 - HPKE_OVERHEAD  # 2,851 bytes beneath HPKE; 2 name the week key
 TOKEN_SIZE: Final = 296  # bytes reserved for a report token and for a witness token each
 REPORT_TEXT: Final = 1_850  # bytes; with one photo, a place and both tokens still to come, it fits
 MEDIA_MOST: Final = 4  # files in a report
@@ -125,7 +126,7 @@ class MediaRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 class ReportContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the desk reads; padded to 2,867 bytes beneath the seal.
+    """What the desk reads; padded to 2,851 bytes beneath the seal.
 
     Attributes:
         version: 1.
@@ -295,7 +296,7 @@ def blocks_of(size: int) -> int:
 
 
 def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
-    """Seal a report to the desk's key of a week; 4,005 bytes.
+    """Seal a report to the desk's key of a week; 3,989 bytes.
 
     Room for both tokens and the claim is kept free, so that no text that fits today stops fitting later.
 
@@ -320,7 +321,7 @@ def seal_content(content: ReportContent, week: int, public: bytes) -> bytes:
 
 
 def seal_word_content(content: WordContent, week: int, public: bytes) -> bytes:
-    """Seal a word or a dummy to the desk's key of a week; 4,005 bytes, as a report."""
+    """Seal a word or a dummy to the desk's key of a week; 3,989 bytes, as a report."""
     return _seal(_pad(encode(content)), week, public)
 
 
@@ -349,7 +350,7 @@ def parse_content(padded: bytes, week: int) -> ReportContent | WordContent:
     """The report, word or dummy in opened and still padded bytes.
 
     Args:
-        padded: 2,867 bytes.
+        padded: 2,851 bytes.
         week: of the key it was sealed to; the content's day is one of that week.
 
     Raises:
@@ -392,7 +393,7 @@ def lapses(sealed: bytes) -> int:
     return last_day_of(int.from_bytes(sealed[:2], "big")) + KEYS_KEPT + 1
 
 
-def wrap(lane: Lane, sealed: bytes, week: int, public: bytes, nonce: bytes) -> bytes:
+def wrap(lane: Lane, sealed: bytes, week: int, public: bytes, nonce: bytes, salt: bytes) -> bytes:
     """The frame that travels: an envelope to the desk under the network's outer key of the day.
 
     The same report put again is another item, and in another envelope, as a dummy would be: so who holds a card of the
@@ -400,17 +401,21 @@ def wrap(lane: Lane, sealed: bytes, week: int, public: bytes, nonce: bytes) -> b
 
     Args:
         lane: an intake lane of the day.
-        sealed: 4,005 bytes, of whatever week.
+        sealed: 3,989 bytes, of whatever week.
         week: of the key that is in use when it is put, not of the one it was sealed with.
         public: that key, 1,216 bytes.
         nonce: 24 fresh random bytes.
+        salt: 16 fresh random bytes, for the box of the answer; nobody keeps them.
     """
-    envelope = put_in_envelope(public, sealed, _info("envelope", week))
+    envelope = put_in_envelope(public, salt + sealed, _info("envelope", week))
     return seal(lane.key, week.to_bytes(2, "big") + envelope, FRAME, nonce)
 
 
-def unwrap(lane: Lane, frame: bytes, seeds: dict[int, bytes]) -> bytes:
+def unwrap(lane: Lane, frame: bytes, seeds: dict[int, bytes]) -> tuple[bytes, bytes]:
     """Take an intake frame out of the outer layer and its envelope, with the desk's week seeds.
+
+    Returns:
+        The salt of its answer, 16 bytes, and what was sealed, 3,989 bytes.
 
     Raises:
         CannotOpen: it is not from this network, not of that day, or in no envelope that a key of ours opens.
@@ -419,7 +424,8 @@ def unwrap(lane: Lane, frame: bytes, seeds: dict[int, bytes]) -> bytes:
     week = int.from_bytes(content[:2], "big")
     if week not in seeds:
         raise CannotOpen
-    return open_envelope(seeds[week], content[2:], _info("envelope", week))
+    inside = open_envelope(seeds[week], content[2:], _info("envelope", week))
+    return inside[:SALT], inside[SALT:]
 
 
 def conversation_id(reply: bytes) -> bytes:
@@ -432,14 +438,15 @@ def return_lane(root: bytes) -> Lane:
     return lane_of(root, "return", 0)
 
 
-def return_root(back: bytes, nonce: bytes) -> bytes:
+def return_root(back: bytes, nonce: bytes, salt: bytes) -> bytes:
     """The 32 bytes that the box for an answer and its key come from.
 
     Args:
         back: the secret in the frame, 32 bytes; of a report, its reply secret.
-        nonce: of the frame, 24 bytes: a report that is put again has another box for its answer.
+        nonce: of the frame, 24 bytes: a frame put again has another box for its answer.
+        salt: in its envelope, 16 bytes: who has `back` and the frame, but not the desk's key, finds no box.
     """
-    return derive(back, "return root", nonce)
+    return derive(back, "return root", nonce, salt)
 
 
 def _info(purpose: str, week: int) -> bytes:

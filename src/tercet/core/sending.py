@@ -24,6 +24,7 @@ from tercet.core.mail import NOTES_KEPT, body_for, warn_of_clock
 from tercet.core.relation import Note, fits, vanish, words
 from tercet.core.report import (
     MEDIA_MOST,
+    SALT,
     WORD_TEXT,
     LetterKind,
     MediaKind,
@@ -55,7 +56,7 @@ RETURN_KEPT = 40 * DAY  # seconds; no relay keeps an answer longer, and no stick
 RETURNS_MOST = 32  # answers awaited; the oldest is given up first, whatever it was for
 RETURN_FRAMES = 4  # frames asked for of a box that holds one; a few, in case of noise
 ASK_EVERY = 14_400  # seconds between two chances for the desk to speak in one conversation
-AWAITED = 60  # seconds in which an answer asked for on purpose may still be on its way
+AWAITED = 2  # times that an answer is looked for on purpose before the desk is asked again
 BLOCKS_MOST = 24  # sealed blocks in the vault at a time
 RESENT_LEAST = 3  # blocks that a desk may ask for again, however small the file; else as many as it has
 OPEN_MEDIA = (MediaState.WAITING, MediaState.LEFT)
@@ -149,6 +150,7 @@ def send_all(turn: Turn, polls: int = 0) -> None:
     _poll(turn, polls)
     for back in turn.device.returns:
         turn.read(Query("return", back.id), return_lane(back.root), RETURN_FRAMES)
+    turn.change(returns=tuple(msgspec.structs.replace(r, tried=min(r.tried + 1, AWAITED)) for r in turn.device.returns))
     move_media(turn)
 
 
@@ -217,7 +219,7 @@ def _report_due(turn: Turn, report: Report) -> bool:
 
 def _awaits(turn: Turn, report: Report) -> bool:
     """Whether an answer in a conversation may be on its way."""
-    return any(r.owner == report.number and turn.now - r.made < AWAITED for r in turn.device.returns)
+    return any(r.owner == report.number and r.tried < AWAITED for r in turn.device.returns)
 
 
 def _lapse(turn: Turn, report: Report) -> Report:
@@ -296,7 +298,7 @@ def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> b
 
 
 def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float) -> bool:
-    """Send 4,005 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
+    """Send 3,989 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
 
     Returns:
         Whether a box is known, and a key of this week for the envelope.
@@ -308,10 +310,12 @@ def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, 
     shard = int.from_bytes(turn.chance(4), "big") % len(ids)
     where = lane(card.chain, day, "intake", shard)
     places = tuple(zip(turn.device.order(where.turn), ids[shard], strict=False))
-    nonce = turn.chance(NONCE)
-    turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce), after))
+    nonce, salt = turn.chance(NONCE), turn.chance(SALT)
+    turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce, salt), after))
     if back:
-        awaited = Return(turn.chance(16), return_root(back, nonce), owner, turn.now)
+        awaited = Return(turn.chance(16), return_root(back, nonce, salt), owner, turn.now)
+        filed = any(r.number == owner and not r.sealed for r in turn.device.reports)
+        awaited = msgspec.structs.replace(awaited, known=filed)
         turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
     return True
 
@@ -475,28 +479,28 @@ def arrived(turn: Turn, event: Arrived) -> None:
             continue
         turn.confirm(letter.written)
         warn_of_clock(turn, letter.written - turn.now)
-        if not _take_answer(turn, back.owner, letter):
+        if not _take_answer(turn, back, letter):
             continue
         turn.acknowledge(where.boxes[event.query.place], item, event.relay)
         turn.change(returns=tuple(r for r in turn.device.returns if r.id != back.id))
 
 
-def _take_answer(turn: Turn, owner: int, letter: Letter) -> bool:
+def _take_answer(turn: Turn, back: Return, letter: Letter) -> bool:
     """Take in what the desk says to a report; False: there is no room, it stays at the relay."""
-    report = next((r for r in turn.device.reports if r.number == owner), None)
+    report = next((r for r in turn.device.reports if r.number == back.owner), None)
     if report is None:
         return True
     if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
         replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))
         return False
-    newer, before = letter.written > report.channel.heard, report.channel
+    before = report.channel
     channel, delivered = letters.accept(before, letter, turn.now)
     used = turn.now if letters.is_used(before, channel) else report.used
     report = msgspec.structs.replace(report, channel=channel, used=used)
     said = (letter,) if letter.kind == LetterKind.RECEIPT and not letter.number else delivered
     for one in said:
         report = _take_word(turn, report, one)
-    if newer and not letter.first and not letter.kind and not report.sealed:
+    if back.known and not letter.first and not letter.kind and not report.sealed:
         report = _close(turn, report)
     replace_report(turn, report)
     return True

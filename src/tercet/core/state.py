@@ -59,8 +59,10 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
         id: 16 random bytes.
         root: 32 bytes; the box and its key come from it.
         owner: number of the report whose conversation it is; 0 for a dummy's.
-        made: when the frame was sealed, seconds.
+        made: the day on which the frame was sealed, in seconds.
         looks: how often covered beats looked into it.
+        known: whether the desk was known to have the report before this frame was put.
+        tried: how often it was looked into on purpose.
     """
 
     id: bytes
@@ -68,6 +70,8 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
     owner: int
     made: int
     looks: int = 0
+    known: bool = False
+    tried: int = 0
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True):

@@ -23,7 +23,7 @@ from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, Lane, lane, lane_of, relay_order
 from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
-from tercet.core.days import LATE_DAYS, day_of, week_of
+from tercet.core.days import DAY, LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Beat, Event, Query
@@ -31,7 +31,7 @@ from tercet.core.fields import Day, Key, Malformed, Number, Version1, decode, en
 from tercet.core.mixing import chains_on
 from tercet.core.reader import BOARD_RELAYS, LOOKS_AHEAD
 from tercet.core.relation import PLAIN, Relation
-from tercet.core.report import LetterKind, ReportKind, return_lane, return_root, seal_word_content, wrap
+from tercet.core.report import SALT, LetterKind, ReportKind, return_lane, return_root, seal_word_content, wrap
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Device, Return
 from tercet.core.turn import Chance
@@ -291,12 +291,12 @@ def _put_intake(act: _Act, kind: ReportKind, after: float) -> bool:
     if not lanes or key is None:
         return False
     where = lanes[act.chance(1)[0] % len(lanes)]
-    back, nonce = act.chance(32), act.chance(NONCE)
+    back, nonce, salt = act.chance(32), act.chance(NONCE), act.chance(SALT)
     sealed = seal_word_content(dummy(back, act.now, act.today, kind), key.week, key.public)
-    frame = wrap(Lane((), where.key, where.turn), sealed, key.week, key.public, nonce)
+    frame = wrap(Lane((), where.key, where.turn), sealed, key.week, key.public, nonce, salt)
     _order_put(act, where, frame, after)
     if kind == ReportKind.DUMMY:
-        awaited = Return(act.chance(MARK), return_root(back, nonce), 0, act.now)
+        awaited = Return(act.chance(MARK), return_root(back, nonce, salt), 0, act.today * DAY)
         act.change(returns=(*act.state.returns, awaited)[-RETURNS_MOST:])
     return True
 

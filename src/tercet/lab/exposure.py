@@ -19,6 +19,7 @@ from tercet.core.cell import UNDER
 from tercet.core.channel import Channel, Waiting
 from tercet.core.days import day_of
 from tercet.core.fields import encode
+from tercet.core.moments import coarse
 from tercet.core.relation import Note, Relation, words
 from tercet.core.report import SEALED, LetterKind, MediaSend, MediaState, Report
 from tercet.core.state import Device, save
@@ -169,6 +170,7 @@ class Exposure(msgspec.Struct, frozen=True):
         powers: names in POWERS.
         found: texts that must not be there, and are.
         odd: bytes of the state that no field accounts for.
+        fine: whether a time of a report, a conversation or an awaited answer is kept that tells its frame at intake.
     """
 
     kind: str
@@ -190,6 +192,7 @@ class Exposure(msgspec.Struct, frozen=True):
     powers: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
     odd: int = 0
+    fine: bool = False
 
 
 NOTHING: Final = Exposure("nothing")
@@ -235,6 +238,7 @@ def exposure_of(
         powers=_powers(device),
         found=_found(device, saved, hidden),
         odd=0 if saved is None else abs(len(saved) - len(save(device))),
+        fine=coarse(Device(), device) != device,
     )
 
 
@@ -298,6 +302,7 @@ def joined(exposures: Iterable[Exposure]) -> Exposure:
         boxes=tuple(msgspec.structs.replace(b, first=oldest[b.purpose]) for b in newest.boxes),
         found=tuple(dict.fromkeys(f for e in every for f in e.found)),
         odd=max(e.odd for e in every),
+        fine=any(e.fine for e in every),
     )
 
 

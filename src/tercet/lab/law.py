@@ -130,6 +130,7 @@ def breaches(row: str, exposure: Exposure) -> tuple[str, ...]:
     wrong += [f"the power to {power}" for power in exposure.powers if power not in law.powers]
     wrong += ["what a locked list's frames carry"] if exposure.marks and not law.marks else []
     wrong += ["network addresses"] if (exposure.addresses or exposure.ties) and not law.addresses else []
+    wrong += ["a time that tells a frame at intake"] if exposure.fine else []
     wrong += ["a text that was sealed here"] if exposure.found else []
     wrong += [f"{exposure.odd} bytes that no field accounts for"] if exposure.odd else []
     return tuple(wrong)

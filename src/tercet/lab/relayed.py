@@ -20,6 +20,7 @@ import msgspec
 
 from tercet.core.chain import Lane, Purpose, lane, lane_of
 from tercet.core.conversation import open_answer
+from tercet.core.days import day_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.mixing import chains_on
@@ -35,7 +36,6 @@ from tercet.lab.seizure import SeizureError
 from tercet.sealing import KEY, CannotOpen, block_box, box, next_block_key, open_sealed
 
 SEGMENT: Final = re.compile(r"[0-9]{8}-([0-9a-f]{16})\.log1", re.ASCII)
-PUT_WITHIN: Final = 2  # seconds between a relay's note of an item and a device's of its answer
 BLOCKS_MOST: Final = 4_096  # of a file, whose boxes are computed ahead
 
 
@@ -145,7 +145,7 @@ class Correlation:
     Attributes:
         met: what lies in known boxes.
         words: what opens that is text.
-        fits: for each report how many intake frames came in the second in which a relay stored it.
+        fits: for each report how many intake frames came on the day on which a relay stored it.
         unknown: items in boxes that the memory does not compute.
     """
 
@@ -342,7 +342,7 @@ def _intake(where: Lane, item: Item, states: list[Device]) -> tuple[str, list[Wo
     for device in states:
         seeds = device.office.seeds if device.office else {}
         try:
-            content = open_content(unwrap(where, item.item, seeds), seeds)
+            content = open_content(unwrap(where, item.item, seeds)[1], seeds)
         except (CannotOpen, Malformed):
             continue
         return "opened", [_of_content(content, item.arrived)]
@@ -356,8 +356,8 @@ def _of_content(content: ReportContent | WordContent, when: int) -> Words:
 
 
 def _fits(states: list[Device], known: dict[bytes, list[_Box]], items: list[Item]) -> dict[int, int]:
-    """How many intake frames came at the moment that each report's device noted."""
+    """How many intake frames came on the day that each report's device noted."""
     reports = {r.number: r.put for device in reversed(states) for r in device.reports if r.put}
     intake = {id_ for id_, places in known.items() if places[0].label[0] == "intake"}
     frames = [item.arrived for item in items if item.box in intake]
-    return {n: sum(abs(at - put) <= PUT_WITHIN for at in frames) for n, put in sorted(reports.items())}
+    return {n: sum(day_of(at) == day_of(put) for at in frames) for n, put in sorted(reports.items())}

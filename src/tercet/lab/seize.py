@@ -203,7 +203,9 @@ def _show_relay(console: Console, found: Correlation) -> None:
         table.add_row(what, Text(shown(one.who)), day, *counts)
     console.print(table)
     for number, frames in found.fits.items():
-        console.print(f"Report {number} was put at a second in which {frames} frames came into intake.")
+        console.print(
+            f"Report {number} is one of {frames} frames that came into intake that day: nothing here tells which."
+        )
     console.print(f"Items of which this memory knows nothing: {found.unknown}.")
 
 
