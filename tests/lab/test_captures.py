@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tercet.core.cell import Role
 from tercet.core.state import load
-from tercet.lab import Plan
-from tercet.lab.campaigns import AT_RANDOM_MOST, ORDERS, STATES, TAKEN, Tree, draw_campaigns
+from tercet.lab import Plan, looks
+from tercet.lab.campaigns import AT_RANDOM_MOST, ORDERS, STATES, TAKEN, Catch, Tree, draw_campaigns
 from tercet.lab.captured import JOINED, Captures, Tally, together
-from tercet.lab.captures import Captured
+from tercet.lab.captures import Campaign, Captured
 from tercet.lab.chance import Stream
 from tercet.lab.deniability import REAL
+from tercet.lab.exposure import Person, Words
 from tercet.lab.law import NEIGHBOURS_MOST, ROWS
 from tercet.lab.leaks import LEAKS
+from tercet.lab.looks import Look
 from tercet.lab.plan import DAY
 from tercet.lab.seizure import PLACES, Image, open_image
 from tercet.sealing import LOW_COST
+from tercet.vault import Geometry
 
 SPEC = (Path(__file__).parents[2] / "spec" / "95-lab.md").read_text()
 LIFE = Plan(members=6, days=3, seed=21, pace=7_200, desk_pace=3_600, reports=2.0, letters=2.0, replies=0.8)
@@ -83,16 +88,13 @@ def test_the_same_seed_seizes_the_same_and_finds_the_same(copied: Captures) -> N
     assert Captured(SMALL, FEW, taken=0.0).captures() == copied
 
 
-def test_the_image_that_shows_nothing_without_a_passphrase_holds_the_member_s_state() -> None:
+def test_the_image_that_shows_nothing_without_a_passphrase_holds_the_member_s_state(world: Captured) -> None:
     """Or that it shows nothing would prove nothing."""
-    world = Captured(SMALL, 0)
-    world.live()
     machine = world.machines[1]
     data = world.captor.image(machine, world.kept(machine))
     image = open_image(Image(data), (REAL,), LOW_COST, depth=PLACES)
     assert image.states[0][1] == load(machine.saved)
     assert image.copies[0].understudy
-    world.close()
 
 
 @pytest.mark.full
@@ -117,6 +119,82 @@ def test_each_planted_fault_is_caught_where_there_is_no_other(name: str) -> None
     found = Captured(LIFE, 4 * FEW, leaks=(LEAKS[name],)).captures().breaches
     assert LEAKS[name].is_caught(found)
     assert not any(leak.is_caught(found) for other, leak in LEAKS.items() if leak.says != LEAKS[name].says), name
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Captured]:
+    world = Captured(SMALL, 0)
+    world.live()
+    yield world
+    world.close()
+
+
+def a_person(look: Look) -> Look:
+    stranger = Person("member-00004", "below", True, 0, 0, 0)
+    return doctored(look, people=(*look.exposures[0].people[1:], stranger))
+
+
+def a_word(look: Look) -> Look:
+    return doctored(look, words=(Words("letter", "member-00001", "nobody wrote this"),))
+
+
+def a_report(look: Look) -> Look:
+    return doctored(look, made=look.exposures[0].made + 1)
+
+
+def an_old_frame(look: Look) -> Look:
+    return look._replace(wrong=("frames of day 9 can be found",))
+
+
+def doctored(look: Look, **fields: object) -> Look:
+    return look._replace(exposures=(msgspec.structs.replace(look.exposures[0], **fields), *look.exposures[1:]))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (a_person, "and it was introduced to"),
+        (a_person, "whom none of the seized has met"),
+        (a_word, "'nobody wrote this' is nothing that it may read"),
+        (a_report, "reports in place of"),
+        (an_old_frame, "frames of day 9 can be found"),
+        (lambda look: look, ""),
+    ],
+)
+def test_whatever_is_more_than_the_truth_is_said(
+    world: Captured, monkeypatch: pytest.MonkeyPatch, change: Callable[[Look], Look], says: str
+) -> None:
+    honest = world.captor.look
+    monkeypatch.setattr(world.captor, "look", lambda *given: change(honest(*given)))
+    monkeypatch.setattr(world, "wrong", [])
+    monkeypatch.setattr(world, "_campaigns", [Campaign("at random")])
+    world._seize(Catch(0.0, 0, "at random", "passphrase", 2, taken=False))
+    assert says in "".join(world.wrong)
+    assert bool(world.wrong) == bool(says)
+
+
+def test_a_copy_that_is_no_noise_is_said(world: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = world.machines[1]
+    honest = world.captor.image(machine, world.kept(machine))
+    at = Geometry.of(len(honest)).copy_at(2, 1)
+    monkeypatch.setattr(world.captor, "image", lambda *_: honest[:at] + bytes(20_000) + honest[at + 20_000 :])
+    look = world.captor.look("no passphrase", machine, world.kept(machine))
+    assert look.wrong == ("a copy in the file is not noise",)
+
+
+def test_a_file_that_opens_with_any_passphrase_is_said(world: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "WRONG", REAL)
+    machine = world.machines[1]
+    look = world.captor.look("no passphrase", machine, world.kept(machine))
+    assert look.wrong == ("a copy opens",)
+
+
+def test_a_relay_s_history_has_what_was_acknowledged(world: Captured) -> None:
+    items = list(world.captor.history.values())
+    there = sum(1 for relay in world.network.relays.values() for _ in relay.store.entries())
+    assert sum(not item.gone for item in items) <= there + len(items) // 10
+    assert sum(item.gone for item in items) > 20
+    assert any(item.posted for item in items)
 
 
 def test_every_state_has_a_planted_fault() -> None:
