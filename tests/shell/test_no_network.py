@@ -124,6 +124,7 @@ async def the_carrier_comes(phones: Phones, dalia: Service, seen: list[tuple[str
         await phones.carrier.meet(dalia)
 
 
+@pytest.mark.full
 def test_two_phones_meet_write_for_a_week_and_report_by_a_third_persons_stick(tmp_path: Path) -> None:
     world = founded(tmp_path)
     phones = Phones(world, tmp_path)
