@@ -43,7 +43,7 @@ from tercet.sealing import digest
 
 SPEC = (Path(__file__).parents[2] / "spec" / "91-exposure.md").read_text()
 LIFE = Plan(members=8, days=5, seed=11, reports=1.0, letters=1.0, replies=0.8)
-SEIZED_EVERY = 40  # steps
+SEIZED_EVERY = 32  # steps
 ROUGH = Plan(members=16, days=8, seed=12, reports=0.5)
 TEXT = "They came at four in the morning, in three cars without plates."
 
