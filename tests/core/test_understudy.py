@@ -135,10 +135,13 @@ def test_it_puts_and_reads_where_the_device_would_have() -> None:
 def test_what_it_puts_into_intake_is_a_dummy_that_the_desk_answers() -> None:
     stage, desk, first, others = cell()
     standing = Standing(first)
-    covered(stage, desk, standing, *others, beats=60)
+    awaited = {}
+    for _ in range(60):
+        covered(stage, desk, standing, *others, beats=1)
+        awaited |= {back.id: back for back in standing.state.returns}
     assert not desk.heard("strange_frame")
-    assert standing.state.returns
-    assert all(back.owner == 0 for back in standing.state.returns)
+    assert awaited
+    assert all((back.owner, back.made % DAY) == (0, 0) for back in awaited.values())
     assert len(standing.state.returns) < 60 / 4  # answers came, and were let go
 
 
