@@ -42,7 +42,7 @@ def test_a_report_with_a_photo_reaches_the_desk_and_its_sender_sees_it_received(
     photo = bytes(range(256)) * 3000
     given = first.give("p.png", photo, MediaKind.PHOTO, travel=b"small" * 100)
     first.do(ev.WriteReport("what I saw", None, None, (given,)))
-    stage.beat(first, desk, second, rounds=4, every=60)
+    stage.beat(first, desk, second, rounds=6, every=60)
     stage.beat(first)
     (filed,) = desk.reports.values()
     assert filed.content.text == "what I saw"
