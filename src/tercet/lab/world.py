@@ -52,7 +52,10 @@ class World:
         rough: whether the weather is rough and owners write.
         began: when the days began, after the set-up; whole world seconds.
         beats, steps: how many there were so far.
+        kind: of machine that it is made of.
     """
+
+    kind: type[Machine] = Machine
 
     def __init__(self, plan: Plan, step: Step = core_step, observe: bool = False, keep_lines: int = 0) -> None:
         remember()
@@ -65,7 +68,7 @@ class World:
         self.began = float(START)
         self.beats = self.steps = 0
         self.refusals: Counter[str] = Counter()
-        self.machines = [Machine(self, number) for number in range(2 * plan.pairs + 1)]
+        self.machines = [self.kind(self, number) for number in range(2 * plan.pairs + 1)]
         self.by_name = {machine.name: machine for machine in self.machines}
         self._step = step
         self._observe = observe
@@ -126,12 +129,9 @@ class World:
             Broken: an invariant does not hold.
         """
         started = perf_counter()
-        levels = grow(self)
-        self._begin()
-        end = self.began + self.plan.days * DAY
-        self._live(end, progress)
+        levels = self.live(progress)
         self._calm()
-        last = end + self.plan.settle_days * DAY
+        last = self.agenda.now + self.plan.settle_days * DAY
         while self.ledger.owed() is not None:
             if self.agenda.now >= last:
                 raise Broken(f"After {self.plan.settle_days} quiet days, {self.ledger.owed()}.")
@@ -139,6 +139,17 @@ class World:
         for machine in self.machines:
             self.ledger.restarted(machine)
         return result_of(self, levels, perf_counter() - started)
+
+    def live(self, progress: Progress | None = None) -> dict[int, int]:
+        """Grow and live to the end of the days, and no further: what is owed then stays so.
+
+        Returns:
+            The level of each member.
+        """
+        levels = grow(self)
+        self._begin()
+        self._live(self.began + self.plan.days * DAY, progress)
+        return levels
 
     def _begin(self) -> None:
         """The set-up is over: rough weather, beating devices, living owners."""
