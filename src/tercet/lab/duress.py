@@ -133,6 +133,7 @@ class DuressWorld(World):
 
     Attributes:
         alarms: who was told *in danger* of whom, by their numbers, and the moment.
+        before_the_days: called when everybody has met, before the days begin.
     """
 
     kind = Taken
@@ -141,6 +142,7 @@ class DuressWorld(World):
         super().__init__(plan, observe=observe)
         self.leisure = leisure
         self.alarms: dict[tuple[int, int], float] = {}
+        self.before_the_days: list[Callable[[], object]] = []
         self._openings: list[tuple[int, float, bool]] = []
         for machine in self.members:
             machine.understudy = kind or Kind()
@@ -155,6 +157,8 @@ class DuressWorld(World):
         self._openings.append((number, after, second))
 
     def _begin(self) -> None:
+        for deed in self.before_the_days:
+            deed()
         super()._begin()
         for machine in self.members:
             for _, after, second in (one for one in self._openings if one[0] == machine.number):
