@@ -65,26 +65,28 @@ def understudy(area: bytes) -> Understudy | None:
     """The understudy in an area, if one is there."""
     length = int.from_bytes(area[:4], "big")
     fields = pack.array(area[4 : 4 + length]) if length <= len(area) - 4 else None
-    if fields is None or len(fields) != 12:
+    if fields is None or len(fields) != 11:
         return None
     day = int(fields[1])
-    found = Understudy(day, neighbours=len(fields[3]), beats=(fields[7], fields[8]))
+    found = Understudy(day, neighbours=len(fields[3]), beats=(fields[6], fields[7]))
     found.relays = {leaf for _, leaf in pack.leaves(fields[2]) if isinstance(leaf, str)}
     boards = [leaf for _, leaf in pack.leaves(fields[2]) if isinstance(leaf, bytes)]
     found.uses += [Use("board", 0, 0, 0, "", keys.posted_box(read), b"") for read in boards]
     for number, neighbour in enumerate(fields[3]):
         who = f"neighbour {number + 1}"
-        for later, (outer, ids, _) in enumerate(_lanes(neighbour[2])):
-            boxes = [keys.Box(each) for each in ids]
-            found.uses += [Use("written", day + later, 0, n, who, box, outer) for n, box in enumerate(boxes)]
-        for later, (_, acks, _) in enumerate(_lanes(neighbour[3])):
-            boxes = [keys.box_of_ack(ack) for ack in acks]
-            found.uses += [Use("read", day - 1 + later, 0, n, who, box, b"") for n, box in enumerate(boxes)]
+        for later, lanes in enumerate(neighbour[3]):
+            for outer, ids, _ in _lanes(lanes):
+                boxes = [keys.Box(each) for each in ids]
+                found.uses += [Use("written", day + later, 0, n, who, box, outer) for n, box in enumerate(boxes)]
+        for later, lanes in enumerate(neighbour[4]):
+            for _, acks, _ in _lanes(lanes):
+                boxes = [keys.box_of_ack(ack) for ack in acks]
+                found.uses += [Use("read", neighbour[1] + later, 0, n, who, box, b"") for n, box in enumerate(boxes)]
     for later, lanes in enumerate(fields[4]):
         for outer, ids, _ in _lanes(lanes):
             boxes = [keys.Box(each) for each in ids]
             found.uses += [Use("intake", day + later, 0, n, "", box, outer) for n, box in enumerate(boxes)]
-    found.returns = {leaf for _, leaf in pack.leaves(fields[11]) if isinstance(leaf, bytes) and len(leaf) == 32}
+    found.returns = {leaf for _, leaf in pack.leaves(fields[10]) if isinstance(leaf, bytes) and len(leaf) == 32}
     return found
 
 

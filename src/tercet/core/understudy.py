@@ -4,13 +4,12 @@ Does        draws beforehand what it will need; then orders beats like the devic
 Does not    hold a name, a word, a letter's key, or a way to open what it reads.
 Spec        spec/75-understudy.md
 Always      1. It orders what the device would have ordered: one PUT, two READs, to the same boxes.
-            2. It has nothing of days before the last one, and nothing of days more than 14 ahead.
+            2. It has no key of what is read, no box of a day that the device reads no more.
 Read first  Understudy, draw(), step().
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Final
 
@@ -20,10 +19,10 @@ from tercet.core import beat
 from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
 from tercet.core.card import Relay
-from tercet.core.chain import LANE_RELAYS, Lane, lane, lane_of, relay_order
+from tercet.core.chain import LANE_RELAYS, DayChain, Lane, lane, lane_of, relay_order
 from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
-from tercet.core.days import DAY, LATE_DAYS, day_of, week_of
+from tercet.core.days import LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Beat, Event, Query
@@ -33,15 +32,19 @@ from tercet.core.reader import BOARD_RELAYS, LOOKS_AHEAD
 from tercet.core.relation import PLAIN, Relation
 from tercet.core.report import SALT, LetterKind, ReportKind, return_lane, return_root, seal_word_content, wrap
 from tercet.core.sending import RETURNS_MOST
-from tercet.core.state import Device, Return
+from tercet.core.state import Device
 from tercet.core.turn import Chance
-from tercet.sealing import FRAME, NONCE, Box, box, derive, digest, seal
+from tercet.sealing import FRAME, NONCE, box, digest, seal
 
 AREA: Final = 32_768  # bytes in every notebook, an understudy or noise
 AHEAD_DAYS: Final = 14  # days for which it is drawn, the day of drawing among them
 INTAKE_A_DAY: Final = 6  # intake boxes of a day that it may put into
 WEEKS: Final = 3  # week keys that so many days can need
 MARK: Final = 16  # bytes
+LENGTH: Final = 4  # bytes in front of an understudy
+LOOK_ROOM: Final = 15  # bytes at most of what is noted of a box that was looked at; room is left for more
+LOOKS_MOST: Final = 2 * (SLOTS * (LATE_DAYS + 5) + RETURNS_MOST + 1)  # boxes that may be looked at
+ANSWER_ROOM: Final = 99  # bytes at most of an answer that is awaited; likewise
 
 
 class Outlet(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -59,20 +62,40 @@ class Inlet(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     turn: Number
 
 
+Outlets = Annotated[tuple[Outlet, ...], msgspec.Meta(min_length=1, max_length=2)]
+Inlets = Annotated[tuple[Inlet, ...], msgspec.Meta(min_length=1, max_length=2)]
+
+
 class Neighbour(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One neighbour.
 
     Attributes:
         mark: 16 random bytes.
-        oldest: the oldest day whose box the device still reads.
-        out: where to put on each day from the drawing on.
-        into: where to read, from the day before the drawing on.
+        oldest: the oldest day whose box is still read, at most 8 days before the drawing.
+        drained: places at which that box was shown empty since its late days passed.
+        out: where to put on each day from the drawing on; the last lane of the day, if there are two.
+        into: where to read on each day from the oldest on. Two lanes are those of a new chain and of the one before.
     """
 
     mark: Annotated[bytes, msgspec.Meta(min_length=MARK, max_length=MARK)]
     oldest: Day
-    out: Annotated[tuple[Outlet, ...], msgspec.Meta(max_length=AHEAD_DAYS)]
-    into: Annotated[tuple[Inlet, ...], msgspec.Meta(max_length=AHEAD_DAYS + 1)]
+    drained: Annotated[tuple[Number, ...], msgspec.Meta(max_length=LANE_RELAYS)]
+    out: Annotated[tuple[Outlets, ...], msgspec.Meta(max_length=AHEAD_DAYS)]
+    into: Annotated[tuple[Inlets, ...], msgspec.Meta(max_length=AHEAD_DAYS + LATE_DAYS + 1)]
+
+
+class Awaited(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A one-time box in which an answer is awaited, without its key.
+
+    Attributes:
+        mark: 16 random bytes.
+        where: the box at each of its relays.
+        looks: how often covered beats looked into it.
+    """
+
+    mark: Annotated[bytes, msgspec.Meta(min_length=MARK, max_length=MARK)]
+    where: Inlet
+    looks: Number
 
 
 class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -85,10 +108,9 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         neighbours: up to four.
         intake: for each day, some of its intake lanes.
         weeks: the desk's keys of these weeks.
-        seed: 32 random bytes; boxes that nobody has come from it, in place of those of older days.
         rounds, beats, looked: as a device's.
         places: how many items of the board were seen at each relay.
-        returns: one-time boxes in which answers to dummies are awaited, oldest first.
+        returns: one-time boxes in which answers are awaited, oldest first.
     """
 
     version: Version1
@@ -97,12 +119,11 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     neighbours: Annotated[tuple[Neighbour, ...], msgspec.Meta(max_length=SLOTS)]
     intake: Annotated[tuple[tuple[Outlet, ...], ...], msgspec.Meta(max_length=AHEAD_DAYS)]
     weeks: Annotated[tuple[WeekKey, ...], msgspec.Meta(max_length=WEEKS)]
-    seed: Key
     rounds: Number
     beats: int
     looked: dict[bytes, int]
     places: dict[str, int]
-    returns: Annotated[tuple[Return, ...], msgspec.Meta(max_length=RETURNS_MOST)]
+    returns: Annotated[tuple[Awaited, ...], msgspec.Meta(max_length=RETURNS_MOST)]
 
 
 def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
@@ -124,35 +145,80 @@ def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
         return None
     days = range(today, today + AHEAD_DAYS)
     try:
-        neighbours = tuple(_neighbour(relation, days, chance(MARK)) for relation in device.relations)
+        neighbours = tuple(_neighbour(device, relation, days, chance(MARK)) for relation in device.relations)
         intake = tuple(_intake(device, day, chance) for day in days)
     except (Refusal, ValueError):
         return None
     weeks = tuple(k for k in device.board.keys if week_of(today) <= k.week <= week_of(days[-1]))
     marks = {r.id: n.mark for r, n in zip(device.relations, neighbours, strict=True)}
-    awaited = tuple(Return(chance(MARK), chance(32), 0, r.made, r.looks) for r in device.returns)
-    drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS], chance(32))
-    so_far = (device.rounds, device.beats, _looked(device, today, marks), device.board.places)
-    return Understudy(*drawn, *so_far, awaited)
+    answers = {r.id: chance(MARK) for r in device.returns}
+    awaited = tuple(Awaited(answers[r.id], _inlet(return_lane(r.root)), r.looks) for r in device.returns)
+    drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS])
+    so_far = (device.rounds, device.beats, _looked(device, today, marks, answers), device.board.places)
+    return _fitting(Understudy(*drawn, *so_far, awaited))
+
+
+def _fitting(drawn: Understudy) -> Understudy:
+    """An understudy with as many intake lanes a day as its area has room for."""
+    room = LOOK_ROOM * (LOOKS_MOST - len(drawn.looked)) + ANSWER_ROOM * (RETURNS_MOST - len(drawn.returns))
+    for most in range(INTAKE_A_DAY, 0, -1):
+        drawn = msgspec.structs.replace(drawn, intake=tuple(lanes[:most] for lanes in drawn.intake))
+        if len(encode(drawn)) <= AREA - LENGTH - room:
+            break
+    return drawn
 
 
 def what_it_hangs_on(device: Device, now: int) -> object:
-    """When this differs from the last time an understudy has to be drawn anew: day, neighbours, chains, board."""
+    """When this differs from the last time an understudy has to be drawn anew: the day, or what beats hang on."""
     ways = tuple((r.id, r.chain.day, r.mix.first, r.mix.proven, len(r.mix.later)) for r in device.relations)
-    return day_of(now), device.card is None, ways, device.relays, device.board.number
+    board = (device.relays, device.board.number, device.board.places)
+    so_far = (device.rounds, device.beats, device.looked, tuple(r.id for r in device.returns))
+    return day_of(now), device.card is None, ways, board, so_far
 
 
-def _neighbour(relation: Relation, days: range, mark: bytes) -> Neighbour:
-    out, into = [], []
-    for day in range(days[0] - 1, days[-1] + 1):
-        chains = chains_on(relation.mix, relation.chain, max(day, relation.chain.day))
-        theirs = chains[0][1]
-        where = lane(theirs, max(day, theirs.day), "relation", 1 - relation.side)
-        into.append(Inlet(tuple(b.ack for b in where.boxes), where.turn))
-        if day in days:
-            ours = chains[0 if relation.side == 0 or relation.mix.proven else -1][1]
-            out.append(_outlet(lane(ours, max(day, ours.day), "relation", relation.side)))
-    return Neighbour(mark, max(relation.chain.day, days[0] - LATE_DAYS - 1), tuple(out), tuple(into))
+def _neighbour(device: Device, relation: Relation, days: range, mark: bytes) -> Neighbour:
+    oldest = min(max(relation.chain.day, days[0] - LATE_DAYS - 1), days[0])
+    out = tuple(_outlets(relation, day, days[0]) for day in days)
+    into = tuple(_inlets(relation, day, days[0]) for day in range(oldest, days[-1] + 1))
+    order = device.order(into[0][0].turn)
+    drained = tuple(place for place, relay in enumerate(order) if relay in relation.drained)
+    return Neighbour(mark, oldest, drained if oldest == relation.chain.day else (), out, into)
+
+
+def _outlets(relation: Relation, day: int, today: int) -> tuple[Outlet, ...]:
+    """Where to put on a day.
+
+    Who answered a mix writes on the new chain once it saw the other do so: on its first day, if the answer came.
+    """
+    chains = _chains(relation, day)
+    if relation.side == 0 or relation.mix.proven:
+        chains = chains[:1]
+    elif day > max(chains[0].day, today):
+        chains = chains[-1:] if _unanswered(relation) else chains[:1]
+    lanes = (lane(chain, max(day, chain.day), "relation", relation.side) for chain in chains)
+    return tuple(_outlet(where) for where in lanes)
+
+
+def _inlets(relation: Relation, day: int, today: int) -> tuple[Inlet, ...]:
+    """Where to read on a day: on the chain before, too, for as long as the other may write on it."""
+    chains = _chains(relation, day)
+    if day > max(chains[0].day, today) and not _unanswered(relation):
+        chains = chains[:1]
+    lanes = (lane(chain, max(day, chain.day), "relation", 1 - relation.side) for chain in chains)
+    return tuple(_inlet(where) for where in lanes)
+
+
+def _chains(relation: Relation, day: int) -> list[DayChain]:
+    return [chain for _, chain in chains_on(relation.mix, relation.chain, max(day, relation.chain.day))]
+
+
+def _unanswered(relation: Relation) -> bool:
+    """Whether the answer to a mix may not have come: the other side may never have the new chain."""
+    return any(waiting.kind == LetterKind.MIX_BACK for waiting in relation.channel.waiting)
+
+
+def _inlet(where: Lane) -> Inlet:
+    return Inlet(tuple(b.ack for b in where.boxes), where.turn)
 
 
 def _outlet(where: Lane) -> Outlet:
@@ -166,29 +232,36 @@ def _intake(device: Device, day: int, chance: Chance) -> tuple[Outlet, ...]:
         return ()
     root = card.chain.root_on(day)
     ids = named.ids(root)
-    shards = [int.from_bytes(chance(4), "big") % len(ids) for _ in range(INTAKE_A_DAY)] if ids else []
+    shards = sorted(range(len(ids)), key=lambda _: chance(8))[:INTAKE_A_DAY]
     lanes = [(lane_of(root, "intake", shard), ids[shard]) for shard in shards]
     return tuple(Outlet(where.key, tuple(there), where.turn) for where, there in lanes)
 
 
-def _looked(device: Device, today: int, marks: dict[bytes, bytes]) -> dict[bytes, int]:
+def _looked(device: Device, today: int, marks: dict[bytes, bytes], answers: dict[bytes, bytes]) -> dict[bytes, int]:
     """When the device last looked into each box that its understudy will know, under the understudy's names."""
     known = {}
     for relation in device.relations:
         for day in range(today - LATE_DAYS - 1, today + 2):
-            for place in range(LANE_RELAYS):
-                kind = _class(day, today)
-                number = chains_on(relation.mix, relation.chain, max(day, relation.chain.day))[0][0]
-                old = name_of(Query("relation", relation.id, day, number, place), kind)
-                known[name_of(Query("relation", marks[relation.id], day, 0, place), kind)] = device.looked.get(old)
+            kind = _class(day, today, relation.chain.day)
+            for index, (number, _) in enumerate(chains_on(relation.mix, relation.chain, max(day, relation.chain.day))):
+                for place in range(LANE_RELAYS):
+                    old = name_of(Query("relation", relation.id, day, number, place), kind)
+                    known[name_of(Query("relation", marks[relation.id], day, index, place), kind)] = device.looked.get(
+                        old
+                    )
+    for old, new in answers.items():
+        for place in range(LANE_RELAYS):
+            name = name_of(Query("return", old, place=place), "return")
+            known[name_of(Query("return", new, place=place), "return")] = device.looked.get(name)
     for relay in device.table[:BOARD_RELAYS]:
         known[beat.board_name(relay.address)] = device.looked.get(beat.board_name(relay.address))
     return {name: beats for name, beats in known.items() if beats is not None}
 
 
-def _class(day: int, today: int) -> str:
-    near = {0: "today", -1: "yesterday", 1: "tomorrow", -LATE_DAYS - 1: "over"}
-    return near.get(day - today, "late")
+def _class(day: int, today: int, oldest: int) -> str:
+    if abs(day - today) <= 1:
+        return ("yesterday", "today", "tomorrow")[1 + day - today]
+    return "over" if day == oldest and today > day + LATE_DAYS else "late"
 
 
 def pack(understudy: Understudy | None, chance: Chance) -> bytes:
@@ -196,18 +269,18 @@ def pack(understudy: Understudy | None, chance: Chance) -> bytes:
     if understudy is None:
         return chance(AREA)
     data = encode(understudy)
-    if len(data) > AREA - 4:
+    if len(data) > AREA - LENGTH:
         return chance(AREA)
-    return len(data).to_bytes(4, "big") + data + chance(AREA - 4 - len(data))
+    return len(data).to_bytes(LENGTH, "big") + data + chance(AREA - LENGTH - len(data))
 
 
 def unpack(area: bytes) -> Understudy | None:
     """The understudy in the area of a notebook; none in noise."""
-    size = int.from_bytes(area[:4], "big")
-    if len(area) != AREA or size > AREA - 4:
+    size = int.from_bytes(area[:LENGTH], "big")
+    if len(area) != AREA or size > AREA - LENGTH:
         return None
     try:
-        return decode(area[4 : 4 + size], Understudy)
+        return decode(area[LENGTH : LENGTH + size], Understudy)
     except Malformed:
         return None
 
@@ -296,7 +369,7 @@ def _put_intake(act: _Act, kind: ReportKind, after: float) -> bool:
     frame = wrap(Lane((), where.key, where.turn), sealed, key.week, key.public, nonce, salt)
     _order_put(act, where, frame, after)
     if kind == ReportKind.DUMMY:
-        awaited = Return(act.chance(MARK), return_root(back, nonce, salt), 0, act.today * DAY)
+        awaited = Awaited(act.chance(MARK), _inlet(return_lane(return_root(back, nonce, salt))), 0)
         act.change(returns=(*act.state.returns, awaited)[-RETURNS_MOST:])
     return True
 
@@ -305,7 +378,7 @@ def _put_alarm(act: _Act, neighbour: Neighbour, after: float) -> None:
     place = act.on(act.today)
     if place is None or place >= len(neighbour.out):
         return
-    where = neighbour.out[place]
+    where = neighbour.out[place][-1]
     alarm = Letter(1, 0, 0, 0, act.now, LetterKind.ALARM, b"")
     frame = seal(where.key, bytes([PLAIN]) + encode(alarm), FRAME, act.chance(NONCE))
     _order_put(act, where, frame, after)
@@ -319,50 +392,40 @@ def _order_put(act: _Act, where: Outlet, frame: bytes, after: float) -> None:
 def _looks(act: _Act) -> list[Look]:
     looks, places = [], min(LANE_RELAYS, len(act.state.relays))
     for neighbour in act.state.neighbours:
-        for day in range(max(neighbour.oldest, act.today - LATE_DAYS - 1), act.today + 2):
-            kind = _class(day, act.today)
-            for place in range(places):
-                query = Query("relation", neighbour.mark, day, 0, place, alone=True)
-                order = _letters(act, query)
-                looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, max(act.today - day, 0)))
+        for day in range(neighbour.oldest, act.today + 2):
+            kind = _class(day, act.today, neighbour.oldest)
+            for index, inlet in enumerate(_into(neighbour, day)):
+                for place in range(places):
+                    if kind == "over" and place in neighbour.drained:
+                        continue
+                    query = Query("relation", neighbour.mark, day, index, place, alone=True)
+                    order = partial(_read, act, query, inlet)
+                    looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, max(act.today - day, 0)))
     for back in act.state.returns:
         for place in range(places):
-            query = Query("return", back.id, place=place, alone=True)
+            query = Query("return", back.mark, place=place, alone=True)
             interval = INTERVALS["return"][place] << min(back.looks, beat.DOUBLINGS)
-            looks.append(Look(name_of(query, "return"), interval, _answers(act, query, back)))
+            looks.append(Look(name_of(query, "return"), interval, partial(_answer, act, query, back)))
     for place, relay in enumerate(act.state.relays[:BOARD_RELAYS]):
         looks.append(Look(beat.board_name(relay.address), INTERVALS["board"][place], partial(_board, act, relay)))
     return looks
 
 
-def _letters(act: _Act, query: Query) -> Callable[[float], None]:
-    def order(after: float) -> None:
-        where, turn = _box_of(act, query)
-        act.effects.append(ReadBox(query, where.read, act.relays(turn)[query.place], after=after))
-
-    return order
+def _into(neighbour: Neighbour, day: int) -> tuple[Inlet, ...]:
+    """Where a neighbour's frames of a day are read; nowhere after the last day."""
+    place = day - neighbour.oldest
+    return neighbour.into[place] if 0 <= place < len(neighbour.into) else ()
 
 
-def _box_of(act: _Act, query: Query) -> tuple[Box, int]:
-    """A neighbour's box of a day and its turn: the true one, or one that nobody has for a day that is not known."""
-    place = query.day - act.state.day + 1
-    neighbour = next((n for n in act.state.neighbours if n.mark == query.id), None)
-    if neighbour is not None and 0 <= place < len(neighbour.into):
-        inlet = neighbour.into[place]
-        return box(inlet.acks[query.place]), inlet.turn
-    older = derive(act.state.seed, "nobody's box", query.id, query.day.to_bytes(4, "big"), bytes([query.place]))
-    return box(older), older[0]
+def _read(act: _Act, query: Query, where: Inlet, after: float) -> None:
+    read = box(where.acks[query.place]).read
+    act.effects.append(ReadBox(query, read, act.relays(where.turn)[query.place], after=after))
 
 
-def _answers(act: _Act, query: Query, back: Return) -> Callable[[float], None]:
-    def order(after: float) -> None:
-        looked = msgspec.structs.replace(back, looks=back.looks + 1)
-        act.change(returns=tuple(looked if r.id == back.id else r for r in act.state.returns))
-        where = return_lane(back.root)
-        relay = act.relays(where.turn)[query.place]
-        act.effects.append(ReadBox(query, where.boxes[query.place].read, relay, after=after))
-
-    return order
+def _answer(act: _Act, query: Query, back: Awaited, after: float) -> None:
+    looked = msgspec.structs.replace(back, looks=back.looks + 1)
+    act.change(returns=tuple(looked if r.mark == back.mark else r for r in act.state.returns))
+    _read(act, query, back.where, after)
 
 
 def _board(act: _Act, relay: Relay, after: float) -> None:
@@ -381,14 +444,36 @@ def _arrived(act: _Act, event: Arrived) -> None:
         looked = beat.after_look(act.state.looked, act.state.beats, beat.board_name(event.relay), event)
         act.change(places=act.state.places | {event.relay: seen}, looked=looked)
         return
-    back = next((r for r in act.state.returns if r.id == query.id), None) if query.kind == "return" else None
+    where, name = None, name_of(query, query.kind)
     if query.kind == "relation":
-        where, name = _box_of(act, query)[0], name_of(query, _class(query.day, act.today))
-    elif back is not None:
-        where, name = return_lane(back.root).boxes[query.place], name_of(query, "return")
+        neighbour = next((n for n in act.state.neighbours if n.mark == query.id), None)
+        lanes = _into(neighbour, query.day) if neighbour else ()
+        where = lanes[query.index] if query.index < len(lanes) else None
+        if neighbour is not None:
+            name = name_of(query, _class(query.day, act.today, neighbour.oldest))
+            _learn(act, neighbour, event)
+    elif query.kind == "return":
+        where = next((r.where for r in act.state.returns if r.mark == query.id), None)
         if event.items:
-            act.change(returns=tuple(r for r in act.state.returns if r.id != back.id))
-    else:
+            act.change(returns=tuple(r for r in act.state.returns if r.mark != query.id))
+    if where is None:
         return
-    act.effects += [AckItem(where.ack, digest(item), event.relay) for item in event.items]
+    ack = where.acks[query.place]
+    act.effects += [AckItem(ack, digest(item), event.relay) for item in event.items]
     act.change(looked=beat.after_look(act.state.looked, act.state.beats, name, event))
+
+
+def _learn(act: _Act, neighbour: Neighbour, event: Arrived) -> None:
+    """Take in, from where a frame lay, that the other has the new chain; and that the oldest day's box is empty."""
+    query, after = event.query, neighbour
+    ahead = act.on(query.day)
+    if event.items and query.index == 0 and len(_into(neighbour, query.day)) > 1 and ahead is not None:
+        out = (*neighbour.out[:ahead], neighbour.out[ahead][:1], *neighbour.out[ahead + 1 :])
+        after = msgspec.structs.replace(after, out=out)
+    elif not (event.items or event.more or query.index) and _class(query.day, act.today, neighbour.oldest) == "over":
+        drained = tuple(sorted({*neighbour.drained, query.place}))
+        after = msgspec.structs.replace(after, drained=drained)
+        if len(drained) == min(LANE_RELAYS, len(act.state.relays)):
+            after = msgspec.structs.replace(after, oldest=query.day + 1, drained=(), into=neighbour.into[1:])
+    if after is not neighbour:
+        act.change(neighbours=tuple(after if n.mark == after.mark else n for n in act.state.neighbours))

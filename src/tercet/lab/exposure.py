@@ -250,7 +250,8 @@ def exposure_of_understudy(understudy: Understudy | None, now: int, *, hidden: I
     if understudy is None:
         return Exposure("notebook", today=day_of(now))
     last = understudy.day + len(understudy.intake) - 1
-    ways = Boxes("neighbour", understudy.day - 1, last, 2 * len(understudy.neighbours))
+    oldest = min((one.oldest for one in understudy.neighbours), default=understudy.day)
+    ways = Boxes("neighbour", oldest, last, 2 * len(understudy.neighbours))
     intake = Boxes("intake", understudy.day, last, max((len(day) for day in understudy.intake), default=0))
     there = [Boxes("answer", 0, 0, len(understudy.returns)), Boxes("board", 0, 0, len(understudy.relays))]
     return Exposure(

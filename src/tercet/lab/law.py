@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from tercet.core.cell import MANY
-from tercet.core.days import KEPT_DAYS
+from tercet.core.days import KEPT_DAYS, LATE_DAYS
 from tercet.core.report import MediaState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import OUTBOX_MOST
@@ -63,7 +63,7 @@ _NOTEBOOK: Final = Row(
     frozenset({"notebook", "nothing"}),
     lanes=NEIGHBOURS_MOST,
     words=frozenset({"note"}),
-    boxes={"neighbour": (1, AHEAD_DAYS - 1), "intake": (0, AHEAD_DAYS - 1)} | _WAYS,
+    boxes={"neighbour": (LATE_DAYS + 1, AHEAD_DAYS - 1), "intake": (0, AHEAD_DAYS - 1)} | _WAYS,
     powers=frozenset({"alarm", "empty_boxes", "read_boxes"}),
 )
 _DEVICE: Final = Row(

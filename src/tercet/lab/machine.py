@@ -100,14 +100,18 @@ class Machine:
         self.saved = world.keep(self, save(after))
         self.device = after
         world.ledger.saved(self, event, before, after, effects)
+        self._carry_out(effects)
+        return True
+
+    def _carry_out(self, effects: tuple[fx.Effect, ...]) -> None:
+        """Carry out what a step ordered, each at its moment."""
         life = self.life
         for effect in effects:
             after_seconds = getattr(effect, "after", 0.0)
             if after_seconds:
-                world.agenda.after(after_seconds, self._act, life, effect)
+                self.world.agenda.after(after_seconds, self._act, life, effect)
             else:
                 self._act(life, effect)
-        return True
 
     def _act(self, life: int, effect: fx.Effect) -> None:
         """Carry out one effect, unless the device died meanwhile."""
@@ -224,9 +228,12 @@ class Machine:
         world = self.world
         self.on = True
         self.off_for += world.agenda.now - self._off_since
-        self.device = load(self.saved)
-        world.ledger.restarted(self)
+        self._load()
         self.begin()
+
+    def _load(self) -> None:
+        self.device = load(self.saved)
+        self.world.ledger.restarted(self)
 
     def off_until(self, now: float) -> float:
         """Seconds that it was off, up to now."""

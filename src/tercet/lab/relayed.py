@@ -261,12 +261,15 @@ def _of_intake(device: Device) -> Iterator[tuple[bytes, _Box]]:
 def _of_understudy(understudy: Understudy | None) -> Iterator[tuple[bytes, _Box]]:
     for number, neighbour in enumerate(understudy.neighbours if understudy else (), start=1):
         first = understudy.day if understudy else 0
-        for day, out in enumerate(neighbour.out, start=first):
-            for id_ in out.boxes:
+        for day, outlets in enumerate(neighbour.out, start=first):
+            for out, id_ in ((each, id_) for each in outlets for id_ in each.boxes):
                 yield id_, _Box(("neighbour", f"#{number}", "to", day), Lane((), out.key, 0))
-        for day, into in enumerate(neighbour.into, start=first - 1):
-            for ack in into.acks:
+        for day, inlets in enumerate(neighbour.into, start=neighbour.oldest):
+            for ack in (ack for inlet in inlets for ack in inlet.acks):
                 yield box(ack).id, _Box(("neighbour", f"#{number}", "from", day))
+    for back in understudy.returns if understudy else ():
+        for ack in back.where.acks:
+            yield box(ack).id, _Box(("answer", "", "from", 0))
     for day, lanes in enumerate(understudy.intake if understudy else (), start=understudy.day if understudy else 0):
         for out in lanes:
             for id_ in out.boxes:

@@ -54,7 +54,10 @@ class World:
         began: when the days began, after the set-up; whole world seconds.
         beats, steps: how many there were so far.
         met: who truly met whom: the inviter's number, the joiner's, what the inviter is to the joiner.
+        kind: of machine that it is made of.
     """
+
+    kind: type[Machine] = Machine
 
     def __init__(self, plan: Plan, step: Step = core_step, observe: bool = False, keep_lines: int = 0) -> None:
         remember()
@@ -68,7 +71,7 @@ class World:
         self.beats = self.steps = 0
         self.refusals: Counter[str] = Counter()
         self.met: list[tuple[int, int, Role]] = []
-        self.machines = [Machine(self, number) for number in range(2 * plan.pairs + 1)]
+        self.machines = [self.kind(self, number) for number in range(2 * plan.pairs + 1)]
         self.by_name = {machine.name: machine for machine in self.machines}
         self._step = step
         self._observe = observe
