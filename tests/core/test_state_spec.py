@@ -34,7 +34,7 @@ STRUCTS = within(Device)
 
 
 def test_the_version_stands_on_the_third_line() -> None:
-    assert SPEC.splitlines()[2] == "Version 1"
+    assert SPEC.splitlines()[2] == "Version 2"
 
 
 def test_every_struct_of_the_state_is_in_the_document() -> None:

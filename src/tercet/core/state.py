@@ -9,7 +9,7 @@ Read first  Device.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -21,13 +21,13 @@ from tercet.core.chain import DayChain, Lane, relay_order
 from tercet.core.channel import Channel
 from tercet.core.effects import Places
 from tercet.core.events import Query
-from tercet.core.fields import Version1, decode, encode
+from tercet.core.fields import decode, encode
 from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
 from tercet.core.relation import Relation, cell_of
 from tercet.core.report import Report
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 OWNER_MOST: Final = 550_000  # bytes of state beyond which the owner is asked to wait
 ARRIVING_MOST: Final = 700_000  # bytes of state beyond which nothing that arrives may add to it
 OUTBOX_MOST: Final = 32  # frames of meetings that wait for a relay; the oldest makes room
@@ -200,7 +200,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         ahead: what beats drawn ahead for a locked process mean, until it was taken over from.
     """
 
-    version: Version1 = STATE_VERSION
+    version: Annotated[int, msgspec.Meta(ge=STATE_VERSION, le=STATE_VERSION)] = STATE_VERSION
     card: Card | None = None
     relations: tuple[Relation, ...] = ()
     meeting: Meeting | None = None

@@ -42,6 +42,14 @@ def moment(seconds: int) -> str:
         return str(seconds)
 
 
+def day(seconds: int) -> str:
+    """The day of a time that is remembered no finer, UTC; seconds where this system's calendar ends."""
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d")
+    except (OverflowError, OSError, ValueError):
+        return str(seconds)
+
+
 def show_carried(found: dict[str, Any], as_json: bool) -> None:
     """What an exchange with a stick came to."""
     if as_json:
@@ -78,7 +86,7 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         reports = Table("Report", "made", "state", "files", title="Reports")
         for one in found["reports"]:
             files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
-            reports.add_row(str(one["number"]), moment(one["made"]), one["state"], Text(files))
+            reports.add_row(str(one["number"]), day(one["made"]), one["state"], Text(files))
         console.print(reports)
     _show_relays(console, found["relays"])
     if "beats" in found:
