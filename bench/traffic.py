@@ -29,7 +29,7 @@ from statistics import median
 from recording import Row, finish, options
 from tests.shell.covered import beat_bytes
 
-from tercet.core.beat import PACE
+from tercet.core.beat import PACE, reads_at
 from tercet.lab.alarms import OF_AGE, Capture, captures, delays_of
 from tercet.lab.duress import KINDS, SILENT
 from tercet.lab.moments import moments, names_of_figures
@@ -147,11 +147,11 @@ def main() -> None:
     parser.add_argument("--beats", type=int, default=60)
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        up, down = asyncio.run(beat_bytes(Path(folder), chosen.beats))
     rows: list[Row] = []
     with Pool(chosen.at_once) as pool:
         for pace, found in zip(PACES, pool.map(delays, PACES, chunksize=1), strict=True):
+            with tempfile.TemporaryDirectory() as folder:
+                up, down = asyncio.run(beat_bytes(Path(folder), chosen.beats, reads_at(pace)))
             a_day = 86_400 / pace
             cost = {
                 "up_bytes_a_beat": round(up),

@@ -1,6 +1,6 @@
 """Whole networks in bad weather, on the real core: what they keep, and how long reports and letters take.
 
-    .venv/bin/python bench/world.py [--json] [--record] [--members 200] [--days 50] [--seeds 7,8] [--pace 1800]
+    .venv/bin/python bench/world.py [--json] [--record] [--members 100] [--days 50] [--seeds 7,8,9,10] [--pace 1800]
                               [--at-once 2]
 
 Each seed is a world of its own, each in a process of its own, two at a time. A broken invariant ends the bench with its
@@ -68,9 +68,9 @@ def row(result: Result, pace: float) -> Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     options(parser)
-    parser.add_argument("--members", type=int, default=200)
+    parser.add_argument("--members", type=int, default=100)
     parser.add_argument("--days", type=int, default=50)
-    parser.add_argument("--seeds", default="7,8", help="one world each")
+    parser.add_argument("--seeds", default="7,8,9,10", help="one world each")
     parser.add_argument("--pace", type=float, default=1_800.0)
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     chosen = parser.parse_args()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tercet.core import events as ev
+from tercet.core.beat import READS
 from tercet.drop import RelayAddress, RelayClient
 from tercet.member.service import MemberService
 from tercet.sealing import LOW_COST
@@ -49,12 +50,12 @@ async def counted_member(folder: Path) -> AsyncIterator[tuple[MemberService, Cou
         await troupe.end()
 
 
-async def beat_bytes(folder: Path, beats: int) -> tuple[float, float]:
-    """Bytes up and down of one covered beat, TLS and all, on average over `beats`."""
+async def beat_bytes(folder: Path, beats: int, reads: int = READS) -> tuple[float, float]:
+    """Bytes up and down of one covered beat that reads so many boxes, TLS and all, on average over `beats`."""
     async with counted_member(folder) as (member, mine):
         await member.relays.close()
         before = (mine.up, mine.down)
         for _ in range(beats):
-            await member.engine.do(ev.Beat(SPAN))
+            await member.engine.do(ev.Beat(SPAN, reads))
             await asyncio.sleep(2 * SPAN)
         return (mine.up - before[0]) / beats, (mine.down - before[1]) / beats
