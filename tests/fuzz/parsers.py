@@ -31,6 +31,7 @@ PARSERS: dict[str, str] = {
     "tercet.sealing.spoken.spake_finish": "sealing-spake",
     "tercet.sealing.words._known": "sealing-words",
     "tercet.sealing.words.normal_words": "sealing-words",
+    "tercet.sealing.words.read_paper": "sealing-paper",
     # drop: the wire, the log, addresses, sticks
     "tercet.drop.address.RelayAddress.parse": "drop-address",
     "tercet.drop.address._check_host": "drop-address",
@@ -103,6 +104,8 @@ PARSERS: dict[str, str] = {
     "tercet.core.report.parse_content": "core-report core-padding",
     "tercet.core.report.unwrap": "core-intake",
     "tercet.core.understudy.unpack": "core-understudy",
+    "tercet.core.root.parse_root": "core-root",
+    "tercet.core.root.parse_signed": "core-root",
     "tercet.core.sending._media_settled": "core-word-of-desk",
     "tercet.core.sending._send_again": "core-word-of-desk",
     "tercet.core.sending._take_word": "core-word-of-desk",
