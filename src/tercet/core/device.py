@@ -15,7 +15,20 @@ from typing import Any, Final
 
 import msgspec
 
-from tercet.core import beat, bycode, encounter, handover, introducing, locked, mail, office, reader, sending, welcome
+from tercet.core import (
+    beat,
+    bycode,
+    encounter,
+    handover,
+    introducing,
+    locked,
+    mail,
+    office,
+    reader,
+    rooting,
+    sending,
+    welcome,
+)
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
@@ -183,6 +196,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
         e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
+        e.TakeRoots: lambda turn, event: rooting.take_roots(turn, event.documents),
         e.Invite: lambda turn, event: encounter.invite(turn, event.name, event.role),
         e.Join: lambda turn, event: encounter.join(turn, event.name, event.code, event.relay),
         e.InviteByCode: lambda turn, event: encounter.invite_by_code(turn, event.name, event.role, event.offline),

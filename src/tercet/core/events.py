@@ -114,6 +114,12 @@ class ChangeRelays(msgspec.Struct, frozen=True):
     relays: tuple[str, ...]
 
 
+class TakeRoots(msgspec.Struct, frozen=True):
+    """The desk is given root documents, signed, in order."""
+
+    documents: tuple[bytes, ...]
+
+
 class Invite(msgspec.Struct, frozen=True):
     """The owner begins a meeting; `role` is what we will be to the other."""
 
@@ -305,6 +311,7 @@ Event = (
     | Arrived
     | SetUpDesk
     | ChangeRelays
+    | TakeRoots
     | Invite
     | Join
     | InviteByCode

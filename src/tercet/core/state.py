@@ -141,6 +141,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         seen: week number to ids of reports filed from it; kept as long as the week's key.
         announced: the last day whose intake boxes are on the board.
         drained: shards of the oldest kept day, and where they were found empty since its late days passed.
+        roots: signed root documents, the first one first.
     """
 
     post: bytes
@@ -154,6 +155,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     seen: dict[int, tuple[bytes, ...]] = {}
     announced: int = 0
     drained: tuple[tuple[int, str], ...] = ()
+    roots: tuple[bytes, ...] = ()
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):

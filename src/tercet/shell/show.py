@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tercet.core.days import DAY
 from tercet.shell.text import plainly, shown
 
 DIRECT = (
@@ -40,6 +41,14 @@ def moment(seconds: int) -> str:
         return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     except (OverflowError, OSError, ValueError):
         return str(seconds)
+
+
+def date_of(day: int) -> str:
+    """A day number as a date, UTC; the number itself where this system's calendar ends."""
+    try:
+        return datetime.fromtimestamp(day * DAY, tz=UTC).date().isoformat()
+    except (OverflowError, OSError, ValueError):
+        return str(day)
 
 
 def show_carried(found: dict[str, Any], as_json: bool) -> None:
