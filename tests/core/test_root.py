@@ -41,7 +41,7 @@ from tercet.sealing.words import _list
 from tests.sealing.cases import VECTORS, bad_cases, cases
 
 SPEC = (Path(__file__).parents[2] / "spec" / "61-root.md").read_text()
-TESTS = Path(__file__).read_text()
+TESTS = "".join(Path(__file__).with_name(name).read_text() for name in ("test_root.py", "test_rooted.py"))
 Case = dict[str, Any]
 SEEDS = [derive(bytes([n]) * 32, "test root") for n in range(12)]
 PUBLICS = [sign_public(seed) for seed in SEEDS]

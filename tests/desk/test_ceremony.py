@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given as property_of
@@ -20,8 +21,7 @@ from tercet.desk import commands as desk_commands
 from tercet.desk import papers
 from tercet.sealing import LOW_COST, paper_words
 from tercet.shell.failures import STATUS_HERE, STATUS_REFUSED, ShellError
-from tests.shell.founded import founded
-from tests.shell.world import PASSPHRASE, World, answers
+from tests.shell.world import PASSPHRASE, RELAY, Awake, World, answers, run
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "ceremony.md").read_text()
 LINES = [line for block in re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.M | re.S) for line in block.splitlines()]
@@ -33,6 +33,9 @@ SIGNERS = {  # who signs which file of the guide: by the file of their key
     "signed-2a": "founder-2.key",
     "signed-2b": "founder-1.key",
     "signed-2c": "guardian-1.key",
+    "signed-fa": "founder-2.key",
+    "signed-fb": "guardian-2.key",
+    "signed-fc": "desk.key",
     "signed-3a": "founder-1.key",
     "signed-3b": "desk.key",
     "signed-3c": "guardian-1.key",
@@ -87,9 +90,27 @@ class Five:
         return self.type(line)
 
 
+class Silent:
+    """Nobody who listens."""
+
+    async def tell(self, what: str, **facts: Any) -> None:
+        pass
+
+    async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+        raise ShellError("no_answer")
+
+
 @pytest.fixture
 def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Five:
-    return Five(founded(tmp_path), monkeypatch)
+    world = World(tmp_path)
+    world.make("desk")
+
+    async def found() -> None:
+        async with Awake(world.desk()) as (desk,):
+            await desk.request({"do": "found", "relays": [RELAY], "shards": 1}, Silent())
+
+    run(found())
+    return Five(world, monkeypatch)
 
 
 def failed(result: Result, code: str, status: int = STATUS_HERE) -> None:
@@ -115,15 +136,15 @@ def test_the_guide_is_played_line_by_line_and_refuses_where_it_says_so(five: Fiv
             failed(result, note, STATUS_REFUSED)
         else:
             assert result.exit_code == 0, (line, result.output)
-    assert "root 4" in result.stdout
-    chain = [papers.parse_root_text(Path(f"root-{n}").read_text()) for n in (1, 2, 3, 4)]
+    assert "root 5" in result.stdout
+    chain = [papers.parse_root_text(Path(f"root-{n}").read_text()) for n in (1, 2, "f", 3, 4)]
     held = roots.walk(chain[0].mark, [encode(each) for each in chain])
-    assert roots.parse_root(held).number == 4
+    assert roots.parse_root(held).number == 5
     said = "".join(five.said)
     assert re.search(r"Root 1, to be compared by: (?:[a-z]+ ?){8}\n", said)
     assert "2 of its own five have signed; 3 are needed." in said
     status = five.type(f"tercet desk status --dir {five.world.folder / 'desk'}", passphrase=PASSPHRASE)
-    assert re.search(r"Root 4: the board's key counts to \d{4}-\d\d-\d\d\.", status.stdout)
+    assert re.search(r"Root 5: the board's key counts to \d{4}-\d\d-\d\d\.", status.stdout)
 
 
 def test_no_word_of_a_paper_is_in_any_file_or_said_more_than_once(five: Five) -> None:
@@ -217,7 +238,7 @@ def test_the_desk_takes_in_no_root_that_few_signed_skips_or_names_another_key(fi
         assert five.sign(f"tercet desk ceremony sign draft-x --to signed-x{n}", by).exit_code == 0
     five.type("tercet desk ceremony check signed-x0 signed-x1 signed-x2 --after root-1 --to root-x")
     failed(five.type("tercet desk ceremony load root-x"), "root_board", STATUS_REFUSED)
-    assert five.type("tercet desk ceremony load root-1 root-2 root-3").exit_code == 0
+    assert five.type("tercet desk ceremony load root-1 root-2 root-f root-3").exit_code == 0
 
 
 def begun_after(five: Five, first: str, last: str) -> None:

@@ -120,6 +120,10 @@ class TakeRoots(msgspec.Struct, frozen=True):
     documents: tuple[bytes, ...]
 
 
+class DrawBoardKey(msgspec.Struct, frozen=True):
+    """The desk wants a fresh board key, to be delegated by a next root."""
+
+
 class Invite(msgspec.Struct, frozen=True):
     """The owner begins a meeting; `role` is what we will be to the other."""
 
@@ -312,6 +316,7 @@ Event = (
     | SetUpDesk
     | ChangeRelays
     | TakeRoots
+    | DrawBoardKey
     | Invite
     | Join
     | InviteByCode

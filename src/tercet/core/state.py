@@ -142,6 +142,8 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         announced: the last day whose intake boxes are on the board.
         drained: shards of the oldest kept day, and where they were found empty since its late days passed.
         roots: signed root documents, the first one first.
+        rooted: when they were last put on the board, seconds.
+        fresh: 32 bytes, seed of a board key that is to be delegated; empty for none.
     """
 
     post: bytes
@@ -156,6 +158,8 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     announced: int = 0
     drained: tuple[tuple[int, str], ...] = ()
     roots: tuple[bytes, ...] = ()
+    rooted: int = 0
+    fresh: bytes = b""
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):

@@ -271,12 +271,13 @@ def relays(
 def board(
     to: ceremony.To,
     days: Annotated[int, typer.Option(help="Days that the key is to count, from today.", min=1, max=400)] = 180,
+    fresh: Annotated[bool, typer.Option("--fresh", help="A fresh key, in place of the one that signs now.")] = False,
     folder: DeskPath = DEFAULT_DESK,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the desk's board key into a file, for the five to delegate."""
-    found = _do(folder, answers, as_json, {"do": "board_key", "days": days})
+    found = _do(folder, answers, as_json, {"do": "board_key", "days": days, "fresh": fresh})
 
     async def write() -> None:
         papers.write_file(to, papers.BOARD_TITLE, bytes.fromhex(found["board"]))

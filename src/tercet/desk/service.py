@@ -160,8 +160,11 @@ class DeskService(Service):
         device, first, days = self.engine.device, day_of(self.engine.clock()), request.get("days")
         if type(days) is not int or not 1 <= days <= DELEGATED_MOST:
             raise ShellError("bad_request")
+        if request.get("fresh"):
+            await self.engine.do(ev.DrawBoardKey())
+            device = self.engine.device
         board = rooting.offer(device, first, first + days)
-        made = papers.board_file(board, device.office.signer if device.office else b"")
+        made = papers.board_file(board, (device.office.fresh or device.office.signer) if device.office else b"")
         facts = {"words": papers.compared(board.public), "first": date_of(board.first), "last": date_of(board.last)}
         return {"board": encode(made).hex()} | facts
 
@@ -169,6 +172,7 @@ class DeskService(Service):
         try:
             documents = tuple(bytes.fromhex(str(each)) for each in request.get("documents", ()))
             await self.engine.do(ev.TakeRoots(documents))
+            await self.engine.do(ev.SendNow())
         except (ValueError, Malformed):
             raise ShellError("root_file") from None
         return self._root()
