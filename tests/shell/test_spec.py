@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tercet import cli
+from tercet.desk import ceremony
 from tercet.desk import service as desk
 from tercet.desk.service import DeskService
 from tercet.member import service as member
@@ -70,7 +71,7 @@ def test_every_request_stands_in_the_spec(tmp_path: Path) -> None:
         service.engine._vault.close()
 
 
-@pytest.mark.parametrize("sentences", [member.SENTENCES, desk.SENTENCES, cli.SENTENCES])
+@pytest.mark.parametrize("sentences", [member.SENTENCES, desk.SENTENCES, ceremony.SENTENCES, cli.SENTENCES])
 def test_every_sentence_uses_only_facts_of_its_line(sentences: dict[str, str]) -> None:
     written: dict[str, list[frozenset[str]]] = {}
     for what, facts, _ in rows(2):

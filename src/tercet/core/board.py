@@ -150,6 +150,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         places: how many items of the board were seen at each relay.
         intake: days whose intake boxes are known and that are not past; at most 72.
         lent: whether those days came from the neighbour who brought us in; the board's own replace them.
+        root: payload of the root that is held (spec/61-root.md); empty for none.
     """
 
     number: Number = 0
@@ -163,6 +164,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     places: dict[str, int] = {}
     intake: tuple[IntakeDay, ...] = ()
     lent: bool = False
+    root: bytes = b""
 
     @property
     def head(self) -> bytes:

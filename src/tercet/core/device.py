@@ -26,6 +26,7 @@ from tercet.core import (
     moments,
     office,
     reader,
+    rooting,
     sending,
     welcome,
 )
@@ -196,6 +197,8 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
         e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
+        e.TakeRoots: lambda turn, event: rooting.take_roots(turn, event.documents),
+        e.DrawBoardKey: lambda turn, _: rooting.draw_key(turn),
         e.Invite: lambda turn, event: encounter.invite(turn, event.name, event.role),
         e.Join: lambda turn, event: encounter.join(turn, event.name, event.code, event.relay),
         e.InviteByCode: lambda turn, event: encounter.invite_by_code(turn, event.name, event.role, event.offline),

@@ -114,6 +114,16 @@ class ChangeRelays(msgspec.Struct, frozen=True):
     relays: tuple[str, ...]
 
 
+class TakeRoots(msgspec.Struct, frozen=True):
+    """The desk is given root documents, signed, in order."""
+
+    documents: tuple[bytes, ...]
+
+
+class DrawBoardKey(msgspec.Struct, frozen=True):
+    """The desk wants a fresh board key, to be delegated by a next root."""
+
+
 class Invite(msgspec.Struct, frozen=True):
     """The owner begins a meeting; `role` is what we will be to the other."""
 
@@ -305,6 +315,8 @@ Event = (
     | Arrived
     | SetUpDesk
     | ChangeRelays
+    | TakeRoots
+    | DrawBoardKey
     | Invite
     | Join
     | InviteByCode

@@ -37,6 +37,7 @@ from tercet.core.report import (
     return_root,
     unwrap,
 )
+from tercet.core.rooted import seal_root
 from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
 from tercet.core.turn import Turn
 from tercet.sealing import (
@@ -52,6 +53,7 @@ from tercet.sealing import (
 )
 
 POSTS_KEPT = 120 * DAY  # seconds; what a relay keeps on the board too
+ROOTS_AGAIN = POSTS_KEPT // 2  # seconds; roots are put again before relays forget them
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
 BLOCKS_AHEAD = 8  # blocks of a file that are looked for at once, and asked for in one letter
 FILES_A_BEAT = 64  # files whose blocks are looked for in one beat; the others have their turn at the next
@@ -93,6 +95,8 @@ def beat(turn: Turn) -> None:
     _forget_keys(turn)
     _publish_keys(turn)
     _publish_intake(turn)
+    if office(turn).roots and turn.sure - office(turn).rooted > ROOTS_AGAIN:
+        publish_roots(turn)
     for number, post in enumerate(office(turn).posts):
         for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
@@ -167,6 +171,28 @@ def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
     left = tuple(r for r in turn.device.relays if r not in relays)
     table = boards.relay_table(office(turn).post, relays)
     _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, turn.device.shards)), left)
+
+
+def publish_again(turn: Turn, relays: boards.RelayList) -> None:
+    """Say anew all that is in force, under the key that counts now: relays, week keys, intake boxes."""
+    this_week = week_of(turn.today)
+    _publish(turn, boards.EntryKind.RELAYS, encode(relays))
+    ahead = sorted(w for w in office(turn).seeds if w >= this_week)
+    for i in range(0, len(ahead), boards.KEYS_AN_ENTRY):
+        weeks = ahead[i : i + boards.KEYS_AN_ENTRY]
+        keys = tuple(boards.WeekKey(week, kem_public(office(turn).seeds[week])) for week in weeks)
+        _publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
+    change(turn, announced=turn.today - 2)
+    _publish_intake(turn)
+
+
+def publish_roots(turn: Turn) -> None:
+    """Put all roots on the board: the first time, and again before relays forget them."""
+    card = turn.device.card
+    if card is None:
+        return
+    frames = (seal_root(each, card.board_secret, turn.now) for each in office(turn).roots)
+    change(turn, posts=(*office(turn).posts, *(BoardPost(frame, turn.now) for frame in frames)), rooted=turn.now)
 
 
 def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:

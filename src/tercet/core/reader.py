@@ -12,6 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import board as boards
+from tercet.core import rooted
 from tercet.core.card import Card, Relay
 from tercet.core.effects import ReadBox
 from tercet.core.events import Arrived, Query
@@ -51,12 +52,14 @@ def arrived(turn: Turn, event: Arrived) -> None:
     if turn.device.card is None or turn.device.is_desk or relay is None:
         return
     before, start = turn.device.board, event.query.start
-    entries = _open_entries(turn.device.card, event.items)
-    shrunk = bool(start) and (not event.items or (bool(entries) and entries[0][0].number > before.number + 1))
+    view = rooted.turned(turn.device.card, before, event.items)
+    entries = _open_entries(turn.device.card, view, event.items, turn.device.confirmed)
+    other_root = view.root != before.root
+    ahead = bool(entries) and entries[0][0].number > before.number + 1
+    shrunk = bool(start) and not event.query.round and not other_root and (not event.items or ahead)
     if shrunk and not event.query.alone and not event.carried:
         _read_at(turn, relay, 0)
         return
-    view = before
     for entry, mark in entries:
         try:
             view = boards.apply_entry(view, entry, mark, turn.now)
@@ -66,8 +69,10 @@ def arrived(turn: Turn, event: Arrived) -> None:
         turn.confirm(entry.issued)
     if view.forked and not before.forked:
         turn.tell("board_two_faces")
-    if event.carried:
+    if event.carried or other_root:
         turn.change(board=view)
+        if not event.carried and not event.query.alone:
+            _read_at(turn, relay, 0)  # what lay before the root may count under it
         return
     seen = start + len(event.items)
     if shrunk and event.query.alone:
@@ -84,12 +89,14 @@ def _step_back(before: boards.BoardView, relay: str, start: int, entries: list[t
     return start if start >= before.places.get(relay, 0) else start // 2
 
 
-def _open_entries(card: Card, items: tuple[bytes, ...]) -> list[tuple[boards.Entry, bytes]]:
+def _open_entries(
+    card: Card, view: boards.BoardView, items: tuple[bytes, ...], confirmed: int
+) -> list[tuple[boards.Entry, bytes]]:
     """What opens and is signed, in the order in which it lies."""
-    entries = []
+    entries: list[tuple[boards.Entry, bytes]] = []
     for item in items:
         try:
-            entries.append(boards.open_entry(item, card.board_secret, card.board_key))
+            entries.append(rooted.open_under(card, view, item, confirmed))
         except (CannotOpen, Malformed):
             continue
     return entries

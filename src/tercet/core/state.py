@@ -145,6 +145,9 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         seen: week number to ids of reports filed from it; kept as long as the week's key.
         announced: the last day whose intake boxes are on the board.
         drained: shards of the oldest kept day, and where they were found empty since its late days passed.
+        roots: signed root documents, the first one first.
+        rooted: when they were last put on the board, seconds.
+        fresh: 32 bytes, seed of a board key that is to be delegated; empty for none.
     """
 
     post: bytes
@@ -158,6 +161,9 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     seen: dict[int, tuple[bytes, ...]] = {}
     announced: int = 0
     drained: tuple[tuple[int, str], ...] = ()
+    roots: tuple[bytes, ...] = ()
+    rooted: int = 0
+    fresh: bytes = b""
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):

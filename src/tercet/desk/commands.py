@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tercet.core.fields import encode
+from tercet.desk import ceremony, papers
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.drop import DropFailure, Read
 from tercet.sealing import Cost
@@ -32,6 +34,7 @@ from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 DEFAULT_DESK = Path("~/desk")
 COST = Cost()
 VAULT_SIZE = 4 * DEFAULT_SIZE  # a desk's state is up to 4 MiB
+NO_ROOT = "No root yet: five people make one with `tercet desk ceremony`."
 DESK_BEAT = 10.0  # seconds; a desk's beat follows its load
 
 app = typer.Typer(no_args_is_help=True, help="What a desk does: found a network, take in reports, answer, export.")
@@ -41,6 +44,7 @@ AnswersFrom = Annotated[
     int | None, typer.Option("--answers", help="File descriptor with answers: JSON objects, one a line.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")]
+app.add_typer(ceremony.app, name="ceremony")
 Number = Annotated[int, typer.Argument(help="The report's number.")]
 
 
@@ -263,6 +267,44 @@ def relays(
         Console().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
 
 
+@ceremony.app.command()
+def board(
+    to: ceremony.To,
+    days: Annotated[int, typer.Option(help="Days that the key is to count, from today.", min=1, max=400)] = 180,
+    fresh: Annotated[bool, typer.Option("--fresh", help="A fresh key, in place of the one that signs now.")] = False,
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the desk's board key into a file, for the five to delegate."""
+    found = _do(folder, answers, as_json, {"do": "board_key", "days": days, "fresh": fresh})
+
+    async def write() -> None:
+        papers.write_file(to, papers.BOARD_TITLE, bytes.fromhex(found["board"]))
+
+    run(write(), as_json)
+    if not as_json:
+        said = f"The board's key, from {found['first']} to {found['last']}, to be compared by: {found['words']}"
+        Console(highlight=False, soft_wrap=True).print(said, markup=False)
+
+
+@ceremony.app.command()
+def load(
+    roots: Annotated[list[Path], typer.Argument(help="Roots that hold, the first one first.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring roots that hold to the desk; each is checked once more."""
+
+    async def read() -> dict[str, Any]:
+        return {"documents": [encode(papers.parse_root_text(papers.read_file(path))).hex() for path in roots]}
+
+    found = _do(folder, answers, as_json, {"do": "load_roots", **run(read(), as_json)})
+    if not as_json:
+        Console().print(f"This desk holds root {found['number']}: its key counts to {found['last']}.", markup=False)
+
+
 @app.command()
 def carry(
     stick: Annotated[Path, typer.Argument(help="The folder of a stick or a memory card.")],
@@ -281,3 +323,6 @@ def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
     found = _do(folder, answers, as_json, {"do": "status"})
     if not as_json:
         show_status(Console(highlight=False), found)
+        root = found["root"]
+        said = f"Root {root['number']}: the board's key counts to {root['last']}." if root["number"] else NO_ROOT
+        Console(highlight=False, soft_wrap=True).print(said, markup=False)

@@ -19,7 +19,12 @@ import msgspec
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import rooting
 from tercet.core.cell import Role
+from tercet.core.days import day_of
+from tercet.core.fields import Malformed, encode
+from tercet.core.root import DELEGATED_MOST
+from tercet.desk import papers
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
@@ -29,6 +34,7 @@ from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
 from tercet.shell.service import Handler, Request, Service, ask_until, number_in, status_of
+from tercet.shell.show import date_of
 from tercet.vault import Vault
 
 SENTENCES = {
@@ -130,6 +136,8 @@ class DeskService(Service):
                 "export": self._export,
                 "letter": self._letter,
                 "relays": self._relays,
+                "board_key": self._board_key,
+                "load_roots": self._load_roots,
                 "carry": lambda request, person: by_stick.exchange(self, request, person),
             }
         )
@@ -147,9 +155,39 @@ class DeskService(Service):
         await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
 
+    async def _board_key(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """What the five need to delegate this desk's board key, from today for so many days."""
+        device, first, days = self.engine.device, day_of(self.engine.clock()), request.get("days")
+        if type(days) is not int or not 1 <= days <= DELEGATED_MOST:
+            raise ShellError("bad_request")
+        if request.get("fresh"):
+            await self.engine.do(ev.DrawBoardKey())
+            device = self.engine.device
+        board = rooting.offer(device, first, first + days)
+        made = papers.board_file(board, (device.office.fresh or device.office.signer) if device.office else b"")
+        facts = {"words": papers.compared(board.public), "first": date_of(board.first), "last": date_of(board.last)}
+        return {"board": encode(made).hex()} | facts
+
+    async def _load_roots(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        try:
+            documents = tuple(bytes.fromhex(str(each)) for each in request.get("documents", ()))
+            await self.engine.do(ev.TakeRoots(documents))
+            await self.engine.do(ev.SendNow())
+        except (ValueError, Malformed):
+            raise ShellError("root_file") from None
+        return self._root()
+
+    def _root(self) -> dict[str, Any]:
+        """The newest root held, in facts: number 0 if there is none."""
+        office = self.engine.device.office
+        newest = rooting.held(office) if office else None
+        if newest is None:
+            return {"number": 0, "first": "", "last": ""}
+        return {"number": newest.number, "first": date_of(newest.board.first), "last": date_of(newest.board.last)}
+
     async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
         office = self.engine.device.office
-        return {**status_of(self.engine, self.relays), "filed": office.opened if office else 0}
+        return {**status_of(self.engine, self.relays), "filed": office.opened if office else 0, "root": self._root()}
 
     async def _inbox(self, _: Request, person: Dialogue) -> dict[str, Any]:
         cases = await asyncio.to_thread(self.archive.cases)

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from tercet.core.beat import PACE_LEAST, PACE_MOST
+from tercet.core.days import DAY
 from tercet.core.events import Arrived
 from tercet.member import locking
 from tercet.member.service import SENTENCES, MemberService
@@ -30,7 +31,7 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.screen import Screen
 from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
-from tercet.shell.show import day, show_carried, show_notes, show_status
+from tercet.shell.show import date_of, show_carried, show_notes, show_status
 from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, DoorError, Vault
 
@@ -261,7 +262,9 @@ def inbox(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json
     console = Console(highlight=False, soft_wrap=True)
     show_notes(console, found.get("letters", ()))
     for note in found.get("desk", ()):
-        console.print(f"{day(note['came'])}  the desk, on report {note['report']}: {shown(note['text'])}", markup=False)
+        console.print(
+            f"{date_of(note['came'] // DAY)}  the desk, on report {note['report']}: {shown(note['text'])}", markup=False
+        )
     if not found.get("letters") and not found.get("desk"):
         console.print("Nothing new.")
 

@@ -38,7 +38,7 @@ from .olm import (
 from .passphrase import LOW_COST, Cost, stretch
 from .signing import SIGNATURE, sign, sign_public, verify
 from .spoken import SPAKE_MESSAGE, spake_finish, spake_start
-from .words import normal_words, spoken_words, words_of
+from .words import PAPER_SECRET, normal_words, paper_words, read_paper, spoken_words, words_of
 
 __all__ = [
     "BLOCK",
@@ -54,6 +54,7 @@ __all__ = [
     "NONCE",
     "OLM_CONTENT",
     "OLM_FIRST_CONTENT",
+    "PAPER_SECRET",
     "SIGNATURE",
     "SPAKE_MESSAGE",
     "Box",
@@ -82,7 +83,9 @@ __all__ = [
     "open_block",
     "open_sealed",
     "open_with",
+    "paper_words",
     "posted_box",
+    "read_paper",
     "relay_identity",
     "seal",
     "seal_block",

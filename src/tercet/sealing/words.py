@@ -1,8 +1,8 @@
 """Words that people say, compare and type.
 
 Does        turns bits into words and what people type back into words.
-Does not    use the words as a wallet does: no checksum, no seed.
-Spec        spec/20-sealing.md, 9
+Does not    use the words as a wallet does: a key on paper has thirteen of them.
+Spec        spec/20-sealing.md, 9; spec/61-root.md, 6
 Always      1. Eleven bits a word.  2. Four letters name a word.  3. An error names a place, never a word.
 Read first  normal_words().
 """
@@ -16,10 +16,12 @@ from functools import cache
 
 from mnemonic import Mnemonic
 
-from .failure import UnknownWord
+from .failure import CannotOpen, UnknownWord
 from .keys import derive
 
 _BITS = 11  # a word; the list has 2,048
+PAPER_SECRET = 16  # bytes of a key on paper
+PAPER_WORDS = 13  # 128 bits and 15 that tell a slip of the pen
 _PREFIX = 4  # letters that name a word of the list
 _GAPS = re.compile(r"[\s\-\u2010-\u2015]+")
 
@@ -94,3 +96,41 @@ def _known(position: int, typed: str) -> str:
     if not word.startswith(typed):
         raise UnknownWord(position)
     return word
+
+
+def paper_words(secret: bytes) -> tuple[str, ...]:
+    """Return the thirteen words that hold a key on paper.
+
+    Args:
+        secret: 16 bytes drawn by chance.
+
+    Raises:
+        ValueError: it has another length.
+
+    Source: spec/61-root.md, 6.
+    """
+    if len(secret) != PAPER_SECRET:
+        raise ValueError("a key on paper has 16 bytes")
+    return _to_words(secret + derive(secret, "root words", length=2), PAPER_WORDS)
+
+
+def read_paper(text: str) -> bytes:
+    """Return the 16 bytes that words on paper hold.
+
+    Args:
+        text: what was typed, as for normal_words().
+
+    Raises:
+        UnknownWord: one is not on the list; it names the place.
+        CannotOpen: they are not thirteen, or one of them is another.
+
+    Source: spec/61-root.md, 6.
+    """
+    words = normal_words(text)
+    number = 0
+    for word in words[: PAPER_WORDS + 1]:
+        number = number << _BITS | _list().index(word)
+    secret = (number >> _BITS * PAPER_WORDS - 8 * PAPER_SECRET & (1 << 8 * PAPER_SECRET) - 1).to_bytes(PAPER_SECRET)
+    if paper_words(secret) != words:
+        raise CannotOpen
+    return secret

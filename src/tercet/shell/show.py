@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tercet.core.days import DAY
 from tercet.shell.text import plainly, shown
 
 DIRECT = (
@@ -42,12 +43,12 @@ def moment(seconds: int) -> str:
         return str(seconds)
 
 
-def day(seconds: int) -> str:
-    """The day of a time that is remembered no finer, UTC; seconds where this system's calendar ends."""
+def date_of(day: int) -> str:
+    """A day number as a date, UTC; the number itself where this system's calendar ends."""
     try:
-        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d")
+        return datetime.fromtimestamp(day * DAY, tz=UTC).date().isoformat()
     except (OverflowError, OSError, ValueError):
-        return str(seconds)
+        return str(day)
 
 
 def show_carried(found: dict[str, Any], as_json: bool) -> None:
@@ -86,7 +87,7 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         reports = Table("Report", "made", "state", "files", title="Reports")
         for one in found["reports"]:
             files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
-            reports.add_row(str(one["number"]), day(one["made"]), one["state"], Text(files))
+            reports.add_row(str(one["number"]), date_of(one["made"] // DAY), one["state"], Text(files))
         console.print(reports)
     _show_relays(console, found["relays"])
     if "beats" in found:
