@@ -265,6 +265,27 @@ def test_a_desk_that_knows_the_conversation_no_more_says_so_and_the_reporter_end
     assert [t.facts for t in first.heard("word_lapsed")] == [{"number": "1"}]
 
 
+def test_any_letter_of_the_desk_says_that_it_has_the_report_though_the_receipt_was_lost() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    stage.beat(desk)
+    held = first.device.reports[0]
+    where = returns(first, 1)[0]
+    lane_back = return_lane(where.root)
+    question = Letter(1, 2, 0, 1, stage.now, LetterKind.TEXT, b"are you safe?")
+    nothing = Letter(1, 0, 0, 0, stage.now, LetterKind.EMPTY, b"")
+    for letter, state in ((nothing, held.state), (question, ReportState.RECEIVED)):
+        frame = seal_answer(lane_back, letter, bytes([letter.number]) * NONCE)
+        device, effects = step(
+            first.device, ev.Arrived(ev.Query("return", where.id), (frame,), False, RELAY), stage.now, first.chance
+        )
+        assert device.reports[0].state is state
+        told = [e.what for e in effects if isinstance(e, fx.Tell)]
+        assert ("report_received" in told) == (state is ReportState.RECEIVED)
+    assert device.reports[0].sealed == b""
+    assert device.reports[0].notes == ()  # the question waits for the receipt, which is the first letter
+
+
 def test_a_desk_whose_words_were_never_heard_is_told_when_the_conversation_is_over() -> None:
     stage, desk, _ = received()
     desk.do(ev.Reply(1, "are you safe?"))

@@ -497,6 +497,8 @@ def _take_answer(turn: Turn, back: Return, letter: Letter) -> bool:
     channel, delivered = letters.accept(before, letter, turn.now)
     used = turn.now if letters.is_used(before, channel) else report.used
     report = msgspec.structs.replace(report, channel=channel, used=used)
+    if letter.first:  # who has opened a conversation has the report, whichever letter of it comes first
+        report = _received(turn, report)
     said = (letter,) if letter.kind == LetterKind.RECEIPT and not letter.number else delivered
     for one in said:
         report = _take_word(turn, report, one)
@@ -523,15 +525,20 @@ def _take_word(turn: Turn, report: Report, word: Letter) -> Report:
         turn.tell("desk_wrote", number=number)
         return msgspec.structs.replace(report, notes=(*report.notes, Note(word.number, words(word), turn.now)))
     if word.kind == LetterKind.RECEIPT:
-        if not report.sealed:
-            return report
-        turn.tell("report_received", number=number)
-        return msgspec.structs.replace(report, state=ReportState.RECEIVED, sealed=b"", reply=b"")
+        return _received(turn, report)
     if word.kind in (LetterKind.MEDIA_RECEIVED, LetterKind.MEDIA_BROKEN) and len(word.body) == 1:
         return _media_settled(turn, report, word.body[0], word.kind == LetterKind.MEDIA_RECEIVED)
     if word.kind == LetterKind.RESEND:
         return _send_again(turn, report, word.body)
     return report
+
+
+def _received(turn: Turn, report: Report) -> Report:
+    """The desk has the report: it is erased here, and the owner is told once."""
+    if not report.sealed:
+        return report
+    turn.tell("report_received", number=str(report.number))
+    return msgspec.structs.replace(report, state=ReportState.RECEIVED, sealed=b"", reply=b"")
 
 
 def _media_settled(turn: Turn, report: Report, place: int, good: bool) -> Report:
