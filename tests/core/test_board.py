@@ -484,7 +484,7 @@ def test_a_board_whose_oldest_items_expired_while_a_covered_reader_was_away_is_f
 
 
 def test_a_reader_who_never_steps_back_loses_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_step_back", lambda before, relay, start, entries: start)
+    monkeypatch.setattr(reader, "_step_back", lambda before, event, entries: event.query.start)
     for known, new, gone in ((0, 30, 25), (60, 10, 65)):
         _, desk, member = away(known, new, gone)
         look(member, 4 * new + 80)

@@ -340,12 +340,30 @@ def test_an_answer_that_knows_nothing_ends_no_conversation_whose_report_was_not_
     assert first.device.reports[0].sealed == held.sealed
 
 
-def test_a_return_box_is_forgotten_when_its_answer_came_and_not_before() -> None:
+def test_a_return_box_in_which_noise_lay_is_let_go_as_an_understudy_does_and_the_report_still_ends_as_received() -> (
+    None
+):
     stage, desk, first, _ = founders()
     report(first)
     (awaited,) = returns(first, 1)
     first.do(ev.Arrived(ev.Query("return", awaited.id), (bytes(FRAME),), False, RELAY))
-    assert awaited in first.device.returns
+    assert awaited not in first.device.returns
+    stage.beat(desk)
+    days(stage, 1)
+    stage.beat(first, desk, first)
+    assert states(first) == [ReportState.RECEIVED]
+
+
+def states(actor: Actor) -> list[ReportState]:
+    return [r.state for r in actor.device.reports]
+
+
+def test_a_return_box_is_forgotten_when_its_answer_came_and_not_before() -> None:
+    stage, desk, first, _ = founders()
+    report(first)
+    (awaited,) = returns(first, 1)
+    first.do(ev.Arrived(ev.Query("return", awaited.id), (), False, RELAY))
+    assert [r.id for r in first.device.returns if r.owner] == [awaited.id]
     stage.beat(desk, first)
     assert awaited not in first.device.returns
     assert awaited.root not in save(first.device)

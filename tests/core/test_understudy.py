@@ -314,3 +314,41 @@ def test_the_drawing_changes_nothing_of_the_device() -> None:
     before = save(first.device)
     draw(first.device, stage.now, Seeded("y"))
     assert save(first.device) == before
+
+
+# ---- a relay that tries to find out which of the two beats
+
+
+def board_after(beats_for: Actor, start: int) -> int:
+    """Where a device, or an understudy, reads the board next once a relay has shown it nothing from `start` on."""
+    query = ev.Query("board", start=start, alone=True)
+    beats_for.do(ev.Arrived(query, (), False, RELAY))
+    if isinstance(beats_for, Standing):
+        return beats_for.state.places[RELAY]
+    return beats_for.device.board.places[RELAY]
+
+
+@pytest.mark.parametrize("start", [0, 1, 11, 12])
+def test_a_board_that_a_relay_shows_empty_moves_the_understudy_as_it_moves_the_device(start: int) -> None:
+    _, _, first, _ = cell()
+    places = first.device.board.places | {RELAY: 12}
+    first.device = msgspec.structs.replace(
+        first.device, board=msgspec.structs.replace(first.device.board, places=places)
+    )
+    standing = Standing(first)
+    assert board_after(standing, start) == board_after(first, start)
+
+
+def test_noise_in_the_box_of_an_answer_makes_both_give_it_up() -> None:
+    _, _, first, _ = cell()
+    first.do(ev.WriteReport("what I saw", None, None, ()))
+    first.do(ev.SendNow())
+    standing = Standing(first)
+    (awaited,) = (r for r in first.device.returns if r.owner)
+    first.do(ev.Arrived(ev.Query("return", awaited.id, alone=True), (bytes(4_096),), False, RELAY))
+    held = len(standing.state.returns)
+    standing.do(
+        ev.Arrived(ev.Query("return", standing.state.returns[-1].mark, alone=True), (bytes(4_096),), False, RELAY)
+    )
+    assert awaited.id not in [r.id for r in first.device.returns]
+    assert len(standing.state.returns) == held - 1

@@ -76,17 +76,28 @@ def arrived(turn: Turn, event: Arrived) -> None:
         return
     seen = start + len(event.items)
     if shrunk and event.query.alone:
-        seen = _step_back(before, event.relay, start, entries)
+        seen = _step_back(before, event, entries)
     turn.change(board=view.placed(event.relay, seen, turn.device.relays))
     if event.more and event.items and event.query.round < BOARD_ROUNDS and not event.query.alone:
         _read_at(turn, relay, seen, event.query.round + 1)
 
 
-def _step_back(before: boards.BoardView, relay: str, start: int, entries: list[tuple[boards.Entry, bytes]]) -> int:
+def _step_back(before: boards.BoardView, event: Arrived, entries: list[tuple[boards.Entry, bytes]]) -> int:
     """Where to read next when items before have expired: by the numbers passed over, else half way back."""
     if entries:
-        return max(start - (entries[0][0].number - before.number - 1), 0)
-    return start if start >= before.places.get(relay, 0) else start // 2
+        return max(event.query.start - (entries[0][0].number - before.number - 1), 0)
+    return step_back(before.places, event)
+
+
+def step_back(places: dict[str, int], event: Arrived) -> int:
+    """Where to read next at a relay that had nothing there: half way back, if it once had that item and more.
+
+    Args:
+        places: how many items of the board were seen at each relay.
+        event: the look that found nothing; its `start` is not 0.
+    """
+    start = event.query.start
+    return start if start >= places.get(event.relay, 0) else start // 2
 
 
 def _open_entries(

@@ -192,7 +192,7 @@ def send_one(turn: Turn, after: float) -> bool:
         _put_word(turn, word, after)
     else:
         again = [(r.put, _put_report, r) for r in reports]
-        again += [(_spoke(r), _put_word, r) for r in talks[:1] if turn.now - _spoke(r) >= ASK_EVERY]
+        again += [(_spoke(r), _put_word, r) for r in talks[:1] if abs(turn.now - _spoke(r)) >= ASK_EVERY]
         if again:
             _, put, report = min(again, key=lambda one: one[0])
             put(turn, report, after)
@@ -466,21 +466,24 @@ def refused(turn: Turn, ref: bytes, code: str) -> None:
 
 
 def arrived(turn: Turn, event: Arrived) -> None:
-    """Take in the desk's answer to an intake frame; what is not it is let go."""
+    """Take in the desk's answer to an intake frame; of a box in which anything else lay, no more is awaited.
+
+    A relay that puts noise there could as well keep the answer back, and the next frame to intake has another box.
+    """
     back = next((r for r in turn.device.returns if r.id == event.query.id), None)
     if back is None:
         return
     where = return_lane(back.root)
     for item in event.items:
         try:
-            letter = open_answer(where, item)
+            letter: Letter | None = open_answer(where, item)
         except (CannotOpen, Malformed):
-            turn.acknowledge(where.boxes[event.query.place], item, event.relay)
-            continue
-        turn.confirm(letter.written)
-        warn_of_clock(turn, letter.written - turn.now)
-        if not _take_answer(turn, back, letter):
-            continue
+            letter = None
+        if letter is not None:
+            turn.confirm(letter.written)
+            warn_of_clock(turn, letter.written - turn.now)
+            if not _take_answer(turn, back, letter):
+                continue
         turn.acknowledge(where.boxes[event.query.place], item, event.relay)
         turn.change(returns=tuple(r for r in turn.device.returns if r.id != back.id))
 

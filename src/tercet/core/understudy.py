@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core import beat
+from tercet.core import beat, reader
 from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
 from tercet.core.card import Relay
@@ -441,6 +441,8 @@ def _arrived(act: _Act, event: Arrived) -> None:
     query = event.query
     if query.kind == "board":
         seen = query.start + len(event.items)
+        if query.start and not event.items:
+            seen = reader.step_back(act.state.places, event)
         looked = beat.after_look(act.state.looked, act.state.beats, beat.board_name(event.relay), event)
         act.change(places=act.state.places | {event.relay: seen}, looked=looked)
         return

@@ -169,14 +169,16 @@ def _show_addresses(console: Console, exposure: Exposure) -> None:
     for one in exposure.addresses:
         name = f"{one.address} (reads intake)" if one.intake else one.address
         counts = (one.puts, one.reads, one.acks, one.boxes, one.connections, one.shared)
-        table.add_row(name, *(str(count) for count in counts), moment(one.first), moment(one.last))
+        table.add_row(Text(shown(name)), *(str(count) for count in counts), moment(one.first), moment(one.last))
     console.print(table)
     table = Table(
         "Address", "and", "boxes there", "boxes back", "frames", "write to each other", title="Who meets whom"
     )
     for tie in exposure.ties:
         mutual = "yes" if tie.there and tie.back else "no"
-        table.add_row(tie.one, tie.other, str(tie.there), str(tie.back), str(tie.frames), mutual)
+        table.add_row(
+            Text(shown(tie.one)), Text(shown(tie.other)), str(tie.there), str(tie.back), str(tie.frames), mutual
+        )
     console.print(table)
 
 
@@ -203,9 +205,7 @@ def _show_relay(console: Console, found: Correlation) -> None:
         table.add_row(what, Text(shown(one.who)), day, *counts)
     console.print(table)
     for number, frames in found.fits.items():
-        console.print(
-            f"Report {number} is one of {frames} frames that came into intake that day: nothing here tells which."
-        )
+        console.print(f"Report {number} is one of {frames} frames that came into intake that day (spec/91, 7).")
     console.print(f"Items of which this memory knows nothing: {found.unknown}.")
 
 
