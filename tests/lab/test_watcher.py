@@ -67,9 +67,9 @@ def test_an_item_put_twice_and_a_box_of_two_answers_are_figures() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("fault", ["hasty", "curious", "repeating"])
-def test_each_planted_fault_is_caught(fault: str) -> None:
-    assert _sigma(fault) > CAUGHT
+@pytest.mark.parametrize(("fault", "worlds"), [("hasty", 24), ("curious", 8), ("repeating", 8)])
+def test_each_planted_fault_is_caught(fault: str, worlds: int) -> None:
+    assert _sigma(fault, worlds) > CAUGHT
 
 
 @pytest.mark.full
@@ -77,8 +77,8 @@ def test_of_the_real_beat_it_learns_nothing() -> None:
     assert abs(_sigma("honest")) < CHANCE
 
 
-def _sigma(fault: str) -> float:
-    """The watcher's success on small worlds, learned on half of them."""
-    worlds = [week(seed, fault, SMALL) for seed in range(1, 9)]
-    known = [e for each in worlds[:4] for e in each]
-    return deviation(guess(known, [e for each in worlds[4:] for e in each]))
+def _sigma(fault: str, count: int = 8) -> float:
+    """The watcher's success on so many small worlds, learned on half of them."""
+    worlds = [week(seed, fault, SMALL) for seed in range(1, count + 1)]
+    known = [e for each in worlds[: count // 2] for e in each]
+    return deviation(guess(known, [e for each in worlds[count // 2 :] for e in each]))

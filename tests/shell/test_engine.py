@@ -45,7 +45,7 @@ class Scene:
             await self._wake(name)
         await self._until("amal", self._report)
         await self._until("amal", self._letter)
-        for round_number in range(8):
+        for round_number in range(12):
             self.world.now += 70
             for name in ("amal", "desk", "badr"):
                 await self._until(name, self._beat)
