@@ -78,6 +78,10 @@ PARSERS: dict[str, str] = {
     "tercet.core.board.apply_entry": "core-entry",
     "tercet.core.board.body_of": "core-entry core-week-keys core-relay-list",
     "tercet.core.board.parse_entry": "core-entry core-week-keys core-relay-list",
+    "tercet.core.burning.line_through": "core-burn",
+    "tercet.core.burning.on_line": "core-burn",
+    "tercet.core.burning.parse_point": "core-burn",
+    "tercet.core.burning.parse_share": "core-burn",
     "tercet.core.card.Card.from_day": "core-card",
     "tercet.core.fields.decode": "core-card core-entry core-media-ref core-place core-request",
     "tercet.core.hello.parse_consent": "core-consent",
@@ -147,6 +151,7 @@ PARSERS: dict[str, str] = {
 NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.core.beat.covered": "numbers from chance",
     "tercet.core.beat.draw_span": "a number from chance",
+    "tercet.core.burning.draw": "numbers from chance",
     "tercet.core.chain.lane_of": "a number from our own derived bytes",
     "tercet.core.hello.open_shared": "takes off the first byte; the parser of each kind has a target",
     "tercet.core.introducing._decline_later": "a number from chance",
