@@ -15,7 +15,20 @@ from typing import Any, Final
 
 import msgspec
 
-from tercet.core import beat, bycode, encounter, handover, introducing, locked, mail, office, reader, sending, welcome
+from tercet.core import (
+    beat,
+    bycode,
+    dealing,
+    encounter,
+    handover,
+    introducing,
+    locked,
+    mail,
+    office,
+    reader,
+    sending,
+    welcome,
+)
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
 from tercet.core.days import day_of
@@ -62,6 +75,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
         beat.covered(turn, event.span, event.reads)
         sending.move_media(turn)
     mail.begin_mixes(turn)
+    dealing.deal(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -73,6 +87,7 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
         sending.send_all(turn, event.polls)
         reader.read(turn)
     mail.begin_mixes(turn)
+    dealing.deal(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -115,6 +130,8 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             introducing.take(turn, event.query.id, letter)
         elif letter.kind in (LetterKind.MIX, LetterKind.MIX_BACK):
             mail.take_mix(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.SHARE:
+            dealing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and event.query.id == turn.device.relations[0].id:
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))  # from who brought us in
 
