@@ -19,6 +19,7 @@ import msgspec
 from tercet.core import beat
 from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
+from tercet.core.burning import POINT, Shares, point_of
 from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, Lane, lane, lane_of, relay_order
 from tercet.core.channel import Letter
@@ -89,6 +90,7 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         rounds, beats, looked: as a device's.
         places: how many items of the board were seen at each relay.
         returns: one-time boxes in which answers to dummies are awaited, oldest first.
+        point: the owner's own of its burn line, 64 bytes, which goes with each alarm; empty before there is one.
     """
 
     version: Version1
@@ -103,6 +105,7 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     looked: dict[bytes, int]
     places: dict[str, int]
     returns: Annotated[tuple[Return, ...], msgspec.Meta(max_length=RETURNS_MOST)]
+    point: Annotated[bytes, msgspec.Meta(max_length=POINT)] = b""
 
 
 def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
@@ -133,13 +136,14 @@ def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
     awaited = tuple(Return(chance(MARK), chance(32), 0, r.made, r.looks) for r in device.returns)
     drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS], chance(32))
     so_far = (device.rounds, device.beats, _looked(device, today, marks), device.board.places)
-    return Understudy(*drawn, *so_far, awaited)
+    point = point_of(Shares(*device.shares).own) if device.shares else b""
+    return Understudy(*drawn, *so_far, awaited, point)
 
 
 def what_it_hangs_on(device: Device, now: int) -> object:
     """When this differs from the last time an understudy has to be drawn anew: day, neighbours, chains, board."""
     ways = tuple((r.id, r.chain.day, r.mix.first, r.mix.proven, len(r.mix.later)) for r in device.relations)
-    return day_of(now), device.card is None, ways, device.relays, device.board.number
+    return day_of(now), device.card is None, ways, device.relays, device.board.number, bool(device.shares)
 
 
 def _neighbour(relation: Relation, days: range, mark: bytes) -> Neighbour:
@@ -306,7 +310,7 @@ def _put_alarm(act: _Act, neighbour: Neighbour, after: float) -> None:
     if place is None or place >= len(neighbour.out):
         return
     where = neighbour.out[place]
-    alarm = Letter(1, 0, 0, 0, act.now, LetterKind.ALARM, b"")
+    alarm = Letter(1, 0, 0, 0, act.now, LetterKind.ALARM, act.state.point)
     frame = seal(where.key, bytes([PLAIN]) + encode(alarm), FRAME, act.chance(NONCE))
     _order_put(act, where, frame, after)
 

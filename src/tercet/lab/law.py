@@ -62,7 +62,7 @@ _NOTEBOOK: Final = Row(
     lanes=NEIGHBOURS_MOST,
     words=frozenset({"note"}),
     boxes={"neighbour": (1, AHEAD_DAYS - 1), "intake": (0, AHEAD_DAYS - 1)} | _WAYS,
-    powers=frozenset({"alarm", "empty_boxes", "read_boxes"}),
+    powers=frozenset({"alarm", "empty_boxes", "read_boxes", "own_voice"}),
 )
 _DEVICE: Final = Row(
     frozenset({"device"}),
