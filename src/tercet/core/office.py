@@ -177,11 +177,7 @@ def publish_again(turn: Turn, relays: boards.RelayList) -> None:
     """Say anew all that is in force, under the key that counts now: relays, week keys, intake boxes."""
     this_week = week_of(turn.today)
     _publish(turn, boards.EntryKind.RELAYS, encode(relays))
-    ahead = sorted(w for w in office(turn).seeds if w >= this_week)
-    for i in range(0, len(ahead), boards.KEYS_AN_ENTRY):
-        weeks = ahead[i : i + boards.KEYS_AN_ENTRY]
-        keys = tuple(boards.WeekKey(week, kem_public(office(turn).seeds[week])) for week in weeks)
-        _publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
+    _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
     change(turn, announced=turn.today - 2)
     _publish_intake(turn)
 
@@ -210,10 +206,17 @@ def _publish_keys(turn: Turn) -> None:
     """Keep eight weeks of keys ahead on the board; the private halves are drawn here."""
     this_week = week_of(turn.today)
     missing = [w for w in range(this_week, this_week + boards.WEEKS_AHEAD + 1) if w not in office(turn).seeds]
-    for i in range(0, len(missing), boards.KEYS_AN_ENTRY):
-        seeds = {week: turn.chance(32) for week in missing[i : i + boards.KEYS_AN_ENTRY]}
-        keys = tuple(boards.WeekKey(week, kem_public(seed)) for week, seed in seeds.items())
-        change(turn, seeds=office(turn).seeds | seeds)
+    if missing:
+        change(turn, seeds=office(turn).seeds | {week: turn.chance(32) for week in missing})
+    _say_keys(turn, missing)
+
+
+def _say_keys(turn: Turn, weeks: list[int]) -> None:
+    """Put the public halves of the keys of some weeks on the board."""
+    seeds = office(turn).seeds
+    for i in range(0, len(weeks), boards.KEYS_AN_ENTRY):
+        said = weeks[i : i + boards.KEYS_AN_ENTRY]
+        keys = tuple(boards.WeekKey(week, kem_public(seeds[week])) for week in said)
         _publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
 
 

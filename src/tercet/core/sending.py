@@ -313,9 +313,8 @@ def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, 
     nonce, salt = turn.chance(NONCE), turn.chance(SALT)
     turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce, salt), after))
     if back:
-        awaited = Return(turn.chance(16), return_root(back, nonce, salt), owner, turn.now)
         filed = any(r.number == owner and not r.sealed for r in turn.device.reports)
-        awaited = msgspec.structs.replace(awaited, known=filed)
+        awaited = Return(turn.chance(16), return_root(back, nonce, salt), owner, turn.now, known=filed)
         turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
     return True
 
