@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import random
 import re
 from itertools import combinations, permutations
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from tercet.core import burning
 from tercet.core.burning import PRIME, NoLine, Shares, agrees, burns, draw, line_through, parse_share, point_of
 from tercet.core.fields import Malformed
-from tests.sealing.cases import VECTORS, bad_cases, cases
+from tests.sealing.cases import bad_cases, cases, hold_vectors
 
 SPEC = (Path(__file__).parents[2] / "spec" / "33-burn.md").read_text()
 TESTS = Path(__file__).read_text()
@@ -121,15 +120,7 @@ def test_bytes_that_are_no_share(case: Case) -> None:
 
 
 def test_every_vector_says_why_and_how_it_ends_and_is_read_by_a_test() -> None:
-    paths = sorted((VECTORS / "burn").glob("*"))
-    assert paths
-    for path in paths:
-        case = json.loads(path.read_text())
-        assert set(case) in ({"why", "input", "expected"}, {"why", "input", "fails"})
-        match = re.fullmatch(r"([a-z]+)-(?:(bad)-[a-z0-9-]+|[0-9]+)\.json", path.name)
-        assert match, path.name
-        assert ("fails" in case) == bool(match[2])
-        assert f'{"bad_" if match[2] else ""}cases("{match[1]}", "burn")' in TESTS
+    hold_vectors("burn", TESTS)
 
 
 # ---- who can burn whom

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from tercet.core import mixing
 from tercet.core.chain import DayChain
 from tercet.core.fields import Malformed, encode
 from tercet.core.mixing import Mix, MixBackBody, MixBody
-from tests.sealing.cases import VECTORS, bad_cases, cases
+from tests.sealing.cases import bad_cases, cases, hold_vectors
 
 from .copies import derived, mixed
 
@@ -106,12 +105,4 @@ def test_both_sides_make_the_same_chain() -> None:
 
 
 def test_every_vector_says_why_and_how_it_ends_and_is_read_by_a_test() -> None:
-    paths = sorted((VECTORS / "mixing").glob("*"))
-    assert paths
-    for path in paths:
-        case = json.loads(path.read_text())
-        assert set(case) in ({"why", "input", "expected"}, {"why", "input", "fails"})
-        match = re.fullmatch(r"([a-z]+)-(?:(bad)-[a-z0-9-]+|[0-9]+)\.json", path.name)
-        assert match, path.name
-        assert ("fails" in case) == bool(match[2])
-        assert f'{"bad_" if match[2] else ""}cases("{match[1]}", "mixing")' in TESTS
+    hold_vectors("mixing", TESTS)
