@@ -122,7 +122,7 @@ def test_a_state_that_kept_the_salt_of_a_frame_would_be_found(tmp_path: Path, mo
         return return_root(back, nonce, salt)
 
     monkeypatch.setattr(sending, "return_root", noted)
-    monkeypatch.setattr(sending, "Return", lambda _, *rest: Return(salts[-1], *rest))
+    monkeypatch.setattr(sending, "Return", lambda _, *rest, **named: Return(salts[-1], *rest, **named))
     seized = seize(tmp_path)
     assert look([seized.asleep], [PASSPHRASE], COST, [seized.relay]).tied
 
