@@ -332,7 +332,7 @@ def settled(neighbours: int, open_answers: int) -> Device:
 
 
 def looked_at(neighbours: int, open_answers: int, count: int) -> dict[tuple[str, int], int]:
-    """The longest time in beats without a look, for each class of boxes at each of their relays."""
+    """The longest time in beats without a look, by class of boxes and relay; answers awaited are one box."""
     device, chance = settled(neighbours, open_answers), Seeded("looks")
     places = {relay.address: n for n, relay in enumerate(device.table)}
     last: dict[tuple[str, int, bytes, int], int] = {}
@@ -346,14 +346,14 @@ def looked_at(neighbours: int, open_answers: int, count: int) -> dict[tuple[str,
             query = effect.query
             held = next((r for r in device.relations if r.id == query.id), None)
             kind = beats._class(turn, held, query.day) if held else query.kind
-            box = (kind, places[effect.relay] if kind == "board" else query.place, query.id, query.day)
+            name = b"" if kind == "return" else query.id
+            box = (kind, places[effect.relay] if kind == "board" else query.place, name, query.day)
             gaps[box[:2]] = max(gaps[box[:2]], number - last.get(box, 0))
             last[box] = number
         device = turn.device
     for box, seen in last.items():
         gaps[box[:2]] = max(gaps[box[:2]], count - seen)
-    assert sum(box[0] != "return" for box in last) == neighbours * 2 * (LATE_DAYS + 3) + 2
-    assert sum(box[:2] == ("return", 0) for box in last) == open_answers
+    assert len(last) == neighbours * 2 * (LATE_DAYS + 3) + 4
     return gaps
 
 
@@ -367,8 +367,43 @@ def test_each_kind_of_box_is_looked_at_within_a_few_of_its_intervals(
     gaps = looked_at(neighbours, open_answers, int(times * max(INTERVALS["late"])) + 200)
     assert {kind for kind, _ in gaps} == set(INTERVALS)
     for (kind, place), gap in gaps.items():
-        doubled = beats.DOUBLINGS if kind == "return" else 0
-        assert gap <= times * (INTERVALS[kind][place] << doubled), (kind, place)
+        share = open_answers if kind == "return" else 1
+        assert gap <= max(1, times * INTERVALS[kind][place] / share), (kind, place)
+
+
+def drawn_of(days: list[int], today: int) -> Counter[int | None]:
+    chance = Seeded("answers")
+    return Counter(beats.draw_answer(days, today, chance) for _ in range(10_000))
+
+
+def test_each_answer_awaited_is_looked_for_half_as_often_for_each_day_since_its_frame_was_put() -> None:
+    often = drawn_of([100, 99, 98, 96, 90], 100)
+    for place, weight in enumerate((16, 8, 4, 1, 1)):
+        assert abs(often[place] - 10_000 * weight / 30) < 4 * (10_000 * weight / 30) ** 0.5
+    assert drawn_of([], 100) == {None: 10_000}
+    assert drawn_of([101], 100) == {0: 10_000}  # a clock that went back
+
+
+def test_no_answer_has_a_count_or_a_moment_of_its_own_that_would_tell_when_its_frame_was_put() -> None:
+    """Two devices that put their report at other beats of one day keep the same things but names and roots."""
+    assert Return.__struct_fields__ == ("id", "root", "owner", "made", "known", "tried")
+    device = settled(4, 4)
+    for number in (1, 40):
+        turn = Turn(msgspec.structs.replace(device, beats=number), START, Seeded("names"))
+        beats._choose(turn, READS)
+        names = {r.id[:5] for r in device.returns}
+        assert not any(name[:5] in names for name in turn.device.looked)
+
+
+def test_the_look_for_answers_is_known_before_any_is_awaited() -> None:
+    """Otherwise the beat at which it is first noted would be that of the first frame."""
+    device = msgspec.structs.replace(settled(4, 0), beats=7)
+    turn = Turn(device, START, Seeded("none"))
+    beats._choose(turn, READS)
+    assert {name for name in turn.device.looked if name.startswith(beats.ANSWERS)} == {
+        beats.ANSWERS + b"\0",
+        beats.ANSWERS + b"\1",
+    }
 
 
 def waits_for_look(more: bool) -> int:

@@ -24,6 +24,7 @@ from tercet.core.channel import (
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 
+OLM_GAP = 2_000  # messages that may be lost in a row and the next still opens
 NOW = 1_790_000_000
 
 
@@ -179,6 +180,39 @@ def test_who_is_heard_again_after_two_days_gets_everything_as_if_it_had_been_sai
             channel, _ = stamp(channel, waiting, back + day * DAY)
             sealed_on.append(day)
     assert sealed_on == [0, 1, 2, 4, 8]
+
+
+def keys_used_in_a_year() -> int:
+    """Message keys spent on 32 letters while one empty letter of the other comes through every two days."""
+    channel, used = wrote(*[b"a"] * letters.WINDOW), 0
+    for day in range(365):
+        if day % 2 == 0:
+            channel, _ = accept(channel, letter(0, written=NOW + day * DAY), NOW + day * DAY)
+        while (waiting := due(channel, NOW + day * DAY)) is not None:
+            channel, _ = stamp(channel, waiting, NOW + day * DAY)
+            used += 1
+    return used
+
+
+def test_a_relay_that_has_the_other_come_back_every_two_days_spends_fewer_keys_in_a_year_than_olm_bridges() -> None:
+    assert keys_used_in_a_year() < OLM_GAP
+
+
+def test_letters_that_are_sealed_as_if_anew_without_end_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letters, "AWAY_MOST", 1_000)
+    assert keys_used_in_a_year() > OLM_GAP
+
+
+def test_letters_that_were_due_keep_their_order_when_the_other_comes_back() -> None:
+    channel = wrote(b"a", b"b", b"c")
+    for day, place in enumerate((1, 0, 2)):
+        channel, _ = stamp(channel, channel.waiting[place], NOW + day * DAY)
+    back, said = NOW + 3 * DAY, []
+    channel, _ = accept(channel, letter(0, written=back), back)
+    while (waiting := due(channel, back)) is not None:
+        channel, out = stamp(channel, waiting, back)
+        said.append(out.number)
+    assert said == [2, 1, 3]
 
 
 def test_a_replay_after_two_days_seals_nothing_afresh() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 import pytest
 
@@ -9,13 +11,14 @@ from tercet.core import channel as letters_of
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import sending
+from tercet.core.days import day_of
 from tercet.core.device import step
 from tercet.core.fields import encode
 from tercet.core.report import LetterKind, MediaKind, MediaState, ReportState, ResendRequest
 from tercet.core.state import kept_blocks, load, save
 from tercet.core.turn import Turn
 from tercet.drop import Put, name_of
-from tercet.sealing import BLOCK, BLOCK_DATA
+from tercet.sealing import BLOCK, BLOCK_DATA, digest
 
 from .scenes import (
     DAY,
@@ -33,7 +36,7 @@ from .scenes import (
     talk,
     words_of_desk,
 )
-from .stage import RELAY, Actor, Stage
+from .stage import RELAY, Actor, Seeded, Stage
 
 FILM = bytes(range(256)) * 4_000  # four blocks
 
@@ -63,15 +66,39 @@ def test_a_report_is_waiting_then_left_then_received() -> None:
     assert states(first) == [ReportState.RECEIVED]
 
 
-def test_a_report_is_put_again_each_day_until_its_receipt() -> None:
+def test_a_report_is_put_again_on_the_next_day_until_its_receipt() -> None:
     stage, desk, first, _ = founders()
     report(first)
     for _ in range(3):
         empty_relay(stage)
-        stage.beat(first, every=DAY + 1)
+        stage.beat(first, every=2 * DAY)
     stage.beat(desk, first)
     assert len(desk.reports) == 1
     assert states(first) == [ReportState.RECEIVED]
+
+
+def quarters_of(count: int) -> Counter[int]:
+    """In which quarters of the day the moments lie that are kept of reports stored at one second each."""
+    stage, _, first, _ = founders()
+    report(first)
+    (written,) = first.device.reports
+    kept = []
+    for number in range(count):
+        turn = Turn(first.device, stage.now, Seeded(f"stored {number}"))
+        sending.stored(turn, digest(written.sealed)[:16])
+        kept.append(turn.device.reports[0].put)
+    assert {day_of(put) for put in kept} == {day_of(stage.now)}
+    return Counter(put % DAY * 4 // DAY for put in kept)
+
+
+def test_when_a_report_goes_again_says_nothing_of_when_it_went() -> None:
+    quarters = quarters_of(400)
+    assert all(65 <= quarters[one] <= 135 for one in range(4))  # four standard deviations
+
+
+def test_a_report_that_goes_again_a_day_later_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_some_moment_of", lambda _, at: at)
+    assert 400 in quarters_of(400).values()
 
 
 def test_a_report_reaches_the_desk_when_the_relay_was_down_for_a_day() -> None:

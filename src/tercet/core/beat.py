@@ -10,8 +10,10 @@ Read first  covered(), INTERVALS.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate
+from math import inf
 from types import MappingProxyType
 from typing import Final
 
@@ -19,14 +21,13 @@ import msgspec
 
 from tercet.core import mail, reader, sending
 from tercet.core.chain import LANE_RELAYS
-from tercet.core.days import LATE_DAYS
+from tercet.core.days import DAY, LATE_DAYS
 from tercet.core.effects import ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
 from tercet.core.mixing import chains_on
 from tercet.core.relation import Relation, days_to_read, lane_to_read
 from tercet.core.report import return_lane
-from tercet.core.state import Return
 from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
 
@@ -37,7 +38,8 @@ READS_EVERY: Final = 3_600  # seconds of its pace for each of them, if that make
 PACE: Final = 1_800  # seconds between beats, on average, unless the owner chooses otherwise
 PACE_LEAST: Final = 300  # seconds
 PACE_MOST: Final = 21_600  # seconds
-DOUBLINGS: Final = 4  # times that the interval of an awaited answer doubles, once a look
+DOUBLINGS: Final = 4  # times that the interval of an awaited answer doubles, once a day
+ANSWERS: Final = b"answers"  # with a place, the name of the look for any of the answers awaited
 HOT: Final = 10_000  # beats added to the waiting of a box that is known to hold more, until it is read empty
 INTERVALS: Final = MappingProxyType(
     {
@@ -57,13 +59,13 @@ class Look(msgspec.Struct, frozen=True):
 
     Attributes:
         name: 8 bytes that tell it from the others.
-        interval: beats between two looks at it, by its class.
+        interval: beats between two looks at it, by its class; endless if there is no need.
         order: reads it, that many seconds from now.
         age: days since its day; 0 for one of today, of tomorrow, or of no day.
     """
 
     name: bytes
-    interval: int
+    interval: float
     order: Callable[[float], None]
     age: int = 0
 
@@ -153,11 +155,8 @@ def _filler(turn: Turn) -> Callable[[float], None]:
 def _looks(turn: Turn) -> list[Look]:
     places = min(LANE_RELAYS, len(turn.device.relays))
     looks = [look for relation in turn.device.relations for look in _at_neighbour(turn, relation, places)]
-    for back in turn.device.returns:
-        for place in range(places):
-            query = Query("return", back.id, place=place, alone=True)
-            interval = INTERVALS["return"][place] << min(back.looks, DOUBLINGS)
-            looks.append(Look(name_of(query, "return"), interval, _returns(turn, query, back)))
+    days = [back.made // DAY for back in turn.device.returns]
+    looks += [answers(days, turn.today, place, partial(_answer, turn, place)) for place in range(places)]
     for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
         name = board_name(relay.address)
         looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
@@ -207,15 +206,50 @@ def _letters(turn: Turn, query: Query, relation: Relation) -> Callable[[float], 
     return order
 
 
-def _returns(turn: Turn, query: Query, back: Return) -> Callable[[float], None]:
-    def order(after: float) -> None:
-        looked = msgspec.structs.replace(back, looks=back.looks + 1)
-        turn.change(returns=tuple(looked if r.id == back.id else r for r in turn.device.returns))
-        where = return_lane(back.root)
-        relay = turn.device.order(where.turn)[query.place]
-        turn.order(ReadBox(query, where.boxes[query.place].read, relay, after=after))
+def answers(days: Sequence[int], today: int, place: int, order: Callable[[float], None]) -> Look:
+    """The look for any of the answers awaited: which one is drawn when the time has come.
 
-    return order
+    No answer has a count of its own, or a moment from which it is waited for: either would tell the beat
+    in which its frame was put.
+
+    Args:
+        days: on which their frames were sealed.
+        today: the day.
+        place: of the box at its relays.
+        order: draws one and reads it, that many seconds from now.
+    """
+    weight = sum(_weights(days, today))
+    interval = (INTERVALS["return"][place] << DOUBLINGS) / weight if weight else inf
+    return Look(ANSWERS + bytes([place]), interval, order)
+
+
+def draw_answer(days: Sequence[int], today: int, chance: Chance) -> int | None:
+    """The place among the answers awaited of the one to look for: half as often for each day since its frame was put.
+
+    Returns:
+        None if none is awaited.
+    """
+    weights = _weights(days, today)
+    if not weights:
+        return None
+    drawn = int.from_bytes(chance(8), "big") % sum(weights)
+    return next(number for number, so_far in enumerate(accumulate(weights)) if drawn < so_far)
+
+
+def _weights(days: Sequence[int], today: int) -> list[int]:
+    return [1 << DOUBLINGS - min(max(today - day, 0), DOUBLINGS) for day in days]
+
+
+def _answer(turn: Turn, place: int, after: float) -> None:
+    returns = turn.device.returns
+    drawn = draw_answer([back.made // DAY for back in returns], turn.today, turn.chance)
+    if drawn is None:
+        _filler(turn)(after)
+        return
+    where = return_lane(returns[drawn].root)
+    relay = turn.device.order(where.turn)[place]
+    query = Query("return", returns[drawn].id, place=place, alone=True)
+    turn.order(ReadBox(query, where.boxes[place].read, relay, after=after))
 
 
 def name_of(query: Query, kind: str) -> bytes:
@@ -234,7 +268,7 @@ def saw(turn: Turn, event: Arrived) -> None:
     query = event.query
     relation = mail.find_relation(turn, query.id) if query.kind == "relation" else None
     kind = _class(turn, relation, query.day) if relation else query.kind
-    if kind not in INTERVALS:
+    if kind not in INTERVALS or kind == "return":
         return
     name = board_name(event.relay) if kind == "board" else name_of(query, kind)
     turn.change(looked=after_look(turn.device.looked, turn.device.beats, name, event))

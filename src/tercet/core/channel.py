@@ -26,7 +26,8 @@ RESEAL_AFTER: Final = DAY  # seconds; content without acknowledgement is sealed 
 RESEAL_EVEN: Final = 3  # so many times: each a day's box of its own within the late days,
 RESEAL_HEARD: Final = 14  # so many while the other is heard, and so alive,
 RESEAL_DOUBLINGS: Final = 4  # then after two, four, eight, sixteen days: Olm bridges a gap of 2,000 messages
-AWAY_AFTER: Final = 2 * DAY  # seconds; who was not heard for so long and is back gets everything sealed afresh
+AWAY_AFTER: Final = 2 * DAY  # seconds; who was not heard for so long and is back gets everything sealed afresh,
+AWAY_MOST: Final = 3  # but no letter more often than that: a relay can have somebody come back every two days
 SIGN_OF_LIFE: Final = DAY // 2  # seconds; an empty letter goes out when nothing else did for this long
 
 
@@ -61,7 +62,8 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
         kind: what the body is.
         body: plain; it is sealed afresh each time.
         sealed: when it was last sealed, seconds; 0 for never.
-        times: how often it was sealed.
+        times: how often it was sealed, since the other last came back.
+        backs: how often the other came back while it waited, and it was sealed as if anew.
     """
 
     number: int
@@ -69,6 +71,7 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
     body: bytes
     sealed: int
     times: int = 0
+    backs: int = 0
 
 
 class Channel(msgspec.Struct, frozen=True, array_like=True):
@@ -183,7 +186,7 @@ def accept(
     waiting = tuple(w for w in channel.waiting if w.number > letter.ack or w.times == 0)
     heard = max(channel.heard, min(now, letter.written))
     if heard - channel.heard >= AWAY_AFTER:
-        waiting = tuple(_due_at(w, now) for w in waiting)
+        waiting = tuple(_due_at_once(w) for w in waiting)
     passed = max(channel.received, letter.first - 1)
     known = {e.number for e in channel.early}
     early = list(channel.early)
@@ -208,10 +211,12 @@ def accept(
     return after, tuple(delivered)
 
 
-def _due_at(waiting: Waiting, now: int) -> Waiting:
-    """A letter as if it had been sealed once, a day ago or earlier; one that was never sealed stays so."""
-    sealed = min(waiting.sealed, max(now - RESEAL_AFTER, 0))
-    return msgspec.structs.replace(waiting, sealed=sealed, times=min(waiting.times, 1))
+def _due_at_once(waiting: Waiting) -> Waiting:
+    """A letter as if it had been sealed once, a day earlier than it was; one that was never sealed stays so."""
+    if waiting.backs >= AWAY_MOST or not waiting.times:
+        return waiting
+    sealed = max(waiting.sealed - RESEAL_AFTER, 0)
+    return msgspec.structs.replace(waiting, sealed=sealed, times=1, backs=waiting.backs + 1)
 
 
 def hear(channel: Channel, letter: Letter, now: int) -> Channel:

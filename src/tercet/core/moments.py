@@ -1,6 +1,7 @@
 """Moments: how finely a member's device remembers when it dealt with the desk.
 
 Does        rounds the times of reports, conversations and awaited answers down, before a state is saved.
+            The moment `put` of a report is one drawn by chance of its day (`sending`).
 Does not    touch times of neighbours, whose boxes are known anyway, or of what the owner read; or a desk.
 Spec        spec/76-state.md, 3
 Always      1. Whatever a step did, no time that tells a frame at intake from others of its day is saved.
@@ -20,7 +21,7 @@ from tercet.core.report import Report
 from tercet.core.sending import ASK_EVERY
 from tercet.core.state import Device, Return
 
-FINENESS: Final = MappingProxyType({"made": DAY, "put": DAY, "used": DAY, "asked": ASK_EVERY})  # of a report, seconds
+FINENESS: Final = MappingProxyType({"made": DAY, "used": DAY, "asked": ASK_EVERY})  # of a report, seconds
 
 
 def coarse(before: Device, after: Device) -> Device:

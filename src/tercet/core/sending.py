@@ -15,7 +15,7 @@ from tercet.core import channel as letters
 from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
 from tercet.core.conversation import dummy, open_answer, unheard, word
-from tercet.core.days import DAY
+from tercet.core.days import DAY, day_of
 from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
@@ -157,7 +157,7 @@ def send_all(turn: Turn, polls: int = 0) -> None:
 def _poll(turn: Turn, polls: int) -> None:
     """Ask the desk several times in each conversation, so that it can say several things in one trip of a stick."""
     for _ in range(polls):
-        for number in [r.number for r in turn.device.reports if 0 < r.put < turn.now]:  # never ahead of it
+        for number in [r.number for r in turn.device.reports if 0 < day_of(r.put) <= turn.today]:  # never ahead
             if len(turn.device.returns) < RETURNS_MOST:
                 _put_word(turn, find_report(turn, number))
 
@@ -166,7 +166,12 @@ def planned(turn: Turn, ref: bytes, at: int) -> None:
     """A report will be put at that moment while the device is locked: until then and a while after it is not due."""
     for report in turn.device.reports:
         if report.sealed and ref == _report_ref(report):
-            replace_report(turn, msgspec.structs.replace(report, put=at))
+            replace_report(turn, msgspec.structs.replace(report, put=_some_moment_of(turn, at)))
+
+
+def _some_moment_of(turn: Turn, at: int) -> int:
+    """A moment of that day drawn by chance: when a report goes again hangs on it, and not on when it went."""
+    return at - at % DAY + int.from_bytes(turn.chance(4), "big") % DAY
 
 
 def move_media(turn: Turn) -> None:
@@ -227,7 +232,9 @@ def _lapse(turn: Turn, report: Report) -> Report:
     heard = max(report.channel.heard, report.made)
     if report.sealed and turn.device.confirmed >= lapses(report.sealed):
         turn.tell("report_lapsed", number=str(report.number))
-        report = msgspec.structs.replace(report, state=ReportState.LAPSED, sealed=b"", reply=b"", put=turn.now)
+        report = msgspec.structs.replace(
+            report, state=ReportState.LAPSED, sealed=b"", reply=b"", put=_some_moment_of(turn, turn.now)
+        )
     elif report.sealed or turn.sure - heard <= ANSWER_KEPT:
         return report
     return _give_up(turn, report)
@@ -361,7 +368,7 @@ def stored(turn: Turn, ref: bytes) -> None:
             if report.state is ReportState.WAITING:
                 turn.tell("report_left", number=str(report.number))
                 report = msgspec.structs.replace(report, state=ReportState.LEFT)
-            replace_report(turn, msgspec.structs.replace(report, put=turn.now))
+            replace_report(turn, msgspec.structs.replace(report, put=_some_moment_of(turn, turn.now)))
             return
         for place, media in enumerate(report.media):
             if media.under_way is not None and media.under_way.ref == ref:

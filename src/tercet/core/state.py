@@ -60,7 +60,6 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
         root: 32 bytes; the box and its key come from it.
         owner: number of the report whose conversation it is; 0 for a dummy's.
         made: the day on which the frame was sealed, in seconds.
-        looks: how often covered beats looked into it.
         known: whether the desk was known to have the report before this frame was put.
         tried: how often it was looked into on purpose.
     """
@@ -69,7 +68,6 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
     root: bytes
     owner: int
     made: int
-    looks: int = 0
     known: bool = False
     tried: int = 0
 

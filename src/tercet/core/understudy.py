@@ -22,7 +22,7 @@ from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, DayChain, Lane, lane, lane_of, relay_order
 from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
-from tercet.core.days import LATE_DAYS, day_of, week_of
+from tercet.core.days import DAY, LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Beat, Event, Query
@@ -43,7 +43,7 @@ WEEKS: Final = 3  # week keys that so many days can need
 MARK: Final = 16  # bytes
 LENGTH: Final = 4  # bytes in front of an understudy
 LOOK_ROOM: Final = 15  # bytes at most of what is noted of a box that was looked at; room is left for more
-LOOKS_MOST: Final = 2 * (SLOTS * (LATE_DAYS + 5) + RETURNS_MOST + 1)  # boxes that may be looked at
+LOOKS_MOST: Final = 2 * (SLOTS * (LATE_DAYS + 5) + 2)  # boxes that may be looked at
 ANSWER_ROOM: Final = 99  # bytes at most of an answer that is awaited; likewise
 
 
@@ -90,12 +90,12 @@ class Awaited(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     Attributes:
         mark: 16 random bytes.
         where: the box at each of its relays.
-        looks: how often covered beats looked into it.
+        day: on which its frame was sealed.
     """
 
     mark: Annotated[bytes, msgspec.Meta(min_length=MARK, max_length=MARK)]
     where: Inlet
-    looks: Number
+    day: Day
 
 
 class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -151,10 +151,9 @@ def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
         return None
     weeks = tuple(k for k in device.board.keys if week_of(today) <= k.week <= week_of(days[-1]))
     marks = {r.id: n.mark for r, n in zip(device.relations, neighbours, strict=True)}
-    answers = {r.id: chance(MARK) for r in device.returns}
-    awaited = tuple(Awaited(answers[r.id], _inlet(return_lane(r.root)), r.looks) for r in device.returns)
+    awaited = tuple(Awaited(chance(MARK), _inlet(return_lane(r.root)), r.made // DAY) for r in device.returns)
     drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS])
-    so_far = (device.rounds, device.beats, _looked(device, today, marks, answers), device.board.places)
+    so_far = (device.rounds, device.beats, _looked(device, today, marks), device.board.places)
     return _fitting(Understudy(*drawn, *so_far, awaited))
 
 
@@ -237,7 +236,7 @@ def _intake(device: Device, day: int, chance: Chance) -> tuple[Outlet, ...]:
     return tuple(Outlet(where.key, tuple(there), where.turn) for where, there in lanes)
 
 
-def _looked(device: Device, today: int, marks: dict[bytes, bytes], answers: dict[bytes, bytes]) -> dict[bytes, int]:
+def _looked(device: Device, today: int, marks: dict[bytes, bytes]) -> dict[bytes, int]:
     """When the device last looked into each box that its understudy will know, under the understudy's names."""
     known = {}
     for relation in device.relations:
@@ -249,10 +248,8 @@ def _looked(device: Device, today: int, marks: dict[bytes, bytes], answers: dict
                     known[name_of(Query("relation", marks[relation.id], day, index, place), kind)] = device.looked.get(
                         old
                     )
-    for old, new in answers.items():
-        for place in range(LANE_RELAYS):
-            name = name_of(Query("return", old, place=place), "return")
-            known[name_of(Query("return", new, place=place), "return")] = device.looked.get(name)
+    for name in (beat.ANSWERS + bytes([place]) for place in range(LANE_RELAYS)):
+        known[name] = device.looked.get(name)
     for relay in device.table[:BOARD_RELAYS]:
         known[beat.board_name(relay.address)] = device.looked.get(beat.board_name(relay.address))
     return {name: beats for name, beats in known.items() if beats is not None}
@@ -338,9 +335,7 @@ def _beat(act: _Act, span: float, reads: int) -> None:
         if number < len(chosen):
             chosen[number].order(moment)
         else:
-            act.effects.append(
-                ReadBox(Query("cover", alone=True), act.chance(32), act.state.relays[0].address, after=moment)
-            )
+            _filler(act, moment)
 
 
 def _put(act: _Act, after: float) -> None:
@@ -369,7 +364,7 @@ def _put_intake(act: _Act, kind: ReportKind, after: float) -> bool:
     frame = wrap(Lane((), where.key, where.turn), sealed, key.week, key.public, nonce, salt)
     _order_put(act, where, frame, after)
     if kind == ReportKind.DUMMY:
-        awaited = Awaited(act.chance(MARK), _inlet(return_lane(return_root(back, nonce, salt))), 0)
+        awaited = Awaited(act.chance(MARK), _inlet(return_lane(return_root(back, nonce, salt))), act.today)
         act.change(returns=(*act.state.returns, awaited)[-RETURNS_MOST:])
     return True
 
@@ -401,11 +396,8 @@ def _looks(act: _Act) -> list[Look]:
                     query = Query("relation", neighbour.mark, day, index, place, alone=True)
                     order = partial(_read, act, query, inlet)
                     looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, max(act.today - day, 0)))
-    for back in act.state.returns:
-        for place in range(places):
-            query = Query("return", back.mark, place=place, alone=True)
-            interval = INTERVALS["return"][place] << min(back.looks, beat.DOUBLINGS)
-            looks.append(Look(name_of(query, "return"), interval, partial(_answer, act, query, back)))
+    days = [back.day for back in act.state.returns]
+    looks += [beat.answers(days, act.today, place, partial(_answer, act, place)) for place in range(places)]
     for place, relay in enumerate(act.state.relays[:BOARD_RELAYS]):
         looks.append(Look(beat.board_name(relay.address), INTERVALS["board"][place], partial(_board, act, relay)))
     return looks
@@ -422,10 +414,18 @@ def _read(act: _Act, query: Query, where: Inlet, after: float) -> None:
     act.effects.append(ReadBox(query, read, act.relays(where.turn)[query.place], after=after))
 
 
-def _answer(act: _Act, query: Query, back: Awaited, after: float) -> None:
-    looked = msgspec.structs.replace(back, looks=back.looks + 1)
-    act.change(returns=tuple(looked if r.mark == back.mark else r for r in act.state.returns))
-    _read(act, query, back.where, after)
+def _answer(act: _Act, place: int, after: float) -> None:
+    returns = act.state.returns
+    drawn = beat.draw_answer([back.day for back in returns], act.today, act.chance)
+    if drawn is None:
+        _filler(act, after)
+    else:
+        _read(act, Query("return", returns[drawn].mark, place=place, alone=True), returns[drawn].where, after)
+
+
+def _filler(act: _Act, after: float) -> None:
+    """Read a box that nobody has."""
+    act.effects.append(ReadBox(Query("cover", alone=True), act.chance(32), act.state.relays[0].address, after=after))
 
 
 def _board(act: _Act, relay: Relay, after: float) -> None:
@@ -446,13 +446,14 @@ def _arrived(act: _Act, event: Arrived) -> None:
         looked = beat.after_look(act.state.looked, act.state.beats, beat.board_name(event.relay), event)
         act.change(places=act.state.places | {event.relay: seen}, looked=looked)
         return
-    where, name = None, name_of(query, query.kind)
+    where = None
     if query.kind == "relation":
         neighbour = next((n for n in act.state.neighbours if n.mark == query.id), None)
         lanes = _into(neighbour, query.day) if neighbour else ()
         where = lanes[query.index] if query.index < len(lanes) else None
         if neighbour is not None:
             name = name_of(query, _class(query.day, act.today, neighbour.oldest))
+            act.change(looked=beat.after_look(act.state.looked, act.state.beats, name, event))
             _learn(act, neighbour, event)
     elif query.kind == "return":
         where = next((r.where for r in act.state.returns if r.mark == query.id), None)
@@ -462,7 +463,6 @@ def _arrived(act: _Act, event: Arrived) -> None:
         return
     ack = where.acks[query.place]
     act.effects += [AckItem(ack, digest(item), event.relay) for item in event.items]
-    act.change(looked=beat.after_look(act.state.looked, act.state.beats, name, event))
 
 
 def _learn(act: _Act, neighbour: Neighbour, event: Arrived) -> None:

@@ -220,7 +220,7 @@ def _without_old_boxes(drawn: Understudy, chance: Chance) -> Understudy:
 
 def _without_answers(drawn: Understudy, chance: Chance) -> Understudy:
     """In place of boxes in which answers are awaited it reads boxes that nobody has."""
-    strange = (Awaited(back.mark, _nobodys(chance, back.where), back.looks) for back in drawn.returns)
+    strange = (Awaited(back.mark, _nobodys(chance, back.where), back.day) for back in drawn.returns)
     return msgspec.structs.replace(drawn, returns=tuple(strange))
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from tercet.core.cell import UNDER
 from tercet.core.channel import Channel, Waiting
-from tercet.core.days import day_of
+from tercet.core.days import DAY, day_of
 from tercet.core.fields import encode
 from tercet.core.moments import coarse
 from tercet.core.relation import Note, Relation, words
@@ -354,7 +354,8 @@ def _waiting(kind: str, who: str, waiting: tuple[Waiting, ...]) -> Iterable[Word
 def _reported(report: Report) -> Reported:
     noise = len(report.sealed) in (0, SEALED) and (not report.sealed or is_noise(report.sealed[2:]))
     files = tuple(_media(m) for m in report.media)
-    return Reported(report.number, report.state.value, report.made, report.put, len(report.sealed), noise, files)
+    put = report.put - report.put % DAY  # the rest was drawn by chance
+    return Reported(report.number, report.state.value, report.made, put, len(report.sealed), noise, files)
 
 
 def _media(file: MediaSend) -> Media:
