@@ -69,6 +69,8 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         likeness: what those words stand for, 32 bytes, until they are compared.
         mix: how far mixing has come, and the chains that follow.
         danger: when the other's device first said that its owner is in danger, by its clock, seconds; 0 for never.
+        share: of the other's burn line, 96 bytes; empty until the other dealt it.
+        dealt: whether ours was written to the other.
     """
 
     id: bytes
@@ -88,6 +90,8 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     likeness: bytes = b""
     mix: Mix = Mix()
     danger: int = 0
+    share: bytes = b""
+    dealt: bool = False
 
 
 def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:
