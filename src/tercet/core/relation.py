@@ -71,6 +71,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         danger: when the other's device first said that its owner is in danger, by its clock, seconds; 0 for never.
         share: of the other's burn line, 96 bytes; empty until the other dealt it.
         dealt: whether ours was written to the other.
+        called: the other's own point, 64 bytes, once an alarm brought it; with that of `share` it burns the other.
     """
 
     id: bytes
@@ -92,6 +93,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     danger: int = 0
     share: bytes = b""
     dealt: bool = False
+    called: bytes = b""
 
 
 def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:

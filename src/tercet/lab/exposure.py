@@ -37,6 +37,7 @@ POWERS: Final = {
     "alarm": "raise the alarm, or keep it back",
     "burn": "cut out the owner of this device: its neighbours drop it for good",
     "one_voice": "be one of the two who cut out a neighbour; with its alarm, or a second seized neighbour, both",
+    "own_voice": "be one of the two who cut out the owner of this device, as each alarm is",
     "take_over": "answer at the door in the locked process's place: keep frames back, open none",
     "sign_the_board": "publish relays and keys of its own, and open what is sealed to the desk",
 }
@@ -263,7 +264,7 @@ def exposure_of_understudy(understudy: Understudy | None, now: int, *, hidden: I
         lanes=len(understudy.neighbours),
         boxes=tuple(b for b in (ways, intake, *there) if b.count),
         relays=_bare(relay.address for relay in understudy.relays),
-        powers=("alarm", "empty_boxes", "read_boxes"),
+        powers=("alarm", "empty_boxes", "read_boxes", *(("own_voice",) if understudy.point else ())),
         found=_texts(encode(understudy), hidden),
     )
 

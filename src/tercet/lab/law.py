@@ -64,7 +64,7 @@ _NOTEBOOK: Final = Row(
     lanes=NEIGHBOURS_MOST,
     words=frozenset({"note"}),
     boxes={"neighbour": (LATE_DAYS + 1, AHEAD_DAYS - 1), "intake": (0, AHEAD_DAYS - 1)} | _WAYS,
-    powers=frozenset({"alarm", "empty_boxes", "read_boxes"}),
+    powers=frozenset({"alarm", "empty_boxes", "own_voice", "read_boxes"}),
 )
 _DEVICE: Final = Row(
     frozenset({"device"}),
