@@ -134,8 +134,10 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             mail.take_mix(turn, event.query.id, letter)
         elif letter.kind == LetterKind.SHARE:
             dealing.take(turn, event.query.id, letter)
-        elif letter.kind == LetterKind.WELCOME and event.query.id == turn.device.relations[0].id:
-            turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))  # from who brought us in
+        elif letter.kind == LetterKind.WELCOME and any(
+            r.host and r.id == event.query.id for r in turn.device.relations
+        ):
+            turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
 
 
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(

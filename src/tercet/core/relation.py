@@ -72,6 +72,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         share: of the other's burn line, 96 bytes; empty until the other dealt it.
         dealt: whether ours was written to the other.
         called: the other's own point, 64 bytes, once an alarm brought it; with that of `share` it burns the other.
+        host: whether the other is who brought us in; a second one is not.
     """
 
     id: bytes
@@ -94,6 +95,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     share: bytes = b""
     dealt: bool = False
     called: bytes = b""
+    host: bool = False
 
 
 def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:
@@ -111,10 +113,13 @@ def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, .
 
 
 def with_neighbour(relations: tuple[Relation, ...], new: Relation) -> tuple[Relation, ...]:
-    """All relations with one more; who has a link needs its partner's word on the pair secret no longer."""
+    """All relations with one more; who has a link needs its partner's word on the pair secret no longer.
+
+    The first of them is who brought us in.
+    """
     if new.role in ABOVE:
         relations = tuple(msgspec.structs.replace(r, pair=b"") if r.role is Role.PARTNER else r for r in relations)
-    return (*relations, new)
+    return (*relations, msgspec.structs.replace(new, host=not relations))
 
 
 def seal_letter(relation: Relation, letter: Waiting | None, now: int) -> tuple[Relation, bytes]:
