@@ -69,6 +69,8 @@ def more(found: Find, seen: Seen) -> list[str]:
     matched = [use for use, _ in found.matched if use.purpose in ("return", "block")]
     wrong += [f"box at the relay: {use.purpose}" for use in matched if not _counts(seen, PURPOSES[use.purpose])]
     wrong += [f"piece of {len(piece)}" for piece in found.pieces if len(piece) not in {n for *_, n in seen.blocks}]
+    held = {share for one in found.states for share in one.shares}
+    wrong += [f"shares: {len(held)}"] if held and not {"burn", "one_voice"} & set(seen.exposure.powers) else []
     fits = seen.correlation.fits if seen.correlation else {}
     wrong += [f"a report at the relay: {len(found.tied)}"] if len(found.tied) > sum(map(bool, fits.values())) else []
     met = seen.correlation.met if seen.correlation else ()
@@ -150,6 +152,7 @@ FORGETS: dict[str, Callable[[Seen], Seen]] = {
     "note": lambda seen: _without(seen, words=tuple(one for one in seen.exposure.words if one.kind != "note")),
     "time": lambda seen: _without(seen, reports=()),
     "relay": lambda seen: _without(seen, relays=()),
+    "shares": lambda seen: _without(seen, powers=()),
     "box: relation": lambda seen: _without(seen, boxes=_but(seen, "neighbour")),
     "box: intake": lambda seen: _without(seen, boxes=_but(seen, "intake")),
     "box at the relay": lambda seen: _without(seen, boxes=_but(seen, "answer")),

@@ -36,7 +36,7 @@ def _met(relays: tuple[str, ...]) -> tuple[Stage, Actor, Actor, Actor]:
     stage.meet(desk, first, Role.DESK)
     stage.meet(desk, second, Role.DESK)
     stage.meet(first, second, Role.PARTNER)
-    stage.beat(desk, first, second, rounds=2)
+    stage.beat(desk, first, second, rounds=4)
     return stage, desk, first, second
 
 

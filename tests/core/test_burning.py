@@ -20,7 +20,7 @@ from tercet.core.fields import Malformed
 from tests.sealing.cases import bad_cases, cases, hold_vectors
 
 SPEC = (Path(__file__).parents[2] / "spec" / "33-burn.md").read_text()
-TESTS = Path(__file__).read_text()
+TESTS = "".join(Path(__file__).with_name(name).read_text() for name in ("test_burning.py", "test_parting.py"))
 Case = dict[str, Any]
 Lines = list[list[tuple[int, int]]]
 seeds = st.binary(min_size=32, max_size=32)

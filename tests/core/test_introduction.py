@@ -393,8 +393,9 @@ def test_who_is_bound_cannot_decline() -> None:
 
 
 def said_by(actor: Actor, name: str) -> list[tuple[int, bytes]]:
-    """What waits for a neighbour and is no text."""
-    return [(w.kind, w.body) for w in relation(actor, name).channel.waiting if w.kind != LetterKind.TEXT]
+    """What waits for a neighbour and is no text, or a share of a line."""
+    waiting = relation(actor, name).channel.waiting
+    return [(w.kind, w.body) for w in waiting if w.kind not in (LetterKind.TEXT, LetterKind.SHARE)]
 
 
 @pytest.mark.parametrize("place", ["link", "busy", "misfit"])

@@ -10,6 +10,7 @@ import pytest
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import understudy as under
+from tercet.core.burning import Shares, burns, point_of
 from tercet.core.card import Relay
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain
@@ -75,6 +76,43 @@ def test_every_neighbour_learns_that_somebody_else_has_the_device_and_is_told_on
         assert relation(actor, "first").danger > 0
         assert len(actor.heard("in_danger")) == 1
         assert actor.device.relations[0].name != "first" or relation(actor, "first").channel.heard > 0
+
+
+def test_each_alarm_brings_the_members_own_point_and_with_it_each_neighbour_can_burn() -> None:
+    stage, desk, first, others = cell()
+    own = Shares(*first.device.shares).own
+    everyone = (desk, *others)
+    assert [relation(actor, "first").called for actor in everyone] == [b""] * 4
+    standing = Standing(first)
+    covered(stage, desk, standing, *others, beats=60)
+    for actor in everyone:
+        held = relation(actor, "first")
+        assert held.called == point_of(own)
+        assert all(burns(relation(a, "first").share, point_of(held.share), held.called) for a in everyone)
+        assert [r.called for r in actor.device.relations if r.name != "first"] == [b""] * (
+            len(actor.device.relations) - 1
+        )
+
+
+@pytest.mark.parametrize("body", [b"", bytes(63), b"\xff" * 64, bytes(64)])
+def test_an_alarm_with_another_point_is_an_alarm_and_its_point_is_not_kept(body: bytes) -> None:
+    stage, desk, first, others = cell()
+    standing = Standing(first)
+    standing.state = msgspec.structs.replace(standing.state, point=body)
+    covered(stage, desk, standing, *others, beats=60)
+    for actor in (desk, *others):
+        assert relation(actor, "first").danger > 0
+        assert relation(actor, "first").called == b""
+
+
+def test_an_understudy_has_one_point_and_no_check() -> None:
+    _, _, first, _ = cell()
+    drawn = Standing(first).state
+    data, shares = encode(drawn), Shares(*first.device.shares)
+    assert drawn.point == point_of(shares.own)
+    assert shares.own[64:] not in data
+    assert not any(share[:32] in data or share[32:64] in data for share in shares[1:])
+    assert not any(r.share[:64] in data for r in first.device.relations if r.share)
 
 
 def test_a_neighbour_whose_device_beats_itself_is_not_in_danger() -> None:

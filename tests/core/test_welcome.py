@@ -10,7 +10,7 @@ from tercet.core.board import BoardView, IntakeDay, WeekKey
 from tercet.core.chain import DayChain
 from tercet.core.days import week_of
 from tercet.core.fields import decode, encode
-from tercet.core.relation import LETTER_TEXT
+from tercet.core.relation import LETTER_TEXT, with_neighbour
 from tercet.core.welcome import DAYS_AHEAD, LETTERS_MOST, Welcome, bodies, take
 
 from .screens import met
@@ -85,11 +85,34 @@ def test_only_who_brought_us_in_can_welcome_us() -> None:
     bodies_written = [w for w in desk.actor.device.relations[0].channel.waiting]
     assert {w.kind for w in bodies_written} == {11}
     other = msgspec.structs.replace(new.actor.device.relations[0], id=b"o" * 16, chain=DayChain(TODAY - 1, bytes(32)))
-    new.actor.device = msgspec.structs.replace(new.actor.device, relations=(other, new.actor.device.relations[0]))
+    asked = msgspec.structs.replace(new.actor.device.relations[0], host=False)
+    new.actor.device = msgspec.structs.replace(new.actor.device, relations=(other, asked))
     desk.actor.do(ev.ShowLetter("new"))
     new.scan(desk)
     assert new.actor.device.relations[1].channel.received == 1
     assert new.actor.device.board == BoardView()
+
+
+def test_who_is_first_after_a_neighbour_was_dropped_does_not_welcome_us() -> None:
+    """A burn drops who brought us in; whoever stands first then is no host, and a letter from it changes nothing."""
+    stage = Stage()
+    desk, new = met(stage)
+    host = new.actor.device.relations[0]
+    assert host.host
+    second = msgspec.structs.replace(host, id=b"o" * 16)
+    second = with_neighbour((host,), second)[1]
+    assert not second.host
+    left = msgspec.structs.replace(new.actor.device, relations=(msgspec.structs.replace(second, id=host.id),))
+    new.actor.device = left
+    desk.actor.do(ev.ShowLetter("new"))
+    new.scan(desk)
+    assert new.actor.device.relations[0].channel.received == 1
+    assert new.actor.device.board == BoardView()
+
+
+def test_whoever_brings_us_in_again_when_nobody_is_left_welcomes_us() -> None:
+    _, new = met(Stage())
+    assert with_neighbour((), new.actor.device.relations[0])[0].host
 
 
 def test_the_board_s_own_days_drop_the_lent_ones() -> None:

@@ -152,6 +152,15 @@ def test_whoever_is_seized_at_any_time_yields_no_more_than_the_table_says(seized
     assert all(tally.sealed for tally in found)
 
 
+def test_a_share_of_a_burn_line_where_no_row_allows_it_is_seen(lived: Captured) -> None:
+    voices = {"burn", "one_voice"}
+    for machine in members(lived):
+        assert voices <= set(of(machine.device, machine).powers)
+        assert "the power to burn" in breaches("desk", of(machine.device, machine))
+        bare = msgspec.structs.replace(machine.device, shares=(), relations=())
+        assert not voices & set(of(bare, machine).powers)
+
+
 def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Captured) -> None:
     names = [r.name for machine in members(lived) for r in machine.device.relations if len(r.name) > 3]
     for machine in members(lived):

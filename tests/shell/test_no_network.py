@@ -202,7 +202,7 @@ def test_who_was_away_eight_weeks_without_a_line_gets_every_letter_by_stick_and_
                 await write(amal, "desk", "I am here.")  # so the desk knows, too, that a week has passed
                 await beat(amal, desk)
             dalia.engine.listeners.append(lambda tell: told.append((tell.what, tell.facts)))
-            for _ in range(4):
+            for _ in range(8):
                 await phones.carrier.meet(dalia)
                 came.extend(text for text in await letters(dalia) if text not in came)
                 await phones.carrier.trip(cyra)

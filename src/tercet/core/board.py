@@ -15,9 +15,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.burning import POINT, line_through
 from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import day_of, week_of
-from tercet.core.fields import Day, Key, Number, Seconds, Version1, decode, encode
+from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
 
 SIGNATURE: Final = 64  # bytes
@@ -30,6 +31,7 @@ DAYS_AHEAD: Final = 7 * WEEKS_AHEAD  # intake boxes are published this far ahead
 DAYS_KEPT: Final = 72  # intake days that a reader holds
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
 MISSING_KEPT: Final = 256  # numbers of missing entries remembered; more than a relay keeps in 120 days
+Point = Annotated[bytes, msgspec.Meta(min_length=POINT, max_length=POINT)]
 SIGNED: Final = b"tercet/1 board entry"  # what every signed message begins with; not sent
 FIRST: Final = bytes(32)  # what the first entry names as the hash before it
 
@@ -40,6 +42,7 @@ class EntryKind(IntEnum):
     WEEK_KEYS = 1
     RELAYS = 2
     INTAKE = 3
+    BURN = 4
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -120,6 +123,22 @@ class IntakeDays(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     """Body of an intake entry: up to seven days."""
 
     days: Annotated[tuple[IntakeDay, ...], msgspec.Meta(max_length=DAYS_AN_ENTRY)]
+
+
+class Burn(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Body of a burn entry: two points, 64 bytes each, the smaller first; whoever holds a share of their line acts."""
+
+    points: Annotated[tuple[Point, ...], msgspec.Meta(min_length=2, max_length=2)]
+
+
+def burn_of(first: bytes, second: bytes) -> Burn:
+    """The body of a burn entry: the order of the two says nothing of who gave which.
+
+    Raises:
+        Malformed: one is no point, or both have the same x.
+    """
+    line_through(first, second)
+    return Burn((min(first, second), max(first, second)))
 
 
 def seal_intake(day: int, shards: tuple[tuple[bytes, ...], ...], root: bytes, nonce: bytes) -> IntakeDay:
@@ -246,7 +265,7 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | None:
+def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | None:
     """The message in an entry; none for a kind that this version does not know.
 
     Raises:
@@ -258,6 +277,11 @@ def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | None:
         return decode(entry.body, RelayList)
     if entry.kind == EntryKind.INTAKE:
         return decode(entry.body, IntakeDays)
+    if entry.kind == EntryKind.BURN:
+        body = decode(entry.body, Burn)
+        if burn_of(*body.points) != body:
+            raise Malformed
+        return body
     return None
 
 

@@ -18,6 +18,7 @@ import msgspec
 from tercet.core import (
     beat,
     bycode,
+    dealing,
     encounter,
     handover,
     introducing,
@@ -76,6 +77,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
         beat.covered(turn, event.span, event.reads)
         sending.move_media(turn)
     mail.begin_mixes(turn)
+    dealing.deal(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -87,6 +89,7 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
         sending.send_all(turn, event.polls)
         reader.read(turn)
     mail.begin_mixes(turn)
+    dealing.deal(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -129,8 +132,12 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             introducing.take(turn, event.query.id, letter)
         elif letter.kind in (LetterKind.MIX, LetterKind.MIX_BACK):
             mail.take_mix(turn, event.query.id, letter)
-        elif letter.kind == LetterKind.WELCOME and event.query.id == turn.device.relations[0].id:
-            turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))  # from who brought us in
+        elif letter.kind == LetterKind.SHARE:
+            dealing.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.WELCOME and any(
+            r.host and r.id == event.query.id for r in turn.device.relations
+        ):
+            turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
 
 
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(

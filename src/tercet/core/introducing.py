@@ -138,6 +138,16 @@ def words_differ(turn: Turn, name: str) -> None:
 # ---- time and letters
 
 
+def forget_neighbour(turn: Turn, relation: bytes) -> None:
+    """End what hangs on a neighbour that is dropped: the introduction we make for it, the one it makes for us."""
+    known = _known(turn)
+    if known.bringing is not None and relation in known.bringing.pair:
+        _end_bringing(turn, known.bringing, "introduction_refused")
+    if known.brought is not None and known.brought.by == relation:
+        _forget(turn, known.brought, "introduction_refused")
+    _remember(turn, declined=tuple(d for d in known.declined if d.by != relation))
+
+
 def tidy(turn: Turn) -> None:
     """Say the noes that are due, and end what is over its time."""
     known = _known(turn)

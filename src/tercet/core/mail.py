@@ -15,6 +15,7 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core import mixing
+from tercet.core.burning import agrees
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.days import DAY
 from tercet.core.effects import PutItem
@@ -265,7 +266,7 @@ def _with_letter(relation: Relation, kind: LetterKind, body: bytes) -> Relation:
 def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> tuple[Relation, list[Letter]]:
     channel, delivered = letters.accept(relation.channel, letter, turn.now)
     if not letter.number and letter.kind == LetterKind.ALARM:
-        relation = _in_danger(turn, relation, letter.written)
+        relation = _in_danger(turn, relation, letter)
     notes = tuple(Note(d.number, words(d), turn.now) for d in delivered if d.kind == LetterKind.TEXT)
     for _ in notes:
         turn.tell("letter_came", name=relation.name)
@@ -273,12 +274,14 @@ def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> tuple[Relati
     return msgspec.structs.replace(relation, channel=channel, notes=(*relation.notes, *notes)), others
 
 
-def _in_danger(turn: Turn, relation: Relation, when: int) -> Relation:
-    """A neighbour's device says that somebody else has it: the owner is told once."""
+def _in_danger(turn: Turn, relation: Relation, alarm: Letter) -> Relation:
+    """A neighbour's device says that somebody else has it: the owner is told once, and its own point is kept."""
+    if not relation.called and relation.share and agrees(relation.share, alarm.body):
+        relation = msgspec.structs.replace(relation, called=alarm.body)
     if relation.danger:
         return relation
     turn.tell("in_danger", name=relation.name)
-    return msgspec.structs.replace(relation, danger=when)
+    return msgspec.structs.replace(relation, danger=alarm.written)
 
 
 def warn_of_clock(turn: Turn, ahead: int) -> None:

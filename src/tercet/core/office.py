@@ -13,6 +13,7 @@ import msgspec
 
 from tercet.core import board as boards
 from tercet.core import channel as letters
+from tercet.core import parting
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
@@ -189,6 +190,21 @@ def publish_roots(turn: Turn) -> None:
         return
     frames = (seal_root(each, card.board_secret, turn.now) for each in office(turn).roots)
     change(turn, posts=(*office(turn).posts, *(BoardPost(frame, turn.now) for frame in frames)), rooted=turn.now)
+
+
+def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
+    """Post two points; the desk learns whom they burn only if that is a neighbour of its own, and then drops it.
+
+    Raises:
+        Refusal: `not_the_desk`.
+        Malformed: they are no two points with a line.
+
+    Source: spec/33-burn.md, 6.
+    """
+    office(turn)
+    burn = boards.burn_of(first, second)
+    _publish(turn, boards.EntryKind.BURN, encode(burn))
+    parting.take(turn, burn)
 
 
 def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:

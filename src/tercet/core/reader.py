@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import board as boards
-from tercet.core import rooted
+from tercet.core import parting, rooted
 from tercet.core.card import Card, Relay
 from tercet.core.effects import ReadBox
 from tercet.core.events import Arrived, Query
@@ -67,6 +67,9 @@ def arrived(turn: Turn, event: Arrived) -> None:
             view = msgspec.structs.replace(view, forked=True)
             break
         turn.confirm(entry.issued)
+        body = boards.body_of(entry)
+        if isinstance(body, boards.Burn):
+            parting.take(turn, body)
     if view.forked and not before.forked:
         turn.tell("board_two_faces")
     if event.carried or other_root:

@@ -69,6 +69,10 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         likeness: what those words stand for, 32 bytes, until they are compared.
         mix: how far mixing has come, and the chains that follow.
         danger: when the other's device first said that its owner is in danger, by its clock, seconds; 0 for never.
+        share: of the other's burn line, 96 bytes; empty until the other dealt it.
+        dealt: whether ours was written to the other.
+        called: the other's own point, 64 bytes, once an alarm brought it; with that of `share` it burns the other.
+        host: whether the other is who brought us in; a second one is not.
     """
 
     id: bytes
@@ -88,6 +92,10 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     likeness: bytes = b""
     mix: Mix = Mix()
     danger: int = 0
+    share: bytes = b""
+    dealt: bool = False
+    called: bytes = b""
+    host: bool = False
 
 
 def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:
@@ -105,10 +113,13 @@ def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, .
 
 
 def with_neighbour(relations: tuple[Relation, ...], new: Relation) -> tuple[Relation, ...]:
-    """All relations with one more; who has a link needs its partner's word on the pair secret no longer."""
+    """All relations with one more; who has a link needs its partner's word on the pair secret no longer.
+
+    The first of them is who brought us in.
+    """
     if new.role in ABOVE:
         relations = tuple(msgspec.structs.replace(r, pair=b"") if r.role is Role.PARTNER else r for r in relations)
-    return (*relations, new)
+    return (*relations, msgspec.structs.replace(new, host=not relations))
 
 
 def seal_letter(relation: Relation, letter: Waiting | None, now: int) -> tuple[Relation, bytes]:

@@ -75,6 +75,7 @@ class LetterKind(IntEnum):
     INTRO_FRAME = 10
     WELCOME = 11
     ALARM = 12
+    SHARE = 13
 
 
 class MediaKind(StrEnum):

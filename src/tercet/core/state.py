@@ -202,6 +202,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         introductions: one it makes, one it is in, and what it is about to decline.
         screen: meetings by codes that are over.
         ahead: what beats drawn ahead for a locked process mean, until it was taken over from.
+        shares: of our burn line, 96 bytes each, as `burning.Shares` names them; none before there is a neighbour.
     """
 
     version: Annotated[int, msgspec.Meta(ge=STATE_VERSION, le=STATE_VERSION)] = STATE_VERSION
@@ -222,6 +223,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     introductions: Introductions = Introductions()
     screen: Screen = Screen()
     ahead: Ahead = Ahead()
+    shares: tuple[bytes, ...] = ()
 
     @property
     def cell(self) -> Cell:

@@ -18,6 +18,7 @@ import msgspec
 from tercet.core import beat, reader
 from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
+from tercet.core.burning import POINT, Shares, point_of
 from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, DayChain, Lane, lane, lane_of, relay_order
 from tercet.core.channel import Letter
@@ -111,6 +112,7 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         rounds, beats, looked: as a device's.
         places: how many items of the board were seen at each relay.
         returns: one-time boxes in which answers are awaited, oldest first.
+        point: the owner's own of its burn line, 64 bytes, which goes with each alarm; empty before there is one.
     """
 
     version: Version1
@@ -124,6 +126,7 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     looked: dict[bytes, int]
     places: dict[str, int]
     returns: Annotated[tuple[Awaited, ...], msgspec.Meta(max_length=RETURNS_MOST)]
+    point: Annotated[bytes, msgspec.Meta(max_length=POINT)] = b""
 
 
 def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
@@ -154,7 +157,8 @@ def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
     awaited = tuple(Awaited(chance(MARK), _inlet(return_lane(r.root)), r.made // DAY) for r in device.returns)
     drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS])
     so_far = (device.rounds, device.beats, _looked(device, today, marks), device.board.places)
-    return _fitting(Understudy(*drawn, *so_far, awaited))
+    point = point_of(Shares(*device.shares).own) if device.shares else b""
+    return _fitting(Understudy(*drawn, *so_far, awaited, point))
 
 
 def _fitting(drawn: Understudy) -> Understudy:
@@ -172,7 +176,7 @@ def what_it_hangs_on(device: Device, now: int) -> object:
     ways = tuple((r.id, r.chain.day, r.mix.first, r.mix.proven, len(r.mix.later)) for r in device.relations)
     board = (device.relays, device.board.number, device.board.places)
     so_far = (device.rounds, device.beats, device.looked, tuple(r.id for r in device.returns))
-    return day_of(now), device.card is None, ways, board, so_far
+    return day_of(now), device.card is None, ways, board, so_far, bool(device.shares)
 
 
 def _neighbour(device: Device, relation: Relation, days: range, mark: bytes) -> Neighbour:
@@ -374,7 +378,7 @@ def _put_alarm(act: _Act, neighbour: Neighbour, after: float) -> None:
     if place is None or place >= len(neighbour.out):
         return
     where = neighbour.out[place][-1]
-    alarm = Letter(1, 0, 0, 0, act.now, LetterKind.ALARM, b"")
+    alarm = Letter(1, 0, 0, 0, act.now, LetterKind.ALARM, act.state.point)
     frame = seal(where.key, bytes([PLAIN]) + encode(alarm), FRAME, act.chance(NONCE))
     _order_put(act, where, frame, after)
 

@@ -35,6 +35,9 @@ POWERS: Final = {
     "read_boxes": "see what lies in the boxes that it reads, sealed",
     "withhold": "keep back what goes through it",
     "alarm": "raise the alarm, or keep it back",
+    "burn": "cut out the owner of this device: its neighbours drop it for good",
+    "one_voice": "be one of the two who cut out a neighbour; with its alarm, or a second seized neighbour, both",
+    "own_voice": "be one of the two who cut out the owner of this device, as each alarm is",
     "take_over": "answer at the door in the locked process's place: keep frames back, open none",
     "sign_the_board": "publish relays and keys of its own, and open what is sealed to the desk",
 }
@@ -261,7 +264,7 @@ def exposure_of_understudy(understudy: Understudy | None, now: int, *, hidden: I
         lanes=len(understudy.neighbours),
         boxes=tuple(b for b in (ways, intake, *there) if b.count),
         relays=_bare(relay.address for relay in understudy.relays),
-        powers=("alarm", "empty_boxes", "read_boxes"),
+        powers=("alarm", "empty_boxes", "read_boxes", *(("own_voice",) if understudy.point else ())),
         found=_texts(encode(understudy), hidden),
     )
 
@@ -385,13 +388,16 @@ def _boxes(device: Device) -> tuple[Boxes, ...]:
 
 def _powers(device: Device) -> tuple[str, ...]:
     if device.office is not None:
-        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes")
+        voice = ("one_voice",) if any(r.share for r in device.relations) else ()
+        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes", *voice)
     held = {
         "be_the_member": bool(device.relations),
         "ask_the_desk": bool(device.reports),
         "report": device.card is not None,
         "empty_boxes": bool(device.relations),
         "read_boxes": bool(device.relations),
+        "burn": bool(device.shares),
+        "one_voice": any(r.share for r in device.relations),
     }
     return tuple(power for power, there in held.items() if there)
 

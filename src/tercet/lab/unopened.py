@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tercet.core.burning import POINT, SHARE
 from tercet.core.state import Device
 from tercet.lab.exposure import Exposure
 from tercet.lab.seizure import SeizureError
@@ -163,7 +164,7 @@ def _keys(device: Device) -> set[bytes]:
     bare = msgspec.structs.replace(device, ahead=type(device.ahead)())
     public = {relay.board for relay in device.table} | {key.public for key in device.board.keys}
     public |= {mark for mark in device.board.marks} | {out.box for out in device.outbox}
-    found = {one for one in _bytes(bare) if len(one) in (16, KEY)} - public
+    found = {one for one in _bytes(bare) if len(one) in (16, KEY, POINT, SHARE)} - public
     return {one for one in found if len(set(one)) > LEAST}
 
 

@@ -77,6 +77,7 @@ SENTENCES = {
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
     "in_danger": "{name} is in danger: somebody else has their device. Tell {name} nothing more through it.",
+    "burned": "{name} was cut out by two who agreed, and is your neighbour no more. What it wrote is gone.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
     "files_wait": "Files wait, {files} with the small copies: {amount}.",
     "taken_over": "While the device was locked {items} frames came in.",
