@@ -7,19 +7,20 @@ from collections import Counter
 import msgspec
 import pytest
 
+from tercet.core import drawing
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import understudy as under
 from tercet.core.burning import Shares, burns, point_of
 from tercet.core.card import Relay
 from tercet.core.cell import Role
-from tercet.core.chain import DayChain
+from tercet.core.chain import DayChain, lane
 from tercet.core.days import DAY, LATE_DAYS, day_of
 from tercet.core.fields import encode
 from tercet.core.report import return_lane
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Return, save
-from tercet.core.understudy import AHEAD_DAYS, AREA, Understudy, draw, pack, step, unpack
+from tercet.core.understudy import AHEAD_DAYS, AREA, Understudy, pack, step, unpack
 
 from .scenes import HOUR, SECOND_RELAY, THIRD_RELAY, founders, relation
 from .stage import RELAY, Actor, Seeded, Stage
@@ -34,7 +35,7 @@ class Standing(Actor):
     def __init__(self, actor: Actor) -> None:
         super().__init__(actor.stage, actor.name)
         self.chance = Seeded(f"understudy of {actor.name}")
-        drawn = draw(actor.device, self.stage.now, self.chance)
+        drawn = drawing.draw(actor.device, self.stage.now, self.chance)
         assert drawn is not None
         self.state: Understudy = drawn
         self.ordered: list[tuple[fx.Effect, ...]] = []
@@ -203,7 +204,7 @@ def test_it_holds_no_name_no_word_no_root_no_ratchet_and_no_key_of_what_is_read(
     first.device = msgspec.structs.replace(first.device, relations=named)
     first.do(ev.WriteLetter("our word for a", "meet me at the bridge"))
     first.do(ev.WriteReport("what I saw", None, None, ()))
-    drawn = draw(first.device, stage.now, Seeded("x"))
+    drawn = drawing.draw(first.device, stage.now, Seeded("x"))
     assert drawn is not None
     area, card = encode(drawn), first.device.card
     assert card is not None
@@ -221,25 +222,25 @@ def test_it_holds_no_name_no_word_no_root_no_ratchet_and_no_key_of_what_is_read(
         secrets += [r.chain.root_on(day) for day in range(r.chain.day, today + AHEAD_DAYS)]
         for day in range(max(r.chain.day, today - LATE_DAYS), today):
             for side in (0, 1):
-                where = under.lane(r.chain, day, "relation", side)
+                where = lane(r.chain, day, "relation", side)
                 secrets += [where.key, *(b.id for b in where.boxes)]
                 secrets += [b.ack for b in where.boxes if side == r.side]  # of the other side's boxes it reads all
-        secrets += [under.lane(r.chain, today, "relation", 1 - r.side).key]
+        secrets += [lane(r.chain, today, "relation", 1 - r.side).key]
     for back in first.device.returns:
         secrets += [back.id, back.root, return_lane(back.root).key]
     assert first.device.returns
     assert [secret for secret in secrets if secret and secret in area] == []
-    assert under.lane(first.device.relations[0].chain, today, "relation", first.device.relations[0].side).key in area
+    assert lane(first.device.relations[0].chain, today, "relation", first.device.relations[0].side).key in area
 
 
 def test_it_goes_on_with_the_neighbour_whose_turn_comes_next() -> None:
     stage, desk, first, others = cell()
     covered(stage, desk, first, *others, beats=1)
-    before = under.what_it_hangs_on(first.device, stage.now)
-    assert before == under.what_it_hangs_on(first.device, stage.now)
+    before = drawing.what_it_hangs_on(first.device, stage.now)
+    assert before == drawing.what_it_hangs_on(first.device, stage.now)
     for _ in range(9):
         covered(stage, first, beats=1)
-        assert (after := under.what_it_hangs_on(first.device, stage.now)) != before
+        assert (after := drawing.what_it_hangs_on(first.device, stage.now)) != before
         before, standing = after, Standing(first)
         assert (standing.state.rounds, standing.state.beats) == (first.device.rounds, first.device.beats)
         assert len(standing.state.returns) == len(first.device.returns)
@@ -301,8 +302,8 @@ def test_its_clock_may_go_back_and_it_is_silent_rather_than_wrong() -> None:
 def test_who_belongs_to_no_network_and_a_desk_have_noise_in_its_place() -> None:
     stage, desk, _, _ = cell()
     chance = Seeded("noise")
-    assert draw(stage.actor("new").device, stage.now, chance) is None
-    assert draw(desk.device, stage.now, chance) is None
+    assert drawing.draw(stage.actor("new").device, stage.now, chance) is None
+    assert drawing.draw(desk.device, stage.now, chance) is None
     noise = pack(None, chance)
     assert len(noise) == AREA
     assert unpack(noise) is None
@@ -326,12 +327,12 @@ def test_the_largest_one_fits_its_area() -> None:
     whole = msgspec.structs.replace(
         device, board=board, returns=returns, relations=relations, rounds=2**40, beats=2**40, looked={}
     )
-    drawn = draw(whole, stage.now + 5 * DAY, chance)
+    drawn = drawing.draw(whole, stage.now + 5 * DAY, chance)
     assert drawn is not None
     assert len(drawn.neighbours) == 4
     assert len(drawn.weeks) == under.WEEKS
     assert all(len(lanes) == len({lane.boxes for lane in lanes}) == 2 for lanes in drawn.intake)  # all there are
-    drawn = under._fitting(msgspec.structs.replace(drawn, intake=tuple(lanes * 3 for lanes in drawn.intake)))
+    drawn = drawing._fitting(msgspec.structs.replace(drawn, intake=tuple(lanes * 3 for lanes in drawn.intake)))
     assert all(len(lanes) >= 4 for lanes in drawn.intake)
     looked = {bytes([n]) * 8: 2**30 for n in range(under.LOOKS_MOST)}
     assert len(encode(msgspec.structs.replace(drawn, looked=looked))) <= AREA - 4
@@ -341,7 +342,7 @@ def test_the_largest_one_fits_its_area() -> None:
 def test_an_area_that_was_tampered_with_is_an_understudy_or_none(place: int) -> None:
     stage, _, first, _ = cell()
     chance = Seeded("tamper")
-    area = bytearray(pack(draw(first.device, stage.now, chance), chance))
+    area = bytearray(pack(drawing.draw(first.device, stage.now, chance), chance))
     area[place] ^= 0xFF
     assert unpack(bytes(area)) is None or isinstance(unpack(bytes(area)), Understudy)
     assert unpack(bytes(area[:-1])) is None
@@ -350,7 +351,7 @@ def test_an_area_that_was_tampered_with_is_an_understudy_or_none(place: int) -> 
 def test_the_drawing_changes_nothing_of_the_device() -> None:
     stage, _, first, _ = cell()
     before = save(first.device)
-    draw(first.device, stage.now, Seeded("y"))
+    drawing.draw(first.device, stage.now, Seeded("y"))
     assert save(first.device) == before
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from tercet.core import drawing, understudy
 from tercet.core import events as ev
-from tercet.core import understudy
 from tercet.core.beat import PACE
 from tercet.core.channel import Channel, Waiting
 from tercet.core.days import DAY, day_of
@@ -164,7 +164,7 @@ def test_a_share_of_a_burn_line_where_no_row_allows_it_is_seen(lived: Captured) 
 def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Captured) -> None:
     names = [r.name for machine in members(lived) for r in machine.device.relations if len(r.name) > 3]
     for machine in members(lived):
-        drawn = understudy.draw(machine.device, machine.clock, chance())
+        drawn = drawing.draw(machine.device, machine.clock, chance())
         seen = exposure_of_understudy(drawn, machine.clock, hidden=[*texts(lived), *names])
         assert breaches("notebook, image made before", seen) == ()
         assert (seen.lanes, seen.people) == (len(machine.device.relations), ())
@@ -281,7 +281,7 @@ def test_a_file_that_is_over_and_still_known_is_caught(device: Device, machine: 
 
 
 def test_a_name_in_an_understudy_is_caught(device: Device, machine: Machine) -> None:
-    drawn = understudy.draw(device, machine.clock, chance())
+    drawn = drawing.draw(device, machine.clock, chance())
     assert drawn is not None
     planted = msgspec.structs.replace(drawn, places={"the word for Nour": 1})
     seen = exposure_of_understudy(planted, machine.clock, hidden=["Nour"])
@@ -289,7 +289,7 @@ def test_a_name_in_an_understudy_is_caught(device: Device, machine: Machine) -> 
 
 
 def test_an_understudy_of_too_many_days_or_neighbours_is_caught(device: Device, machine: Machine) -> None:
-    drawn = understudy.draw(device, machine.clock, chance())
+    drawn = drawing.draw(device, machine.clock, chance())
     assert drawn is not None
     later = msgspec.structs.replace(drawn, intake=(*drawn.intake, ()))
     assert not holds("notebook, image made before", exposure_of_understudy(later, machine.clock))

@@ -1,11 +1,11 @@
 """The understudy: beats on in a device's place when only its notebook is open, and raises the alarm.
 
-Does        draws beforehand what it will need; then orders beats like the device's, an alarm in place of each letter.
+Does        orders beats like the device's, an alarm in place of each letter, with what was drawn beforehand.
 Does not    hold a name, a word, a letter's key, or a way to open what it reads.
 Spec        spec/75-understudy.md
 Always      1. It orders what the device would have ordered: one PUT, two READs, to the same boxes.
             2. It has no key of what is read, no box of a day that the device reads no more.
-Read first  Understudy, draw(), step().
+Read first  Understudy, step(); drawing.draw().
 """
 
 from __future__ import annotations
@@ -18,22 +18,19 @@ import msgspec
 from tercet.core import beat, reader
 from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
-from tercet.core.burning import POINT, Shares, point_of
+from tercet.core.burning import POINT
 from tercet.core.card import Relay
-from tercet.core.chain import LANE_RELAYS, DayChain, Lane, lane, lane_of, relay_order
+from tercet.core.chain import LANE_RELAYS, Lane, relay_order
 from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
-from tercet.core.days import DAY, LATE_DAYS, day_of, week_of
+from tercet.core.days import LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
-from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Beat, Event, Query
 from tercet.core.fields import Day, Key, Malformed, Number, Version1, decode, encode
-from tercet.core.mixing import chains_on
 from tercet.core.reader import BOARD_RELAYS, LOOKS_AHEAD
-from tercet.core.relation import PLAIN, Relation
+from tercet.core.relation import PLAIN
 from tercet.core.report import SALT, LetterKind, ReportKind, return_lane, return_root, seal_word_content, wrap
 from tercet.core.sending import RETURNS_MOST
-from tercet.core.state import Device
 from tercet.core.turn import Chance
 from tercet.sealing import FRAME, NONCE, box, digest, seal
 
@@ -61,6 +58,11 @@ class Inlet(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
     acks: Annotated[tuple[Key, ...], msgspec.Meta(min_length=LANE_RELAYS, max_length=LANE_RELAYS)]
     turn: Number
+
+
+def inlet(where: Lane) -> Inlet:
+    """A lane as it is read, without its key."""
+    return Inlet(tuple(b.ack for b in where.boxes), where.turn)
 
 
 Outlets = Annotated[tuple[Outlet, ...], msgspec.Meta(min_length=1, max_length=2)]
@@ -129,137 +131,8 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     point: Annotated[bytes, msgspec.Meta(max_length=POINT)] = b""
 
 
-def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
-    """Draw an understudy for a member's device.
-
-    Args:
-        device: as it is about to be saved; it is not changed.
-        now: seconds.
-        chance: randomness.
-
-    Returns:
-        What goes on beating for 14 days should the notebook be opened before the next one is drawn; none for a device
-        that belongs to no network yet, or whose clock is out of its neighbours' reach.
-
-    Source: spec/75-understudy.md, 1.
-    """
-    card, today = device.card, day_of(now)
-    if card is None or device.is_desk or not device.table:
-        return None
-    days = range(today, today + AHEAD_DAYS)
-    try:
-        neighbours = tuple(_neighbour(device, relation, days, chance(MARK)) for relation in device.relations)
-        intake = tuple(_intake(device, day, chance) for day in days)
-    except (Refusal, ValueError):
-        return None
-    weeks = tuple(k for k in device.board.keys if week_of(today) <= k.week <= week_of(days[-1]))
-    marks = {r.id: n.mark for r, n in zip(device.relations, neighbours, strict=True)}
-    awaited = tuple(Awaited(chance(MARK), _inlet(return_lane(r.root)), r.made // DAY) for r in device.returns)
-    drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS])
-    so_far = (device.rounds, device.beats, _looked(device, today, marks), device.board.places)
-    point = point_of(Shares(*device.shares).own) if device.shares else b""
-    return _fitting(Understudy(*drawn, *so_far, awaited, point))
-
-
-def _fitting(drawn: Understudy) -> Understudy:
-    """An understudy with as many intake lanes a day as its area has room for."""
-    room = LOOK_ROOM * (LOOKS_MOST - len(drawn.looked)) + ANSWER_ROOM * (RETURNS_MOST - len(drawn.returns))
-    for most in range(INTAKE_A_DAY, 0, -1):
-        drawn = msgspec.structs.replace(drawn, intake=tuple(lanes[:most] for lanes in drawn.intake))
-        if len(encode(drawn)) <= AREA - LENGTH - room:
-            break
-    return drawn
-
-
-def what_it_hangs_on(device: Device, now: int) -> object:
-    """When this differs from the last time an understudy has to be drawn anew: the day, or what beats hang on."""
-    ways = tuple((r.id, r.chain.day, r.mix.first, r.mix.proven, len(r.mix.later)) for r in device.relations)
-    board = (device.relays, device.board.number, device.board.places)
-    so_far = (device.rounds, device.beats, device.looked, tuple(r.id for r in device.returns))
-    return day_of(now), device.card is None, ways, board, so_far, bool(device.shares)
-
-
-def _neighbour(device: Device, relation: Relation, days: range, mark: bytes) -> Neighbour:
-    oldest = min(max(relation.chain.day, days[0] - LATE_DAYS - 1), days[0])
-    out = tuple(_outlets(relation, day, days[0]) for day in days)
-    into = tuple(_inlets(relation, day, days[0]) for day in range(oldest, days[-1] + 1))
-    order = device.order(into[0][0].turn)
-    drained = tuple(place for place, relay in enumerate(order) if relay in relation.drained)
-    return Neighbour(mark, oldest, drained if oldest == relation.chain.day else (), out, into)
-
-
-def _outlets(relation: Relation, day: int, today: int) -> tuple[Outlet, ...]:
-    """Where to put on a day.
-
-    Who answered a mix writes on the new chain once it saw the other do so: on its first day, if the answer came.
-    """
-    chains = _chains(relation, day)
-    if relation.side == 0 or relation.mix.proven:
-        chains = chains[:1]
-    elif day > max(chains[0].day, today):
-        chains = chains[-1:] if _unanswered(relation) else chains[:1]
-    lanes = (lane(chain, max(day, chain.day), "relation", relation.side) for chain in chains)
-    return tuple(_outlet(where) for where in lanes)
-
-
-def _inlets(relation: Relation, day: int, today: int) -> tuple[Inlet, ...]:
-    """Where to read on a day: on the chain before, too, for as long as the other may write on it."""
-    chains = _chains(relation, day)
-    if day > max(chains[0].day, today) and not _unanswered(relation):
-        chains = chains[:1]
-    lanes = (lane(chain, max(day, chain.day), "relation", 1 - relation.side) for chain in chains)
-    return tuple(_inlet(where) for where in lanes)
-
-
-def _chains(relation: Relation, day: int) -> list[DayChain]:
-    return [chain for _, chain in chains_on(relation.mix, relation.chain, max(day, relation.chain.day))]
-
-
-def _unanswered(relation: Relation) -> bool:
-    """Whether the answer to a mix may not have come: the other side may never have the new chain."""
-    return any(waiting.kind == LetterKind.MIX_BACK for waiting in relation.channel.waiting)
-
-
-def _inlet(where: Lane) -> Inlet:
-    return Inlet(tuple(b.ack for b in where.boxes), where.turn)
-
-
-def _outlet(where: Lane) -> Outlet:
-    return Outlet(where.key, tuple(b.id for b in where.boxes), where.turn)
-
-
-def _intake(device: Device, day: int, chance: Chance) -> tuple[Outlet, ...]:
-    """Some intake lanes of a day, drawn by chance; none if the board has not named its boxes."""
-    card, named = device.card, device.board.intake_on(day)
-    if card is None or named is None:
-        return ()
-    root = card.chain.root_on(day)
-    ids = named.ids(root)
-    shards = sorted(range(len(ids)), key=lambda _: chance(8))[:INTAKE_A_DAY]
-    lanes = [(lane_of(root, "intake", shard), ids[shard]) for shard in shards]
-    return tuple(Outlet(where.key, tuple(there), where.turn) for where, there in lanes)
-
-
-def _looked(device: Device, today: int, marks: dict[bytes, bytes]) -> dict[bytes, int]:
-    """When the device last looked into each box that its understudy will know, under the understudy's names."""
-    known = {}
-    for relation in device.relations:
-        for day in range(today - LATE_DAYS - 1, today + 2):
-            kind = _class(day, today, relation.chain.day)
-            for index, (number, _) in enumerate(chains_on(relation.mix, relation.chain, max(day, relation.chain.day))):
-                for place in range(LANE_RELAYS):
-                    old = name_of(Query("relation", relation.id, day, number, place), kind)
-                    known[name_of(Query("relation", marks[relation.id], day, index, place), kind)] = device.looked.get(
-                        old
-                    )
-    for name in (beat.ANSWERS + bytes([place]) for place in range(LANE_RELAYS)):
-        known[name] = device.looked.get(name)
-    for relay in device.table[:BOARD_RELAYS]:
-        known[beat.board_name(relay.address)] = device.looked.get(beat.board_name(relay.address))
-    return {name: beats for name, beats in known.items() if beats is not None}
-
-
-def _class(day: int, today: int, oldest: int) -> str:
+def class_of(day: int, today: int, oldest: int) -> str:
+    """The class of a neighbour's box of a day, if the oldest day that is read is that; spec/41-beat.md, 3."""
     if abs(day - today) <= 1:
         return ("yesterday", "today", "tomorrow")[1 + day - today]
     return "over" if day == oldest and today > day + LATE_DAYS else "late"
@@ -368,7 +241,7 @@ def _put_intake(act: _Act, kind: ReportKind, after: float) -> bool:
     frame = wrap(Lane((), where.key, where.turn), sealed, key.week, key.public, nonce, salt)
     _order_put(act, where, frame, after)
     if kind == ReportKind.DUMMY:
-        awaited = Awaited(act.chance(MARK), _inlet(return_lane(return_root(back, nonce, salt))), act.today)
+        awaited = Awaited(act.chance(MARK), inlet(return_lane(return_root(back, nonce, salt))), act.today)
         act.change(returns=(*act.state.returns, awaited)[-RETURNS_MOST:])
     return True
 
@@ -392,7 +265,7 @@ def _looks(act: _Act) -> list[Look]:
     looks, places = [], min(LANE_RELAYS, len(act.state.relays))
     for neighbour in act.state.neighbours:
         for day in range(neighbour.oldest, act.today + 2):
-            kind = _class(day, act.today, neighbour.oldest)
+            kind = class_of(day, act.today, neighbour.oldest)
             for index, inlet in enumerate(_into(neighbour, day)):
                 for place in range(places):
                     if kind == "over" and place in neighbour.drained:
@@ -456,7 +329,7 @@ def _arrived(act: _Act, event: Arrived) -> None:
         lanes = _into(neighbour, query.day) if neighbour else ()
         where = lanes[query.index] if query.index < len(lanes) else None
         if neighbour is not None:
-            name = name_of(query, _class(query.day, act.today, neighbour.oldest))
+            name = name_of(query, class_of(query.day, act.today, neighbour.oldest))
             act.change(looked=beat.after_look(act.state.looked, act.state.beats, name, event))
             _learn(act, neighbour, event)
     elif query.kind == "return":
@@ -476,7 +349,7 @@ def _learn(act: _Act, neighbour: Neighbour, event: Arrived) -> None:
     if event.items and query.index == 0 and len(_into(neighbour, query.day)) > 1 and ahead is not None:
         out = (*neighbour.out[:ahead], neighbour.out[ahead][:1], *neighbour.out[ahead + 1 :])
         after = msgspec.structs.replace(after, out=out)
-    elif not (event.items or event.more or query.index) and _class(query.day, act.today, neighbour.oldest) == "over":
+    elif not (event.items or event.more or query.index) and class_of(query.day, act.today, neighbour.oldest) == "over":
         drained = tuple(sorted({*neighbour.drained, query.place}))
         after = msgspec.structs.replace(after, drained=drained)
         if len(drained) == min(LANE_RELAYS, len(act.state.relays)):

@@ -16,9 +16,9 @@ from typing import Final
 
 import msgspec
 
+from tercet.core import drawing, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core import understudy
 from tercet.core.channel import Letter
 from tercet.core.days import day_of
 from tercet.core.fields import encode
@@ -49,7 +49,7 @@ class Kind:
     """
 
     step: Callable[[Understudy, ev.Event, int, Chance], Stood] = understudy.step
-    hangs_on: Callable[[Device, int], object] = understudy.what_it_hangs_on
+    hangs_on: Callable[[Device, int], object] = drawing.what_it_hangs_on
     changed: Callable[[Understudy, Chance], Understudy] = lambda drawn, chance: drawn
     pace: float = 1.0
 
@@ -72,7 +72,7 @@ class Taken(Machine):
     def opened(self, second: bool) -> None:
         """Whoever has it opens it again, with the second passphrase or with the first; it beats at once."""
         if second:
-            drawn = understudy.draw(*self._drawn_from, self._chance)
+            drawn = drawing.draw(*self._drawn_from, self._chance)
             if drawn is not None:
                 drawn = self.understudy.changed(drawn, self._chance)
             self.area = understudy.pack(drawn, self._chance)

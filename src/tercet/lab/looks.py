@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from tercet.core import drawing, understudy
 from tercet.core import events as ev
-from tercet.core import understudy
 from tercet.core.days import KEPT_DAYS
 from tercet.core.state import Device, load, save
 from tercet.drop import Ack, Answer, MemoryStore, Op, Post, Put, Stored, name_of
@@ -194,7 +194,7 @@ class Captor:
         return Look((exposure_of_locked(parse_plan(data), machine.clock, hidden=self._sealed_here(data)),), data)
 
     def _notebook(self, machine: Machine, kept: tuple[Kept, ...]) -> Look:
-        data = understudy.pack(understudy.draw(machine.device, machine.clock, self._chance), self._chance)
+        data = understudy.pack(drawing.draw(machine.device, machine.clock, self._chance), self._chance)
         exposure = exposure_of_understudy(understudy.unpack(data), machine.clock, hidden=self._sealed_here(data))
         return Look((exposure,), data)
 
@@ -205,7 +205,7 @@ class Captor:
             self._vault.close()
             self._vault = self._fresh(2 * size)
             return self.image(machine, kept)
-        drawn = understudy.draw(machine.device, machine.clock, self._chance)
+        drawn = drawing.draw(machine.device, machine.clock, self._chance)
         self._vault.set_notebook(encode_payload(Book(), understudy.pack(drawn, self._chance)))
         for copy in reversed(kept):
             self._vault.commit(copy.saved)

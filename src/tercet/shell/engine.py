@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
+from tercet.core import drawing, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core import understudy
 from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
@@ -297,10 +297,10 @@ class Engine:
 
     def _draw_understudy(self, device: Device) -> None:
         """Put into the notebook what beats on in the device's place should only the notebook be opened."""
-        drawn_for = understudy.what_it_hangs_on(device, self.clock())
+        drawn_for = drawing.what_it_hangs_on(device, self.clock())
         if drawn_for == self._drawn_for and self._vault.notebook:
             return
-        area = understudy.pack(understudy.draw(device, self.clock(), self._chance), self._chance)
+        area = understudy.pack(drawing.draw(device, self.clock(), self._chance), self._chance)
         with contextlib.suppress(NotebookError):  # one of another version stays as it is
             self._vault.set_notebook(with_area(self._vault.notebook, area))
         self._drawn_for = drawn_for
