@@ -275,13 +275,13 @@ def test_it_writes_on_the_new_chain_of_a_mix_once_it_found_a_frame_there() -> No
     new, old = one.out[0][0], one.out[1][0]
     mixing = msgspec.structs.replace(one, out=((new, old), *one.out[1:]), into=tuple(i * 2 for i in one.into))
     standing.state = msgspec.structs.replace(standing.state, neighbours=(mixing,), intake=(), rounds=0)
-    for index, lane in ((None, old), (1, old), (0, new)):
+    for index, where in ((None, old), (1, old), (0, new)):
         if index is not None:
             query = ev.Query("relation", one.mark, standing.state.day, index, 0, alone=True)
             event = ev.Arrived(query, (bytes(4_096),), False, RELAY)
             standing.state, _ = step(standing.state, event, stage.now, standing.chance)
         _, effects = step(standing.state, ev.Beat(SPAN), stage.now, standing.chance)
-        assert [e.places[0][1] for e in effects if isinstance(e, fx.PutItem)] == [lane.boxes[0]]
+        assert [e.places[0][1] for e in effects if isinstance(e, fx.PutItem)] == [where.boxes[0]]
 
 
 def test_after_fourteen_days_it_is_silent() -> None:

@@ -43,11 +43,11 @@ ANSWERS: Final = b"answers"  # with a place, the name of the look for any of the
 HOT: Final = 10_000  # beats added to the waiting of a box that is known to hold more, until it is read empty
 INTERVALS: Final = MappingProxyType(
     {
-        "today": (4, 16),
-        "yesterday": (6, 24),
-        "tomorrow": (48, 96),
+        "today": (2, 24),
+        "yesterday": (8, 32),
+        "tomorrow": (96, 192),
         "late": (96, 192),
-        "over": (24, 24),
+        "over": (16, 16),
         "return": (6, 48),
         "board": (16, 16),
     }
