@@ -407,6 +407,41 @@ def test_a_meeting_over_a_relay_that_takes_nothing_without_its_pass_ends_at_once
     run(scene())
 
 
+@pytest.mark.parametrize("beats", [True, False])
+@pytest.mark.parametrize("says", ["yes", "no"])
+def test_who_still_compares_is_warned_when_the_other_side_saw_other_words(
+    tmp_path: Path, says: str, beats: bool
+) -> None:
+    """Whether the device looked meanwhile, as one that beats does, or not."""
+    world = new_pair(tmp_path)
+    answered = asyncio.Event()
+
+    class Pondering(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "same_words":
+                await answered.wait()
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Pondering(name="amal", same_words=says)
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            with pytest.raises(Refusal, match="words_differ"):
+                await do(amal, Person(name="desk", code=code, same_words="no"), do="meet", relay=RELAY)
+            await inviter.heard("meeting_compare")
+            while beats and desk.engine.device.meeting is not None:
+                await desk.engine.do(ev.Look())
+            answered.set()
+            warned = "words_refused" if beats or says == "yes" else "words_differ"
+            with pytest.raises(Refusal, match=warned):
+                await inviting
+            assert not desk.engine.device.relations
+
+    run(scene())
+
+
 def test_a_command_goes_through_the_door_of_whoever_holds_the_vault(tmp_path: Path) -> None:
     world = founded(tmp_path)
     place = tmp_path / "amal" / "vault"

@@ -193,8 +193,16 @@ async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[s
 
 
 async def _confirm(engine: Engine, person: Dialogue) -> None:
-    """Let the owner compare the words, and wait for the other side if they are the same."""
+    """Let the owner compare the words, and wait for the other side if they are the same.
+
+    A meeting that ended while its owner was asked is left to whoever listens: what the core told says why.
+    """
+    asked = engine.device.meeting
+    if asked is None:
+        return
     same = await agreed(person, "same_words", "Does the other screen show the same four words? (yes/no)")
+    if engine.device.meeting is None or engine.device.meeting.shared != asked.shared:
+        return
     await engine.do(ev.SameWords() if same else ev.OtherWords())
     if same and engine.device.meeting is not None:
         await person.tell("meeting_waits")
