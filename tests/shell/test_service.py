@@ -407,6 +407,56 @@ def test_a_meeting_over_a_relay_that_takes_nothing_without_its_pass_ends_at_once
     run(scene())
 
 
+def test_a_newcomer_whose_address_lacks_the_pass_is_refused_before_the_code_is_used(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    bare = RELAY.replace("7443", "7444")  # the same relay, by an address without its pass
+    world.relays[bare] = world.relays[RELAY]
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Person(name="amal", same_words="yes")
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            world.refuses[bare] = "no_pass"
+            joiner = Person(name="desk", code=code, same_words="yes")
+            with pytest.raises(DropFailure) as failed:
+                await do(amal, joiner, do="meet", relay=bare)
+            assert (failed.value.code, joiner.asked) == ("no_pass", ["name"])
+            assert "the last part (the pass)" in failed.value.hint
+            assert not amal.relays.complaints()
+            await do(amal, joiner, do="meet", relay=RELAY)  # with the same code
+            assert (await inviting)["name"] == "amal"
+
+    run(scene())
+
+
+def test_who_loses_the_pass_in_a_meeting_reads_that_the_code_is_over(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    class Slow(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "code":
+                world.refuses[RELAY] = "no_pass"
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Person(name="amal", same_words="yes")
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            with pytest.raises(DropFailure) as failed:
+                await do(amal, Slow(name="desk", code=code), do="meet", relay=RELAY)
+            assert failed.value.code == "no_pass"
+            assert "this code is over" in failed.value.hint
+            assert "last part (the pass)" in failed.value.hint
+            inviting.cancel()
+            await asyncio.gather(inviting, return_exceptions=True)
+
+    run(scene())
+
+
 @pytest.mark.parametrize("beats", [True, False])
 @pytest.mark.parametrize("says", ["yes", "no"])
 def test_who_still_compares_is_warned_when_the_other_side_saw_other_words(
