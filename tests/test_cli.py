@@ -527,11 +527,34 @@ def test_nobody_meets_at_a_relay_with_another_key(wired: Terminal, relay: RealRe
 def test_a_network_may_be_founded_while_its_relay_is_down(wired: Terminal) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        address = str(RelayAddress("127.0.0.1", taken.getsockname()[1], bytes(32)))
+        address = str(RelayAddress("127.0.0.1", taken.getsockname()[1], bytes(32), bytes(16)))
         folder = str(wired.world.folder / "desk")
         said = lines(wired.type("desk", "init", "--relay", address, "--dir", folder, "--json", **NEW))
     assert said[0]["what"] == "relay_trouble"
     assert said[-1] == {"what": "founded"}
+
+
+def test_no_network_is_founded_at_an_address_without_the_pass(bare: Terminal) -> None:
+    """Before a passphrase is asked for; whether the relay says so, or cannot be asked."""
+    folder = str(bare.world.folder / "desk")
+    for bare.world.refuses, bare.world.trouble in (({RELAY: "no_pass"}, {}), ({}, {RELAY: UNREACHABLE})):
+        result = bare.type("desk", "init", "--relay", RELAY, "--dir", folder)
+        failed(result, "no_pass", failures.STATUS_DROP)
+        assert "ask whoever runs the relay" in result.stderr
+        assert not Path(folder).exists()
+    bare.world.refuses, bare.world.trouble = {}, {}
+    assert bare.type("desk", "init", "--relay", RELAY, "--dir", folder, **NEW).exit_code == 0  # it is open to all
+
+
+def test_no_list_of_relays_names_an_address_without_the_pass(terminal: Terminal) -> None:
+    other = RELAY.replace("7443", "7444")
+    terminal.world.relays[other] = MemoryStore()
+    terminal.world.refuses = {other: "no_pass"}
+    result = terminal.desk("relays", "--relay", RELAY, "--relay", other)
+    failed(result, "no_pass", failures.STATUS_DROP)
+    assert other not in terminal.desk("status").stdout
+    terminal.world.refuses = {}
+    assert terminal.desk("relays", "--relay", RELAY, "--relay", other).exit_code == 0
 
 
 def test_a_relay_says_what_keeps_it_from_opening(tmp_path: Path) -> None:

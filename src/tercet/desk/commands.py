@@ -20,10 +20,10 @@ from rich.text import Text
 
 from tercet.core.fields import encode
 from tercet.desk import ceremony, papers
+from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
-from tercet.drop import DropFailure, Read
 from tercet.sealing import Cost
-from tercet.shell.dialogue import Answers, Dialogue, Person
+from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
@@ -84,7 +84,7 @@ def init(
         if (home / "vault").exists():
             raise ShellError("already_founded")
         for address in relay:
-            await _try_relay(address, person)
+            await try_relay(relay_drop(address), address, person)
         passphrase = await make_vault(home / "vault", person, VAULT_SIZE, COST, second=os.urandom(32).hex())
         service = _service(home, open_vault(home / "vault", passphrase, cost=COST))
         try:
@@ -95,23 +95,6 @@ def init(
         await person.tell("founded")
 
     run(work(), as_json)
-
-
-async def _try_relay(address: str, person: Dialogue) -> None:
-    """See whether an address leads to its relay; a network may be founded while a relay is down.
-
-    Raises:
-        DropFailure: `bad_address`, `relay_wrong_key`, `relay_lied`.
-    """
-    drop = relay_drop(address)
-    try:
-        await drop.perform([Read(os.urandom(32))])
-    except DropFailure as failure:
-        if failure.code in ("relay_wrong_key", "relay_lied"):
-            raise
-        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
-    finally:
-        await drop.close()
 
 
 @app.command()

@@ -28,6 +28,7 @@ from tercet.desk import papers
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
+from tercet.desk.relay import try_relay
 from tercet.drop import Drop, RelayAddress
 from tercet.shell import by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
@@ -151,6 +152,8 @@ class DeskService(Service):
 
     async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
         addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))
+        for each in set(addresses) - set(self.engine.device.relays):
+            await try_relay(self.relays.drop(each), each, person)
         await self.engine.do(ev.ChangeRelays(addresses))
         await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
