@@ -177,7 +177,7 @@ def test_set_up_shows_costs_suggests_and_explains_before_it_asks(bare: Terminal)
     assert "5 words drawn by chance: 64.6 bits, all tried in 2,201 years" in said
     for plain in ("captors only", "destroys everything else", "raises the alarm"):
         assert plain in said
-    assert said.count("A passphrase drawn by chance, shown once: ") == 2
+    assert said.count("A passphrase drawn by chance, kept nowhere: ") == 2
 
 
 def test_a_desk_has_the_floor_and_no_second_passphrase_to_explain(bare: Terminal) -> None:
