@@ -36,6 +36,7 @@ from tercet.member.commands import DEFAULT_VAULT
 from tercet.member.commands import app as member_app
 from tercet.member.notebook import open_notebook
 from tercet.sealing import relay_identity
+from tercet.shell import called
 from tercet.shell.closed import keep_memory_closed
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import STATUS_DROP, ShellError
@@ -283,4 +284,4 @@ app.command(name="up")(play)
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="./tercet")
+    app(prog_name=os.environ.pop(called.VARIABLE, "") or called.PROGRAM)

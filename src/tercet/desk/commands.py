@@ -23,6 +23,7 @@ from tercet.desk import ceremony, papers
 from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.sealing import Cost
+from tercet.shell.called import pasted
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
@@ -308,4 +309,4 @@ def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
         show_status(Console(highlight=False), found)
         root = found["root"]
         said = f"Root {root['number']}: the board's key counts to {root['last']}." if root["number"] else NO_ROOT
-        Console(highlight=False, soft_wrap=True).print(said, markup=False)
+        Console(highlight=False, soft_wrap=True).print(pasted(said), markup=False)

@@ -25,6 +25,7 @@ from tercet.core.events import Arrived
 from tercet.member import locking
 from tercet.member.service import SENTENCES, MemberService
 from tercet.sealing import Cost
+from tercet.shell.called import pasted
 from tercet.shell.codes import PART, PART_LEAST, PART_MOST, Collector, read_all
 from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
@@ -125,7 +126,8 @@ def init(
 
     run(work(), as_json)
     if not as_json:
-        Console().print(f"Made {path}. Next: meet someone who is in, with `tercet member meet`.", markup=False)
+        said = pasted("Next: meet someone who is in, with `tercet member meet`.")
+        Console(highlight=False, soft_wrap=True).print(f"Made {path}. {said}", markup=False)
 
 
 @app.command()

@@ -29,6 +29,7 @@ from tercet.core.beat import PACE
 from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
 from tercet.shell import passphrases
+from tercet.shell.called import pasted
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.notebook import CLOSED, Closed, beats_of, keep_open
@@ -293,6 +294,6 @@ def leave(failure: Failure, as_json: bool) -> NoReturn:
         print(json.dumps({"failed": failure.code, "hint": failure.hint}), flush=True)  # noqa: T201 - the interface
     else:
         Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
-            f"{failure.hint} [{failure.code}]", markup=False
+            f"{pasted(failure.hint)} [{failure.code}]", markup=False
         )
     raise typer.Exit(failure.status)

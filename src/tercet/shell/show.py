@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tercet.core.days import DAY
+from tercet.shell.called import pasted
 from tercet.shell.text import plainly, shown
 
 DIRECT = (
@@ -60,9 +61,10 @@ def show_carried(found: dict[str, Any], as_json: bool) -> None:
     console.print(f"Laid on the stick: {found['laid']}. Here still waits: {found['waiting']}.")
     if found["refused"]:
         console.print(f"The stick did not take {found['refused']}: it is full. Make room, or take another one.")
-    console.print(
+    said = (
         "Next: let it travel, to the relays (`tercet carry`) or to whoever you write to; carry again when it is back."
     )
+    console.print(pasted(said), markup=False)
 
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
@@ -82,7 +84,8 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
             console.print(f"{said} This program does nothing about it.", markup=False)
     offer = found["introduction"]
     if offer:
-        console.print(f"{shown(offer['by'])} wants to introduce somebody to you: see `accept`.", markup=False)
+        said = f"{shown(offer['by'])} wants to introduce somebody to you. {pasted('Answer with `accept`.')}"
+        console.print(said, markup=False, soft_wrap=True)
     if "reports" in found:
         reports = Table("Report", "made", "state", "files", title="Reports")
         for one in found["reports"]:
@@ -108,7 +111,8 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
     if beats["every"]:
         console.print(f"Next beat: {moment(beats['next'])}; every {beats['every']} seconds on average.")
     else:
-        console.print("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
+        said = pasted("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
+        console.print(said, markup=False, soft_wrap=True)
     console.print(f"Waiting to leave: {beats['waiting']}.")
 
 
