@@ -435,7 +435,10 @@ def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Pa
     seen = looked(world, PASSPHRASE, memory=str(dump)).memory
     assert seen is not None
     assert (seen.known["keys"], seen.known["texts"], seen.known["sessions"]) == (1, 1, 0)
-    assert seen.addresses == ("10.0.0.9:7443",)
+    assert (seen.addresses, seen.passes) == (("10.0.0.9:7443",), 0)
+    dump.write_bytes(dump.read_bytes() + b"tercet://10.0.0.9:7443/" + b"a" * 52 + b"/" + b"b" * 26)
+    locked = look_at(vault_of(world), (), cost=LOW_COST, memory=str(dump))
+    assert (locked.row, "post" in locked.exposure.powers, locked.breaches) == ("locked", True, ())
     dump.write_bytes(os.urandom(90_000))
     seen = looked(world, PASSPHRASE, memory=str(dump)).memory
     assert seen is not None
