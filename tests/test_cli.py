@@ -110,8 +110,8 @@ def test_a_report_goes_from_a_member_to_an_export_and_the_answer_back(terminal: 
     assert words_said == [
         "asks",
         "volume",
-        "visible",
         "asks",
+        "visible",
         "report_made",
         "done",
     ]

@@ -407,6 +407,46 @@ def test_a_meeting_over_a_relay_that_takes_nothing_without_its_pass_ends_at_once
     run(scene())
 
 
+def test_whether_it_may_be_seen_is_asked_once_there_is_a_text_that_fits(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            person = Person(text="x" * 5_000, go_on="yes")
+            with pytest.raises(Refusal, match="report_long"):
+                await do(amal, person, do="report", now=True)
+            assert (person.asked, person.words()) == (["text", "text"], [])
+            person = Person(text="I was there.", go_on="no")
+            with pytest.raises(ShellError, match="not_wanted"):
+                await do(amal, person, do="report", now=True)
+            assert (person.asked, person.words()) == (["text", "go_on"], ["visible"])
+            assert not amal.engine.device.reports
+            person = Person(text="I was there.", go_on="yes")
+            assert (await do(amal, person, do="report", now=True))["number"] == 1
+            assert (person.asked, person.words()) == (["text", "go_on"], ["visible", "report_made"])
+
+    run(scene())
+
+
+def test_who_or_what_is_not_there_is_said_before_a_text_is_asked_for(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            for service, request, code in (
+                (desk, {"do": "reply", "number": 9}, "unknown_report"),
+                (desk, {"do": "letter"}, "unknown_neighbour"),
+                (amal, {"do": "answer", "number": 9}, "unknown_report"),
+                (amal, {"do": "letter"}, "unknown_neighbour"),
+            ):
+                person = Person(name="nobody", text="x")
+                with pytest.raises(Refusal, match=code):
+                    await service.request(request, person)
+                assert "text" not in person.asked
+
+    run(scene())
+
+
 def test_a_newcomer_whose_address_lacks_the_pass_is_refused_before_the_code_is_used(tmp_path: Path) -> None:
     world = new_pair(tmp_path)
     bare = RELAY.replace("7443", "7444")  # the same relay, by an address without its pass

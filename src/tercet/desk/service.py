@@ -22,6 +22,7 @@ from tercet.core import events as ev
 from tercet.core import rooting
 from tercet.core.cell import Role
 from tercet.core.days import day_of
+from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.root import DELEGATED_MOST
 from tercet.desk import papers
@@ -208,6 +209,9 @@ class DeskService(Service):
 
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
+        office = self.engine.device.office
+        if office is not None and number not in [case.number for case in office.cases]:
+            raise Refusal("unknown_report")
         await ask_until(
             person, "text", "What to say to the reporter", lambda text: self.engine.do(ev.Reply(number, text))
         )
@@ -216,6 +220,8 @@ class DeskService(Service):
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
+        if name not in [r.name for r in self.engine.device.relations]:
+            raise Refusal("unknown_neighbour")
         await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
         return {}
