@@ -441,6 +441,17 @@ def test_a_wrong_command_line_has_a_status_of_its_own() -> None:
         assert CliRunner().invoke(app, words).exit_code == failures.STATUS_USAGE
 
 
+@pytest.mark.parametrize(("every", "more"), [("5", ()), ("7h", ()), ("soon", ()), ("0", ("--rehearsal",))])
+def test_beats_too_close_or_too_far_apart_are_refused_with_the_range_and_what_allows_closer_ones(
+    every: str, more: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(app, ["member", "run", "--every", every, *more], terminal_width=300)
+    assert result.exit_code == failures.STATUS_USAGE
+    said = " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
+    assert "from 5m to 6h" in said
+    assert "with --rehearsal closer too" in said
+
+
 @pytest.mark.parametrize(
     "line",
     [

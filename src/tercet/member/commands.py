@@ -76,7 +76,8 @@ def pace_of(text: str, rehearsal: bool) -> float:
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", text.strip(), re.ASCII)
     pace = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not (0 if rehearsal else PACE_LEAST) <= pace <= PACE_MOST or not pace:
-        raise typer.BadParameter("5m to 6h, such as 1800, 30m or 2h", param_hint="--every")
+        said = "from 5m to 6h, such as 1800, 30m or 2h; with --rehearsal closer too, which hides nothing"
+        raise typer.BadParameter(said, param_hint="--every")
     return pace
 
 
