@@ -61,6 +61,11 @@ SENTENCES = {
     "refused": "{count} refused: {hint} [{code}]",
 }
 
+BESIDE = (
+    "Beside these, `./tercet test` checks everything (with --full the long tests too). The first call makes .venv; "
+    "PYTHON names the Python for it."
+)  # what the entry does by itself
+
 Place = RelayClient | DiskStore | Stick
 
 app = typer.Typer(
@@ -68,7 +73,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Tercet: a capture-resistant reporting network. Start with `tercet up`.",
+    help="Tercet: a capture-resistant reporting network. Start with `./tercet up`.",
+    epilog=BESIDE,
 )
 app.add_typer(member_app, name="member")
 app.add_typer(desk_app, name="desk")
