@@ -53,11 +53,13 @@ SENTENCES = {
     "passes": "The passes in the file have changed: there are {count} now.",
     "bad_pass": "{hint} The relay goes on with the passes it has.",
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
-    "carried": "{items} items carried, {left} left where they were, {acks} acknowledgements delivered.",
-    "visited": "{relay}: {items} items put, {fetched} fetched, {acks} acknowledgements delivered, {left} left here.",
+    "carried": "{items} items carried, {left} stay where they were, {acks} acknowledgements delivered.",
+    "visited": "{relay}: {items} items put, {fetched} fetched, {acks} acknowledgements delivered, "
+    "{left} stay where they were.",
     "nothing_for_relay": "The stick holds nothing for {relay}: a member lays it there first (`tercet member carry`).",
     "not_visited": "{relay}: {hint} [{code}]",
-    "board_stays": "{count} items of the board stay here to be read: a relay takes these from the desk only.",
+    "board_stays": "{count} items of the board were not put there and stay where they are, for devices to read: "
+    "a relay takes these from the desk only.",
     "refused": "{count} refused: {hint} [{code}]",
 }
 

@@ -427,6 +427,13 @@ def test_an_image_of_any_size_is_looked_at(tmp_path: Path) -> None:
 # ---- memory
 
 
+def test_where_there_is_nothing_of_a_kind_a_sentence_says_so() -> None:
+    result = CliRunner().invoke(app, ["seize", str(photo())])
+    for nothing in ("People: none.", "Words: none.", "Boxes and items: none."):
+        assert nothing in result.stdout
+    assert "the folder of a desk or of a relay" in " ".join(CliRunner().invoke(app, ["seize", "--help"]).stdout.split())
+
+
 def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Path) -> None:
     image = open_image(read_image(vault_of(world)), [PASSPHRASE], LOW_COST, depth=PLACES)
     root = image.states[0][1].relations[0].chain.root

@@ -157,6 +157,9 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     found = _do(folder, answers, as_json, {"do": "inbox"})
     if as_json:
         return
+    console = Console(highlight=False, soft_wrap=True)
+    if not found["cases"]:
+        console.print("Reports: none yet.")
     table = Table("Report", "came", "begins", "files", title="Reports")
     for case in found["cases"]:
         if case["damaged"]:
@@ -164,8 +167,8 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
             continue
         begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
         table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    if found["cases"]:
+        console.print(table)
     show_notes(console, found["letters"])
 
 

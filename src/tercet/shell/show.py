@@ -27,6 +27,10 @@ DIRECT = (
 )
 
 
+ALONE: Final = (
+    "This device belongs to no network yet. Next: sit beside somebody who is in, and type the code that they say into "
+    "`tercet member meet`."
+)
 ROLES: Final = {
     "link": "your link",
     "partner": "your partner",
@@ -68,7 +72,38 @@ def show_carried(found: dict[str, Any], as_json: bool) -> None:
 
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
-    """Neighbours, reports and relays as tables."""
+    """Neighbours, reports and relays as tables; where there is none, a sentence."""
+    _show_neighbours(console, found)
+    offer = found["introduction"]
+    if offer:
+        said = f"{shown(offer['by'])} wants to introduce somebody to you. {pasted('Answer with `accept`.')}"
+        console.print(said, markup=False, soft_wrap=True)
+    if "reports" in found:
+        _show_reports(console, found["reports"])
+    _show_relays(console, found["relays"])
+    if not found["relays"] and not found["neighbours"]:
+        console.print(pasted(ALONE), markup=False, soft_wrap=True)
+    if "beats" in found:
+        _show_beats(console, found["beats"])
+    if found.get("direct"):
+        console.print(DIRECT)
+
+
+def _show_reports(console: Console, reports: list[dict[str, Any]]) -> None:
+    if not reports:
+        console.print("Reports: none yet.")
+        return
+    table = Table("Report", "made", "state", "files", title="Reports")
+    for one in reports:
+        files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
+        table.add_row(str(one["number"]), date_of(one["made"] // DAY), one["state"], Text(files))
+    console.print(table)
+
+
+def _show_neighbours(console: Console, found: dict[str, Any]) -> None:
+    if not found["neighbours"]:
+        console.print("Neighbours: none yet.")
+        return
     people = Table("Neighbour", "is", "last heard", "letters waiting", "unread", title="Neighbours")
     for one in found["neighbours"]:
         heard = moment(one["heard"]) if one["heard"] else "never"
@@ -82,21 +117,6 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         elif one.get("silent"):
             said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
             console.print(f"{said} This program does nothing about it.", markup=False)
-    offer = found["introduction"]
-    if offer:
-        said = f"{shown(offer['by'])} wants to introduce somebody to you. {pasted('Answer with `accept`.')}"
-        console.print(said, markup=False, soft_wrap=True)
-    if "reports" in found:
-        reports = Table("Report", "made", "state", "files", title="Reports")
-        for one in found["reports"]:
-            files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
-            reports.add_row(str(one["number"]), date_of(one["made"] // DAY), one["state"], Text(files))
-        console.print(reports)
-    _show_relays(console, found["relays"])
-    if "beats" in found:
-        _show_beats(console, found["beats"])
-    if found.get("direct"):
-        console.print(DIRECT)
 
 
 def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
