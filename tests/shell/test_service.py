@@ -471,6 +471,34 @@ def test_a_newcomer_whose_address_lacks_the_pass_is_refused_before_the_code_is_u
     run(scene())
 
 
+def test_a_relay_that_cannot_be_met_at_is_asked_for_again(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    bare = RELAY.replace("7443", "7444")
+    world.relays[bare] = world.relays[RELAY]
+    world.refuses[bare] = "no_pass"
+    typed = iter(["tercet:nowhere", bare, RELAY])
+    prompts: list[str] = []
+
+    class Typing(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field != "relay":
+                return await super().ask(field, prompt, hidden)
+            prompts.append(prompt)
+            return next(typed)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Person(name="amal", same_words="yes")
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            await do(amal, Typing(name="desk", code=code, same_words="yes"), do="meet")
+            await inviting
+            assert ["[bad_address]" in prompts[1], "[no_pass]" in prompts[2], len(prompts)] == [True, True, 3]
+
+    run(scene())
+
+
 def test_who_loses_the_pass_in_a_meeting_reads_that_the_code_is_over(tmp_path: Path) -> None:
     world = new_pair(tmp_path)
 

@@ -80,8 +80,8 @@ async def _by_word(service: Service, name: str, role: Role | None, relay: str, p
             await _in_sight(engine.do(ev.Invite(name, role)), person)
         else:
             if not relay and engine.device.card is None:
-                relay = await person.ask("relay", "The relay's address, as the other screen shows it")
-            if relay:
+                relay = await _ask_relay(service, person)
+            elif relay:
                 await _in_sight(_try_relay(service, relay), person)
             await ask_until(
                 person,
@@ -90,6 +90,18 @@ async def _by_word(service: Service, name: str, role: Role | None, relay: str, p
                 lambda code: _in_sight(engine.do(ev.Join(name, code, relay)), person),
             )
         return await _see_through(service, told, person)
+
+
+async def _ask_relay(service: Service, person: Dialogue) -> str:
+    """Ask for the relay to meet at, until it is one; raises as `_try_relay` does."""
+    found: list[str] = []
+
+    async def use(relay: str) -> None:
+        await _in_sight(_try_relay(service, relay), person)
+        found.append(relay)
+
+    await ask_until(person, "relay", "The relay's address, as the other screen shows it", use)
+    return found[-1]
 
 
 async def _try_relay(service: Service, relay: str) -> None:

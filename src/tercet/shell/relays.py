@@ -37,7 +37,10 @@ from tercet.drop import (
 )
 
 PAUSE = 5.0  # seconds; how long a relay that failed is not asked again
-WHOLE: Final = "The relay takes nothing without its pass: type its whole address, with the last part (the pass)."
+WHOLE: Final = (
+    "The relay takes nothing without its pass: type its whole address, "
+    "the last part (the pass) too; a code that was not used still holds."
+)
 
 
 async def try_pass(drop: Drop, chance: Callable[[int], bytes], hint: str = WHOLE) -> None:
