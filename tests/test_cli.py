@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -58,7 +59,7 @@ class Terminal:
     def type(self, *words: str, **fields: str) -> Result:
         """Type a command; the fields are its answers."""
         handle = answers(fields)
-        result = CliRunner().invoke(app, [*words, "--answers", str(handle)])
+        result = CliRunner().invoke(app, [*words, "--answers", str(handle)], prog_name="./tercet")
         for field, secret in fields.items():
             shows = words[1] in ("inbox", "show") or len(secret) < SHORT
             assert shows or field == "name" or secret not in result.output
@@ -88,7 +89,8 @@ def failed(result: Result, code: str, status: int, said: bool = False) -> None:
     sentence, _, found = line.rpartition(" ")
     assert found == f"[{code}]"
     assert sentence.endswith(".")
-    assert "/" not in sentence.replace("tercet://HOST:PORT/FINGERPRINT/PASS", "")
+    plain = re.sub("`[^`]*`", "", sentence)  # a command names the place that was typed
+    assert "/" not in plain.replace("tercet://HOST:PORT/FINGERPRINT/PASS", "")
     assert "Traceback" not in result.output
 
 
@@ -108,8 +110,8 @@ def test_a_report_goes_from_a_member_to_an_export_and_the_answer_back(terminal: 
     assert words_said == [
         "asks",
         "volume",
-        "visible",
         "asks",
+        "visible",
         "report_made",
         "done",
     ]
@@ -177,7 +179,7 @@ def test_set_up_shows_costs_suggests_and_explains_before_it_asks(bare: Terminal)
     assert "5 words drawn by chance: 64.6 bits, all tried in 2,201 years" in said
     for plain in ("captors only", "destroys everything else", "raises the alarm"):
         assert plain in said
-    assert said.count("A passphrase drawn by chance, shown once: ") == 2
+    assert said.count("A passphrase drawn by chance, kept nowhere: ") == 2
 
 
 def test_a_desk_has_the_floor_and_no_second_passphrase_to_explain(bare: Terminal) -> None:
@@ -309,7 +311,7 @@ def test_a_file_that_changes_before_it_has_left_is_stopped_and_said(terminal: Te
     film.write_bytes(bytes(3) + b"\x18ftypisom" + os.urandom(1_000_000))
     terminal.world.trouble = dict.fromkeys(terminal.world.relays, UNREACHABLE)
     assert terminal.member("report", "--video", str(film), text="A film.").exit_code == 0
-    film.write_bytes(film.read_bytes()[:-1] + b"!")
+    film.write_bytes(film.read_bytes()[:-1] + bytes([film.read_bytes()[-1] ^ 1]))
     terminal.world.trouble = {}
     for _ in range(3):
         terminal.world.now += 60
@@ -377,12 +379,12 @@ def test_in_a_wrong_folder_a_desk_is_told_of_desks_and_a_member_of_vaults(bare: 
     for words in (("show", "1"), ("status",), ("serve",), ("inbox",)):
         result = bare.desk(*words)
         failed(result, "no_desk", failures.STATUS_HERE)
-        assert "`tercet desk init`" in result.stderr
-        assert "member" not in result.stderr
+        assert f"`./tercet desk init --dir {bare.world.folder / 'desk'}`" in result.stderr
+        assert "tercet member" not in result.stderr
     for words in (("status",), ("run",)):
         result = bare.member(*words)
         failed(result, "no_vault", failures.STATUS_HERE)
-        assert "`tercet member init`" in result.stderr
+        assert f"`./tercet member init --vault {bare.at('amal')}`" in result.stderr
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "33.5, 36.2"), ("--where", "old town")])
@@ -437,6 +439,17 @@ def test_what_nobody_foresaw_is_said_without_its_words(terminal: Terminal, monke
 def test_a_wrong_command_line_has_a_status_of_its_own() -> None:
     for words in (["member", "meet", "--as", "king"], ["member", "run", "--every", "0"], ["sing"]):
         assert CliRunner().invoke(app, words).exit_code == failures.STATUS_USAGE
+
+
+@pytest.mark.parametrize(("every", "more"), [("5", ()), ("7h", ()), ("soon", ()), ("0", ("--rehearsal",))])
+def test_beats_too_close_or_too_far_apart_are_refused_with_the_range_and_what_allows_closer_ones(
+    every: str, more: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(app, ["member", "run", "--every", every, *more], terminal_width=300)
+    assert result.exit_code == failures.STATUS_USAGE
+    said = " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
+    assert "from 5m to 6h" in said
+    assert "with --rehearsal closer too" in said
 
 
 @pytest.mark.parametrize(
@@ -527,11 +540,34 @@ def test_nobody_meets_at_a_relay_with_another_key(wired: Terminal, relay: RealRe
 def test_a_network_may_be_founded_while_its_relay_is_down(wired: Terminal) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        address = str(RelayAddress("127.0.0.1", taken.getsockname()[1], bytes(32)))
+        address = str(RelayAddress("127.0.0.1", taken.getsockname()[1], bytes(32), bytes(16)))
         folder = str(wired.world.folder / "desk")
         said = lines(wired.type("desk", "init", "--relay", address, "--dir", folder, "--json", **NEW))
     assert said[0]["what"] == "relay_trouble"
     assert said[-1] == {"what": "founded"}
+
+
+def test_no_network_is_founded_at_an_address_without_the_pass(bare: Terminal) -> None:
+    """Before a passphrase is asked for; whether the relay says so, or cannot be asked."""
+    folder = str(bare.world.folder / "desk")
+    for bare.world.refuses, bare.world.trouble in (({RELAY: "no_pass"}, {}), ({}, {RELAY: UNREACHABLE})):
+        result = bare.type("desk", "init", "--relay", RELAY, "--dir", folder)
+        failed(result, "no_pass", failures.STATUS_DROP)
+        assert "ask whoever runs the relay" in result.stderr
+        assert not Path(folder).exists()
+    bare.world.refuses, bare.world.trouble = {}, {}
+    assert bare.type("desk", "init", "--relay", RELAY, "--dir", folder, **NEW).exit_code == 0  # it is open to all
+
+
+def test_no_list_of_relays_names_an_address_without_the_pass(terminal: Terminal) -> None:
+    other = RELAY.replace("7443", "7444")
+    terminal.world.relays[other] = MemoryStore()
+    terminal.world.refuses = {other: "no_pass"}
+    result = terminal.desk("relays", "--relay", RELAY, "--relay", other)
+    failed(result, "no_pass", failures.STATUS_DROP)
+    assert other not in terminal.desk("status").stdout
+    terminal.world.refuses = {}
+    assert terminal.desk("relays", "--relay", RELAY, "--relay", other).exit_code == 0
 
 
 def test_a_relay_says_what_keeps_it_from_opening(tmp_path: Path) -> None:

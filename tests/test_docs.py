@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from tercet.cli import app
 from tercet.sample import photo
@@ -158,6 +159,13 @@ def test_the_readme_s_two_commands_are_the_entry_s() -> None:
     assert "= test ]" in entry
     assert '-m tercet "$@"' in entry
     assert "./tercet up" in entry and "./tercet test" in entry
+
+
+def test_the_help_of_the_entry_names_what_the_entry_does_by_itself() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["--help"], prog_name="./tercet").stdout.split())
+    for word in ("./tercet up", "./tercet test", "--full", "PYTHON", ".venv"):
+        assert word in shown
+        assert word.removeprefix("./tercet ") in (HOUSE / "tercet").read_text()
 
 
 def test_the_scene_in_the_readme_is_that_of_the_sample_photo() -> None:

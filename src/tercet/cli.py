@@ -36,6 +36,7 @@ from tercet.member.commands import DEFAULT_VAULT
 from tercet.member.commands import app as member_app
 from tercet.member.notebook import open_notebook
 from tercet.sealing import relay_identity
+from tercet.shell import called
 from tercet.shell.closed import keep_memory_closed
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import STATUS_DROP, ShellError
@@ -52,13 +53,20 @@ SENTENCES = {
     "passes": "The passes in the file have changed: there are {count} now.",
     "bad_pass": "{hint} The relay goes on with the passes it has.",
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
-    "carried": "{items} items carried, {left} left where they were, {acks} acknowledgements delivered.",
-    "visited": "{relay}: {items} items put, {fetched} fetched, {acks} acknowledgements delivered, {left} left here.",
+    "carried": "{items} items carried, {left} stay where they were, {acks} acknowledgements delivered.",
+    "visited": "{relay}: {items} items put, {fetched} fetched, {acks} acknowledgements delivered, "
+    "{left} stay where they were.",
     "nothing_for_relay": "The stick holds nothing for {relay}: a member lays it there first (`tercet member carry`).",
     "not_visited": "{relay}: {hint} [{code}]",
-    "board_stays": "{count} items of the board stay here to be read: a relay takes these from the desk only.",
+    "board_stays": "{count} items of the board were not put there and stay where they are, for devices to read: "
+    "a relay takes these from the desk only.",
     "refused": "{count} refused: {hint} [{code}]",
 }
+
+BESIDE = (
+    "Beside these, `./tercet test` checks everything (with --full the long tests too). The first call makes .venv; "
+    "PYTHON names the Python for it."
+)  # what the entry does by itself
 
 Place = RelayClient | DiskStore | Stick
 
@@ -67,7 +75,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Tercet: a capture-resistant reporting network. Start with `tercet up`.",
+    help="Tercet: a capture-resistant reporting network. Start with `./tercet up`.",
+    epilog=BESIDE,
 )
 app.add_typer(member_app, name="member")
 app.add_typer(desk_app, name="desk")
@@ -283,4 +292,4 @@ app.command(name="up")(play)
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="./tercet")
+    app(prog_name=os.environ.pop(called.VARIABLE, "") or called.PROGRAM)

@@ -29,6 +29,7 @@ from tercet.sample import photo as sample_photo
 from tercet.scene import picture
 from tercet.scene.actor import Actor, Line, SceneFailure
 from tercet.scene.stage import DESK, UNDER_COVER, Stage
+from tercet.shell import called
 from tercet.shell.opening import run
 from tercet.shell.passphrases import suggest
 from tercet.shell.text import shown
@@ -254,14 +255,14 @@ class Scene(Stage):
 
     def next_commands(self) -> str:
         """What a person could try while the network stays up."""
-        desk, deepest = self.at(DESK), self.at(DEEPEST)
+        desk, deepest, program = self.at(DESK), self.at(DEEPEST), called.program()
         return "\n".join(
             (
-                f"./tercet desk show 1 --dir {desk}",
-                f"./tercet desk reply 1 --dir {desk}",
-                f"./tercet member inbox --vault {deepest}",
-                f"./tercet member report --photo FILE --wait --vault {deepest}",
-                f"./tercet member status --vault {self.at(WIDEST)}",
+                f"{program} desk show 1 --dir {desk}",
+                f"{program} desk reply 1 --dir {desk}",
+                f"{program} member inbox --vault {deepest}",
+                f"{program} member report --photo FILE --wait --vault {deepest}",
+                f"{program} member status --vault {self.at(WIDEST)}",
             )
         )
 

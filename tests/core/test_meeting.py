@@ -330,13 +330,31 @@ def test_either_owner_can_stop_at_any_time_and_the_other_learns_it(who: str, rou
     look(desk, new, rounds=rounds)
     stopper, other = (desk, new) if who == "inviter" else (new, desk)
     at_words = stopper.device.meeting.stage is Stage.COMPARING
+    had_words = bool(stopper.device.meeting.our_key)  # with it the other side comes to the words
     stopper.do(ev.OtherWords())
     look(other, rounds=3)
     assert failure(stopper) == ("words_differ" if at_words else "code_refused")
-    assert failure(other) == "code_refused"
+    assert failure(other) == ("words_refused" if had_words else "code_refused")
     assert not desk.device.relations
     assert not new.device.relations
     assert new.device.card is None
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_who_compares_or_has_confirmed_is_warned_when_the_other_owner_says_that_the_words_differ(
+    confirmed: bool,
+) -> None:
+    stage = World()
+    desk, new = started(stage)
+    begin(desk, new)
+    look(desk, new, rounds=3)
+    assert desk.device.meeting.stage is new.device.meeting.stage is Stage.COMPARING
+    if confirmed:
+        new.do(ev.SameWords())
+    desk.do(ev.OtherWords())
+    look(new)
+    assert (failure(desk), failure(new)) == ("words_differ", "words_refused")
+    assert not new.device.relations
 
 
 def test_an_owner_who_stops_before_anybody_came_leaves_a_refusal() -> None:

@@ -340,7 +340,7 @@ def test_an_owner_who_stops_ends_it_for_both(offline: bool) -> None:
         other = sides[1 - stops]
         other.scan(sides[stops]) if offline else other.actor.do(ev.Look())
         assert failure(sides[stops]) == "words_differ"
-        assert failure(other) == "code_refused"
+        assert failure(other) == "words_refused"
 
 
 def test_words_differ_when_somebody_is_in_between() -> None:

@@ -215,6 +215,33 @@ def test_a_device_that_is_nothing_yields_nothing() -> None:
     assert holds("no passphrase", NOTHING)
 
 
+def passed(device: Device, end: str) -> Device:
+    """The device, whose relays' addresses end so."""
+    table = tuple(msgspec.structs.replace(r, address=f"tercet://a.example:1/{'a' * 52}{end}") for r in device.table)
+    if device.board.relays is None:
+        return msgspec.structs.replace(device, card=msgspec.structs.replace(device.card, relays=table))
+    board = msgspec.structs.replace(device.board, relays=msgspec.structs.replace(device.board.relays, relays=table))
+    return msgspec.structs.replace(device, board=board)
+
+
+def test_whoever_has_a_relays_pass_may_post_there_and_the_pass_is_not_shown(lived: Captured) -> None:
+    for machine in (lived.machines[0], members(lived)[0]):
+        for end, there in (("", False), (f"/{'b' * 26}", True)):
+            device = passed(machine.device, end)
+            seen = [exposure_of(device, machine.clock)]
+            if not device.is_desk:
+                seen.append(exposure_of_understudy(understudy.draw(device, machine.clock, chance()), machine.clock))
+            for one in seen:
+                assert ("post" in one.powers) is there
+                assert one.relays == tuple(f"tercet://a.example:1/{'a' * 52}" for _ in one.relays) != ()
+    plan = locked_list(members(lived)[0])
+    assert "post" not in exposure_of_locked(plan, 0).powers
+    places = tuple((f"tercet://a.example:1/{'a' * 52}/{'b' * 26}", box) for _, box in plan.operations[0].places)
+    there = msgspec.structs.replace(plan, operations=(msgspec.structs.replace(plan.operations[0], places=places),))
+    assert "post" in exposure_of_locked(there, 0).powers
+    assert breaches("locked", exposure_of_locked(there, 0)) == ()
+
+
 # ---- planted faults
 
 

@@ -86,6 +86,7 @@ def test_row_notebook_opened_by_the_captor(taken: Taken) -> None:
     seen = look(taken, "opened", OTHER, SECRET, hidden=(EARLIER, LATER, AFTER, LETTER, *HIDDEN))
     assert seen.opened == ("notebook",)
     assert breaches("notebook, opened by the captor", seen.exposure) == ()
+    assert "post" in seen.exposure.powers
     assert (told(seen), seen.exposure.lanes) == ({("note", NOTED)}, 3)
 
 
@@ -102,6 +103,7 @@ def test_row_locked(taken: Taken) -> None:
     assert (seen.row, seen.unlocked, seen.breaches) == ("locked", 0, ())
     assert seen.exposure.boxes[0].count > 5
     assert seen.exposure.relays
+    assert "post" in seen.exposure.powers
     both = remembered(taken, "locked", SECRET)
     assert both.memory is not None
     assert both.memory.known == dict.fromkeys(both.memory.known, 0)
@@ -185,6 +187,7 @@ def test_row_desk_no_passphrase(taken: Taken) -> None:
 def test_row_desk(taken: Taken) -> None:
     seen = look(taken, "desk", SECRET)
     assert (seen.row, seen.breaches) == ("desk", ())
+    assert "post" in seen.exposure.powers
     assert {text for kind, text in told(seen) if kind == "report"} == {EARLIER, LATER}
     assert {one.name for one in seen.exposure.people} == {"amal", PARTNER}
 

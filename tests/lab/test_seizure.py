@@ -427,6 +427,13 @@ def test_an_image_of_any_size_is_looked_at(tmp_path: Path) -> None:
 # ---- memory
 
 
+def test_where_there_is_nothing_of_a_kind_a_sentence_says_so() -> None:
+    result = CliRunner().invoke(app, ["seize", str(photo())])
+    for nothing in ("People: none.", "Words: none.", "Boxes and items: none."):
+        assert nothing in result.stdout
+    assert "the folder of a desk or of a relay" in " ".join(CliRunner().invoke(app, ["seize", "--help"]).stdout.split())
+
+
 def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Path) -> None:
     image = open_image(read_image(vault_of(world)), [PASSPHRASE], LOW_COST, depth=PLACES)
     root = image.states[0][1].relations[0].chain.root
@@ -435,7 +442,10 @@ def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Pa
     seen = looked(world, PASSPHRASE, memory=str(dump)).memory
     assert seen is not None
     assert (seen.known["keys"], seen.known["texts"], seen.known["sessions"]) == (1, 1, 0)
-    assert seen.addresses == ("10.0.0.9:7443",)
+    assert (seen.addresses, seen.passes) == (("10.0.0.9:7443",), 0)
+    dump.write_bytes(dump.read_bytes() + b"tercet://10.0.0.9:7443/" + b"a" * 52 + b"/" + b"b" * 26)
+    locked = look_at(vault_of(world), (), cost=LOW_COST, memory=str(dump))
+    assert (locked.row, "post" in locked.exposure.powers, locked.breaches) == ("locked", True, ())
     dump.write_bytes(os.urandom(90_000))
     seen = looked(world, PASSPHRASE, memory=str(dump)).memory
     assert seen is not None

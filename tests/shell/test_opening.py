@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 from functools import partial
 from pathlib import Path
@@ -186,6 +187,27 @@ def test_a_new_passphrase_that_will_not_do_is_refused_by_a_code_without_it(
     assert failed.value.code == code
     assert secret not in f"{failed.value} {failed.value.hint} {failed.value.args}"
     assert failed.value.__cause__ is None
+
+
+@pytest.mark.parametrize("other", ["", f"{PASSPHRASE}1"])
+def test_a_new_passphrase_that_will_not_do_is_asked_for_again_under_the_same_words(other: str) -> None:
+    good = "quilt maple drum harbor nine"
+    typed = iter(["twelve chars", other or "12345678", good, "something else", good, good])
+    prompts: list[str] = []
+
+    class Learning(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            assert hidden
+            prompts.append(prompt)
+            return next(typed)
+
+    person = Learning()
+    assert run(ask_new_passphrase(person, "passphrase", "Passphrase", other)) == good
+    assert person.words() == ["suggested"] * 4
+    assert len({facts["words"] for _, facts in person.told}) == 1
+    reasons = [found for prompt in prompts for found in re.findall(r"\[([a-z_]+)\] Passphrase", prompt)]
+    alike = "vault_same_passphrase" if other else "passphrase_weak"
+    assert reasons == ["passphrase_weak", alike, "passphrases_differ"]
 
 
 def test_a_relay_is_reached_by_its_address() -> None:

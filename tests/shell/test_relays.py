@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 
-from tercet.drop import REFUSAL_HINTS, Answer, DropFailure, Items, Op, Put, Read, Refusal, Refused, Stored
-from tercet.shell.relays import PAUSE, Relays
+import pytest
+
+from tercet.drop import (
+    REFUSAL_HINTS,
+    Answer,
+    DropFailure,
+    Items,
+    LocalDrop,
+    MemoryStore,
+    Op,
+    Put,
+    Read,
+    Refusal,
+    Refused,
+    Stored,
+)
+from tercet.shell.relays import PAUSE, Relays, try_pass
 
 from .world import UNREACHABLE
 
@@ -94,6 +110,18 @@ def test_a_relay_that_takes_nothing_is_complained_of_until_it_takes_again_and_co
     book.refuses = ""
     assert book.ask(op=PUT) == Stored()
     assert book.relays.complaints() == {}
+
+
+def test_a_pass_is_tried_without_leaving_anything_at_the_relay() -> None:
+    store, book = MemoryStore(), Book()
+    asyncio.run(try_pass(LocalDrop(store, lambda: 1), os.urandom))
+    assert not list(store.entries())
+    book.refuses = "no_pass"
+    with pytest.raises(DropFailure, match="the last part") as failed:
+        asyncio.run(book.relays.try_pass("a", os.urandom))
+    assert failed.value.code == "no_pass"
+    assert book.opened[0].closed
+    assert not book.relays.complaints()
 
 
 def test_an_address_that_is_none_is_trouble_and_not_the_end() -> None:

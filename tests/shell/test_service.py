@@ -407,6 +407,159 @@ def test_a_meeting_over_a_relay_that_takes_nothing_without_its_pass_ends_at_once
     run(scene())
 
 
+def test_whether_it_may_be_seen_is_asked_once_there_is_a_text_that_fits(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            person = Person(text="x" * 5_000, go_on="yes")
+            with pytest.raises(Refusal, match="report_long"):
+                await do(amal, person, do="report", now=True)
+            assert (person.asked, person.words()) == (["text", "text"], [])
+            person = Person(text="I was there.", go_on="no")
+            with pytest.raises(ShellError, match="not_wanted"):
+                await do(amal, person, do="report", now=True)
+            assert (person.asked, person.words()) == (["text", "go_on"], ["visible"])
+            assert not amal.engine.device.reports
+            person = Person(text="I was there.", go_on="yes")
+            assert (await do(amal, person, do="report", now=True))["number"] == 1
+            assert (person.asked, person.words()) == (["text", "go_on"], ["visible", "report_made"])
+
+    run(scene())
+
+
+def test_who_or_what_is_not_there_is_said_before_a_text_is_asked_for(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            for service, request, code in (
+                (desk, {"do": "reply", "number": 9}, "unknown_report"),
+                (desk, {"do": "letter"}, "unknown_neighbour"),
+                (amal, {"do": "answer", "number": 9}, "unknown_report"),
+                (amal, {"do": "letter"}, "unknown_neighbour"),
+            ):
+                person = Person(name="nobody", text="x")
+                with pytest.raises(Refusal, match=code):
+                    await service.request(request, person)
+                assert "text" not in person.asked
+
+    run(scene())
+
+
+def test_a_newcomer_whose_address_lacks_the_pass_is_refused_before_the_code_is_used(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    bare = RELAY.replace("7443", "7444")  # the same relay, by an address without its pass
+    world.relays[bare] = world.relays[RELAY]
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Person(name="amal", same_words="yes")
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            world.refuses[bare] = "no_pass"
+            joiner = Person(name="desk", code=code, same_words="yes")
+            with pytest.raises(DropFailure) as failed:
+                await do(amal, joiner, do="meet", relay=bare)
+            assert (failed.value.code, joiner.asked) == ("no_pass", ["name"])
+            assert "the last part (the pass)" in failed.value.hint
+            assert not amal.relays.complaints()
+            await do(amal, joiner, do="meet", relay=RELAY)  # with the same code
+            assert (await inviting)["name"] == "amal"
+
+    run(scene())
+
+
+def test_a_relay_that_cannot_be_met_at_is_asked_for_again(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+    bare = RELAY.replace("7443", "7444")
+    world.relays[bare] = world.relays[RELAY]
+    world.refuses[bare] = "no_pass"
+    typed = iter(["tercet:nowhere", bare, RELAY])
+    prompts: list[str] = []
+
+    class Typing(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field != "relay":
+                return await super().ask(field, prompt, hidden)
+            prompts.append(prompt)
+            return next(typed)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Person(name="amal", same_words="yes")
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            await do(amal, Typing(name="desk", code=code, same_words="yes"), do="meet")
+            await inviting
+            assert ["[bad_address]" in prompts[1], "[no_pass]" in prompts[2], len(prompts)] == [True, True, 3]
+
+    run(scene())
+
+
+def test_who_loses_the_pass_in_a_meeting_reads_that_the_code_is_over(tmp_path: Path) -> None:
+    world = new_pair(tmp_path)
+
+    class Slow(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "code":
+                world.refuses[RELAY] = "no_pass"
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Person(name="amal", same_words="yes")
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            with pytest.raises(DropFailure) as failed:
+                await do(amal, Slow(name="desk", code=code), do="meet", relay=RELAY)
+            assert failed.value.code == "no_pass"
+            assert "this code is over" in failed.value.hint
+            assert "last part (the pass)" in failed.value.hint
+            inviting.cancel()
+            await asyncio.gather(inviting, return_exceptions=True)
+
+    run(scene())
+
+
+@pytest.mark.parametrize("beats", [True, False])
+@pytest.mark.parametrize("says", ["yes", "no"])
+def test_who_still_compares_is_warned_when_the_other_side_saw_other_words(
+    tmp_path: Path, says: str, beats: bool
+) -> None:
+    """Whether the device looked meanwhile, as one that beats does, or not."""
+    world = new_pair(tmp_path)
+    answered = asyncio.Event()
+
+    class Pondering(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "same_words":
+                await answered.wait()
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, do="found", relays=[RELAY], shards=1)
+            inviter = Pondering(name="amal", same_words=says)
+            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            code = (await inviter.heard("meeting_code"))["code"]
+            with pytest.raises(Refusal, match="words_differ"):
+                await do(amal, Person(name="desk", code=code, same_words="no"), do="meet", relay=RELAY)
+            await inviter.heard("meeting_compare")
+            while beats and desk.engine.device.meeting is not None:
+                await desk.engine.do(ev.Look())
+            answered.set()
+            warned = "words_refused" if beats or says == "yes" else "words_differ"
+            with pytest.raises(Refusal, match=warned):
+                await inviting
+            assert not desk.engine.device.relations
+
+    run(scene())
+
+
 def test_a_command_goes_through_the_door_of_whoever_holds_the_vault(tmp_path: Path) -> None:
     world = founded(tmp_path)
     place = tmp_path / "amal" / "vault"

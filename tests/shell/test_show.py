@@ -40,6 +40,15 @@ def test_who_knows_no_relay_yet_is_told_so() -> None:
     assert "No relay is known yet." in status(80, relays=[])
 
 
+def test_what_there_is_none_of_is_said_in_a_sentence_and_whoever_is_in_no_network_reads_the_next_step() -> None:
+    shown = status(80, neighbours=[], relays=[], reports=[])
+    assert "Neighbours: none yet." in shown
+    assert "Reports: none yet." in shown
+    assert "`./tercet member meet`" in " ".join(shown.split())
+    assert not set(shown) & set("┏━┃│└")
+    assert "member meet" not in status(80)
+
+
 def test_what_a_neighbour_is_stands_in_words() -> None:
     person = {"name": NAME, "role": "below", "met": True, "heard": 0, "waiting": 0, "unread": 0}
     assert "one of the pair below you" in status(160, neighbours=[person])

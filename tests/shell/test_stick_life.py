@@ -132,7 +132,7 @@ def test_what_a_stick_brought_is_said_and_counted(tmp_path: Path) -> None:
 def test_the_end_of_an_exchange_says_what_came_and_what_is_next(capsys: pytest.CaptureFixture[str]) -> None:
     show_carried({"laid": 3, "refused": 0, "waiting": 1, "came": 2}, as_json=False)
     said = capsys.readouterr().out
-    for part in ("by the stick: 2.", "Laid on the stick: 3.", "still waits: 1.", "Next: ", "`tercet carry`"):
+    for part in ("by the stick: 2.", "Laid on the stick: 3.", "still waits: 1.", "Next: ", "`./tercet carry`"):
         assert part in said
 
 

@@ -10,6 +10,7 @@ import asyncio
 import copy
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ class Person:
 
     async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
         self.asked.append(field)
-        if field not in self.answers or " bytes.) " in prompt:  # asked again: this person knows nothing better
+        if field not in self.answers or re.search(r"\[[a-z_]+\] ", prompt):  # again: this person knows nothing better
             raise ShellError("no_answer")
         return self.answers[field]
 

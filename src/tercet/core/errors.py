@@ -77,6 +77,7 @@ HINTS: Final = MappingProxyType(
         "unknown_neighbour": "Nobody you met goes by that word: look at the status for the words you chose.",
         "unknown_report": "There is no such report: look at the list for its number.",
         "words_differ": "The words on the two screens differed: nothing was kept; someone may be in between.",
+        "words_refused": "The other side did not confirm: someone may be between; nothing was kept; take a fresh code.",
     }
 )
 

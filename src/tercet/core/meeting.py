@@ -508,12 +508,18 @@ def take_said(meeting: Meeting, kind: int, content: bytes, here: Here, chance: C
     """
     side = 1 - meeting.side
     if kind == FrameKind.VERDICT:
-        return fail(meeting, Happening.REFUSAL, REFUSALS[parse_verdict(content).kind]), ()
+        return fail(meeting, Happening.REFUSAL, _refused_for(meeting, parse_verdict(content).kind)), ()
     if kind == FrameKind.HELLO and meeting.stage is Stage.GREETING:
         return _take_first_hello(meeting, content, here, chance)
     if kind == FrameKind.KEY and meeting.stage is Stage.KEYING:
         return _take_key(meeting, parse_key(content, side), content, chance)
     return meeting, ()
+
+
+def _refused_for(meeting: Meeting, kind: str) -> str:
+    """The code of a verdict; once there are words, whoever says no may have seen others than our owner."""
+    compared = meeting.stage in (Stage.COMPARING, Stage.CONFIRMING)
+    return "words_refused" if kind == "no" and compared else REFUSALS[kind]
 
 
 def take_consent(meeting: Meeting, consent: Consent) -> Meeting:

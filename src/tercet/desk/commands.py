@@ -20,10 +20,11 @@ from rich.text import Text
 
 from tercet.core.fields import encode
 from tercet.desk import ceremony, papers
+from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
-from tercet.drop import DropFailure, Read
 from tercet.sealing import Cost
-from tercet.shell.dialogue import Answers, Dialogue, Person
+from tercet.shell.called import pasted
+from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
@@ -84,7 +85,7 @@ def init(
         if (home / "vault").exists():
             raise ShellError("already_founded")
         for address in relay:
-            await _try_relay(address, person)
+            await try_relay(relay_drop(address), address, person)
         passphrase = await make_vault(home / "vault", person, VAULT_SIZE, COST, second=os.urandom(32).hex())
         service = _service(home, open_vault(home / "vault", passphrase, cost=COST))
         try:
@@ -95,23 +96,6 @@ def init(
         await person.tell("founded")
 
     run(work(), as_json)
-
-
-async def _try_relay(address: str, person: Dialogue) -> None:
-    """See whether an address leads to its relay; a network may be founded while a relay is down.
-
-    Raises:
-        DropFailure: `bad_address`, `relay_wrong_key`, `relay_lied`.
-    """
-    drop = relay_drop(address)
-    try:
-        await drop.perform([Read(os.urandom(32))])
-    except DropFailure as failure:
-        if failure.code in ("relay_wrong_key", "relay_lied"):
-            raise
-        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
-    finally:
-        await drop.close()
 
 
 @app.command()
@@ -173,6 +157,9 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     found = _do(folder, answers, as_json, {"do": "inbox"})
     if as_json:
         return
+    console = Console(highlight=False, soft_wrap=True)
+    if not found["cases"]:
+        console.print("Reports: none yet.")
     table = Table("Report", "came", "begins", "files", title="Reports")
     for case in found["cases"]:
         if case["damaged"]:
@@ -180,8 +167,8 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
             continue
         begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
         table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    if found["cases"]:
+        console.print(table)
     show_notes(console, found["letters"])
 
 
@@ -325,4 +312,4 @@ def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
         show_status(Console(highlight=False), found)
         root = found["root"]
         said = f"Root {root['number']}: the board's key counts to {root['last']}." if root["number"] else NO_ROOT
-        Console(highlight=False, soft_wrap=True).print(said, markup=False)
+        Console(highlight=False, soft_wrap=True).print(pasted(said), markup=False)

@@ -22,12 +22,14 @@ from tercet.core import events as ev
 from tercet.core import rooting
 from tercet.core.cell import Role
 from tercet.core.days import day_of
+from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.root import DELEGATED_MOST
 from tercet.desk import papers
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
+from tercet.desk.relay import try_relay
 from tercet.drop import Drop, RelayAddress
 from tercet.shell import by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
@@ -151,6 +153,8 @@ class DeskService(Service):
 
     async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
         addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))
+        for each in set(addresses) - set(self.engine.device.relays):
+            await try_relay(self.relays.drop(each), each, person)
         await self.engine.do(ev.ChangeRelays(addresses))
         await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
@@ -205,6 +209,9 @@ class DeskService(Service):
 
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
+        office = self.engine.device.office
+        if office is not None and number not in [case.number for case in office.cases]:
+            raise Refusal("unknown_report")
         await ask_until(
             person, "text", "What to say to the reporter", lambda text: self.engine.do(ev.Reply(number, text))
         )
@@ -213,6 +220,8 @@ class DeskService(Service):
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
+        if name not in [r.name for r in self.engine.device.relations]:
+            raise Refusal("unknown_neighbour")
         await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
         return {}

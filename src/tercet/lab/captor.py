@@ -180,7 +180,7 @@ def _with_memory(
         return "awake", exposure
     if row == "no passphrase" and remains.addresses:
         boxes = (Boxes("locked", today, today + SHOWN, remains.keys),)
-        powers = ("read_boxes", "take_over")
+        powers = ("read_boxes", "take_over", *(("post",) if remains.passes else ()))
         return "locked", Exposure("locked", today, today, boxes=boxes, relays=remains.addresses, powers=powers)
     return row, exposure
 

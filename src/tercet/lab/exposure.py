@@ -33,6 +33,7 @@ POWERS: Final = {
     "report": "send reports, and fill intake with noise: the card says no number and no name",
     "empty_boxes": "take letters out of the boxes that it reads",
     "read_boxes": "see what lies in the boxes that it reads, sealed",
+    "post": "lay items down at its relays, until they are full: their passes stand in its addresses",
     "withhold": "keep back what goes through it",
     "alarm": "raise the alarm, or keep it back",
     "burn": "cut out the owner of this device: its neighbours drop it for good",
@@ -51,6 +52,7 @@ KINDS: Final = {
     "reporter": "from a reporter, at the desk",
     "to a reporter": "from the desk, not acknowledged yet",
 }
+BARE: Final = 3  # slashes in a relay's address; one more stands before its pass
 ENDLESS: Final = -1  # a last day of boxes that go on: roots roll forward until the next mix, the network's for ever
 
 
@@ -264,7 +266,13 @@ def exposure_of_understudy(understudy: Understudy | None, now: int, *, hidden: I
         lanes=len(understudy.neighbours),
         boxes=tuple(b for b in (ways, intake, *there) if b.count),
         relays=_bare(relay.address for relay in understudy.relays),
-        powers=("alarm", "empty_boxes", "read_boxes", *(("own_voice",) if understudy.point else ())),
+        powers=(
+            "alarm",
+            "empty_boxes",
+            "read_boxes",
+            *(("own_voice",) if understudy.point else ()),
+            *_posts(relay.address for relay in understudy.relays),
+        ),
         found=_texts(encode(understudy), hidden),
     )
 
@@ -283,7 +291,7 @@ def exposure_of_locked(plan: Plan, now: int, *, hidden: Iterable[str] = ()) -> E
         today,
         boxes=(Boxes("locked", today, until, len(boxes)),) if boxes else (),
         relays=_bare(sorted({relay for relay, _ in boxes})),
-        powers=("read_boxes", "take_over"),
+        powers=("read_boxes", "take_over", *_posts(relay for relay, _ in boxes)),
         found=_texts(encode(plan), hidden),
     )
 
@@ -389,7 +397,7 @@ def _boxes(device: Device) -> tuple[Boxes, ...]:
 def _powers(device: Device) -> tuple[str, ...]:
     if device.office is not None:
         voice = ("one_voice",) if any(r.share for r in device.relations) else ()
-        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes", *voice)
+        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes", *voice, *_posts(device.relays))
     held = {
         "be_the_member": bool(device.relations),
         "ask_the_desk": bool(device.reports),
@@ -399,12 +407,17 @@ def _powers(device: Device) -> tuple[str, ...]:
         "burn": bool(device.shares),
         "one_voice": any(r.share for r in device.relations),
     }
-    return tuple(power for power, there in held.items() if there)
+    return (*(power for power, there in held.items() if there), *_posts(device.relays))
+
+
+def _posts(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The power to post, if there is a pass at the end of an address."""
+    return ("post",) if any(address.count("/") > BARE for address in addresses) else ()
 
 
 def _bare(addresses: Iterable[str]) -> tuple[str, ...]:
     """Addresses without the pass at their end, which is a secret."""
-    return tuple("/".join(address.split("/")[:4]) for address in addresses)
+    return tuple("/".join(address.split("/")[: BARE + 1]) for address in addresses)
 
 
 def _found(device: Device, saved: bytes | None, hidden: Iterable[str]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ _NOTEBOOK: Final = Row(
     lanes=NEIGHBOURS_MOST,
     words=frozenset({"note"}),
     boxes={"neighbour": (LATE_DAYS + 1, AHEAD_DAYS - 1), "intake": (0, AHEAD_DAYS - 1)} | _WAYS,
-    powers=frozenset({"alarm", "empty_boxes", "own_voice", "read_boxes"}),
+    powers=frozenset({"alarm", "empty_boxes", "own_voice", "post", "read_boxes"}),
 )
 _DEVICE: Final = Row(
     frozenset({"device"}),
@@ -73,7 +73,9 @@ _DEVICE: Final = Row(
     reports=True,
     boxes={"neighbour": (KEPT_DAYS, None), "intake": (INTAKE_BACK, None), "file": (0, None), "meeting": (0, None)}
     | _WAYS,
-    powers=frozenset({"be_the_member", "ask_the_desk", "report", "empty_boxes", "read_boxes", "burn", "one_voice"}),
+    powers=frozenset(
+        {"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "read_boxes", "burn", "one_voice"}
+    ),
     marks=True,
 )
 _STORE: Final = frozenset({"withhold"})
@@ -83,7 +85,7 @@ ROWS: Final = MappingProxyType(
         "notebook, opened by the captor": _NOTEBOOK,
         "notebook, image made before": _NOTEBOOK,
         "locked": Row(
-            frozenset({"locked"}), boxes={"locked": (0, SHOWN)}, powers=frozenset({"read_boxes", "take_over"})
+            frozenset({"locked"}), boxes={"locked": (0, SHOWN)}, powers=frozenset({"post", "read_boxes", "take_over"})
         ),
         "awake": _DEVICE,
         "passphrase": _DEVICE,
@@ -97,7 +99,7 @@ ROWS: Final = MappingProxyType(
             people=MANY,
             words=frozenset({"letter", "own letter", "report", "reporter", "to a reporter"}),
             boxes={"neighbour": (KEPT_DAYS, None), "intake": (MANY, None), "board": (0, None), "meeting": (0, None)},
-            powers=frozenset({"sign_the_board", "be_the_member", "empty_boxes", "read_boxes", "one_voice"}),
+            powers=frozenset({"sign_the_board", "be_the_member", "empty_boxes", "post", "read_boxes", "one_voice"}),
         ),
     }
 )

@@ -36,7 +36,7 @@ LINES_MOST: Final = 65_536  # bytes read from the descriptor
 
 
 def seize(
-    image: Annotated[Path, typer.Argument(help="A vault's file, a relay's folder or a stick.")],
+    image: Annotated[Path, typer.Argument(help="A vault's file, the folder of a desk or of a relay, or a stick.")],
     passphrase_fd: Annotated[
         int | None, typer.Option("--passphrase-fd", help="File descriptor with passphrases, one a line.")
     ] = None,
@@ -151,6 +151,8 @@ def _show_reports(console: Console, found: Seen) -> None:
 
 
 def _show_traffic(console: Console, exposure: Exposure) -> None:
+    if not exposure.boxes and not exposure.items:
+        console.print("Boxes and items: none.")
     for boxes in exposure.boxes:
         console.print(f"Boxes: {_span(boxes)}")
     for items in exposure.items:

@@ -44,7 +44,7 @@ MAGIC: Final = {
 }
 SURE: Final = 6.0  # deviations from what noise shows; one in 10^9
 LEAST: Final = 8  # bytes of a word that is looked for in a memory
-ADDRESS: Final = re.compile(rb"tercet://([0-9a-z.:\[\]-]{1,255}:[0-9]{1,5})/[a-z2-7]{52}")
+ADDRESS: Final = re.compile(rb"tercet://([0-9a-z.:\[\]-]{1,255}:[0-9]{1,5})/[a-z2-7]{52}(/[a-z2-7]{26})?")
 
 
 class Noise(msgspec.Struct, frozen=True):
@@ -107,6 +107,7 @@ class Remains(msgspec.Struct, frozen=True):
         known: for each kind of secret how many different ones of it were found.
         looked_for: how many were looked for.
         addresses: of relays.
+        passes: different passes at their ends.
         keys: byte strings of 32 bytes that look like those of this program: box ids, read secrets, or worse.
         frames: likewise of 4,096 bytes.
     """
@@ -115,6 +116,7 @@ class Remains(msgspec.Struct, frozen=True):
     known: dict[str, int]
     looked_for: dict[str, int]
     addresses: tuple[str, ...]
+    passes: int
     keys: int
     frames: int
 
@@ -192,12 +194,14 @@ def remains(memory: bytes, secrets: dict[str, set[bytes]]) -> Remains:
     Source: spec/91-exposure.md, 6.
     """
     known = {kind: sum(one in memory for one in wanted) for kind, wanted in secrets.items()}
-    addresses = sorted({found.decode() for found in ADDRESS.findall(memory)})
+    found = ADDRESS.findall(memory)
+    addresses = sorted({place.decode() for place, _ in found})
     return Remains(
         len(memory),
         known,
         {kind: len(wanted) for kind, wanted in secrets.items()},
         tuple(addresses),
+        len({pass_ for _, pass_ in found if pass_}),
         len(byte_strings(memory, KEY)),
         len(byte_strings(memory, FRAME)),
     )

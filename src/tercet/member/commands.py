@@ -25,6 +25,7 @@ from tercet.core.events import Arrived
 from tercet.member import locking
 from tercet.member.service import SENTENCES, MemberService
 from tercet.sealing import Cost
+from tercet.shell.called import pasted
 from tercet.shell.codes import PART, PART_LEAST, PART_MOST, Collector, read_all
 from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
@@ -75,7 +76,8 @@ def pace_of(text: str, rehearsal: bool) -> float:
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", text.strip(), re.ASCII)
     pace = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not (0 if rehearsal else PACE_LEAST) <= pace <= PACE_MOST or not pace:
-        raise typer.BadParameter("5m to 6h, such as 1800, 30m or 2h", param_hint="--every")
+        said = "from 5m to 6h, such as 1800, 30m or 2h; with --rehearsal closer too, which hides nothing"
+        raise typer.BadParameter(said, param_hint="--every")
     return pace
 
 
@@ -125,7 +127,8 @@ def init(
 
     run(work(), as_json)
     if not as_json:
-        Console().print(f"Made {path}. Next: meet someone who is in, with `tercet member meet`.", markup=False)
+        said = pasted("Next: meet someone who is in, with `tercet member meet`.")
+        Console(highlight=False, soft_wrap=True).print(f"Made {path}. {said}", markup=False)
 
 
 @app.command()

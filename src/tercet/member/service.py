@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,7 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.days import DAY
+from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState, blocks_of
 from tercet.drop import Drop
@@ -233,11 +234,20 @@ class MemberService(Service):
             volume = volume_of(sum(blocks_of(m.size) + blocks_of(len(m.travel)) for m in media))
             await person.tell("volume", blocks=volume["blocks"], bytes=volume["bytes"], amount=volume["amount"])
         at_once = bool(request.get("now") or request.get("wait"))
-        if at_once:
-            await self.warned(request, person)
-            await self._have_week_key()
+        warned = not at_once
+
+        async def write(text: str) -> None:
+            nonlocal warned
+            report = ev.WriteReport(text, where, happened, tuple(media))
+            if not warned:
+                self._try(report)
+                await self.warned(request, person)
+                warned = True
+                await self._have_week_key()
+            await self.engine.do(report)
+
         with Told(self.engine) as told:
-            await ask_until(person, "text", "What happened", lambda text: self._write(text, where, happened, media))
+            await ask_until(person, "text", "What happened", write)
             number = self.engine.device.reported
             await person.tell("report_made", number=number)
             if request.get("wait"):
@@ -249,10 +259,17 @@ class MemberService(Service):
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         return _report_facts(report) if report else {"number": number}
 
-    async def _write(
-        self, text: str, where: Place | None, happened: int | None, media: Sequence[ev.MediaGiven]
-    ) -> None:
-        await self.engine.do(ev.WriteReport(text, where, happened, tuple(media)))
+    def _try(self, report: ev.WriteReport) -> None:
+        """See whether a report could be sealed, and seal none: whoever asks something of its owner asks after this.
+
+        Raises:
+            Refusal: it could not; a week key that is not there yet may still come.
+        """
+        try:
+            step(self.engine.device, report, self.engine.clock(), self.chance)
+        except Refusal as refused:
+            if refused.code != "no_week_key":
+                raise
 
     async def _have_week_key(self) -> None:
         """A device that slept must read the board before it can seal to this week."""

@@ -26,6 +26,7 @@ from rich.status import Status
 from rich.text import Text
 
 from tercet.notebook import SENTENCES as NOTES
+from tercet.shell.called import pasted
 from tercet.shell.failures import ShellError
 from tercet.shell.show import ROLES
 from tercet.shell.text import plainly
@@ -152,7 +153,7 @@ class Person:
         sentence = self._sentences.get(what)
         if sentence:
             safe = _Facts((name, _in_words(name, str(fact))) for name, fact in facts.items())
-            self._show(sentence.format_map(safe), what in REDRAWN and self._console.is_terminal)
+            self._show(pasted(sentence.format_map(safe)), what in REDRAWN and self._console.is_terminal)
 
     def _show(self, sentence: str, redrawn: bool) -> None:
         """Show a sentence; progress, on a terminal, is one line that is drawn again and again until something else."""
@@ -176,7 +177,8 @@ class Person:
         if self._as_json:
             await self.tell("asks", field=field)
         self._still()
-        return await _in_daemon(lambda: self._answers.get(field, prompt, hidden))
+        asks = pasted(prompt)  # the reason for asking again may name a command
+        return await _in_daemon(lambda: self._answers.get(field, asks, hidden))
 
 
 async def _in_daemon(work: Callable[[], str]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ from tercet.vault import DoorError
 NOT_WAITED_OUT: Final = frozenset({"relay_wrong_key", "relay_lied", "bad_address", "no_pass"})
 NOBODY_YET: Final = frozenset({Stage.CHOOSING, Stage.LOOKING})  # nothing has been said or heard there
 NOT_BEGUN: Final = "The relay does not answer, and no meeting was begun: try again when it does."
+CODE_OVER: Final = (
+    "The relay takes nothing without its pass, and this code is over: ask for a fresh one, and type the relay's whole "
+    "address with --relay, with its last part (the pass)."
+)
 SLOW: Final = 1.0  # seconds after which a relay that has not answered is said
 PATIENCE: Final = 5.0  # seconds that the end of a meeting waits for a relay
 
@@ -72,24 +77,49 @@ async def _by_word(service: Service, name: str, role: Role | None, relay: str, p
     engine = service.engine
     with Told(engine) as told:
         if role is not None:
-            await _begin(engine, ev.Invite(name, role), person)
+            await _in_sight(engine.do(ev.Invite(name, role)), person)
         else:
             if not relay and engine.device.card is None:
-                relay = await person.ask("relay", "The relay's address, as the other screen shows it")
-            if relay:
-                RelayAddress.parse(relay)
+                relay = await _ask_relay(service, person)
+            elif relay:
+                await _in_sight(_try_relay(service, relay), person)
             await ask_until(
                 person,
                 "code",
                 "The code: three digits and four words",
-                lambda code: _begin(engine, ev.Join(name, code, relay), person),
+                lambda code: _in_sight(engine.do(ev.Join(name, code, relay)), person),
             )
         return await _see_through(service, told, person)
 
 
-async def _begin(engine: Engine, event: ev.Event, person: Dialogue) -> None:
-    """Begin a meeting; a relay that takes its time is said, so that nobody sits before a silent screen."""
-    beginning = asyncio.create_task(engine.do(event))
+async def _ask_relay(service: Service, person: Dialogue) -> str:
+    """Ask for the relay to meet at, until it is one; raises as `_try_relay` does."""
+    found: list[str] = []
+
+    async def use(relay: str) -> None:
+        await _in_sight(_try_relay(service, relay), person)
+        found.append(relay)
+
+    await ask_until(person, "relay", "The relay's address, as the other screen shows it", use)
+    return found[-1]
+
+
+async def _try_relay(service: Service, relay: str) -> None:
+    """See whether a newcomer can meet at a relay, before a code is used.
+
+    Raises:
+        DropFailure: `bad_address`, `no_pass`; the relay is not the one in the address, or does not answer.
+    """
+    RelayAddress.parse(relay)
+    try:
+        await service.relays.try_pass(relay, service.chance)
+    except DropFailure as failure:
+        raise failure if failure.code in NOT_WAITED_OUT else DropFailure(failure.code, NOT_BEGUN) from None
+
+
+async def _in_sight(work: Coroutine[Any, Any, None], person: Dialogue) -> None:
+    """Do the first thing of a meeting; a relay that takes its time is said: nobody sits before a silent screen."""
+    beginning = asyncio.create_task(work)
     try:
         done, _ = await asyncio.wait((beginning,), timeout=SLOW)
         if not done:
@@ -141,6 +171,8 @@ class _Lookout:
         trouble = self._service.relays.complaints().get(meeting.relay) if meeting else None
         if meeting is None or trouble is None:
             return
+        if trouble.code == "no_pass" and meeting.side == 1:
+            raise DropFailure(trouble.code, CODE_OVER)
         if trouble.code in NOT_WAITED_OUT:
             raise trouble
         if meeting.stage in NOBODY_YET:
@@ -193,8 +225,16 @@ async def _see_through(service: Service, told: Told, person: Dialogue) -> dict[s
 
 
 async def _confirm(engine: Engine, person: Dialogue) -> None:
-    """Let the owner compare the words, and wait for the other side if they are the same."""
+    """Let the owner compare the words, and wait for the other side if they are the same.
+
+    A meeting that ended while its owner was asked is left to whoever listens: what the core told says why.
+    """
+    asked = engine.device.meeting
+    if asked is None:
+        return
     same = await agreed(person, "same_words", "Does the other screen show the same four words? (yes/no)")
+    if engine.device.meeting is None or engine.device.meeting.shared != asked.shared:
+        return
     await engine.do(ev.SameWords() if same else ev.OtherWords())
     if same and engine.device.meeting is not None:
         await person.tell("meeting_waits")

@@ -29,6 +29,7 @@ from tercet.core.beat import PACE
 from tercet.drop import Drop, RelayAddress, RelayClient
 from tercet.sealing import Cost
 from tercet.shell import passphrases
+from tercet.shell.called import pasted
 from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.notebook import CLOSED, Closed, beats_of, keep_open
@@ -36,6 +37,7 @@ from tercet.shell.service import Request, Service, agreed
 from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
+TYPED_AGAIN = ("passphrase_weak", "passphrases_alike", "passphrases_differ", "vault_same_passphrase")
 UNDERSTOOD = "Have you understood that the second passphrase destroys everything but the notebook? (yes/no)"
 UNDERSTOOD_AGAIN = "And that it is for captors only, and must never be typed to try it out? (yes/no)"
 
@@ -51,29 +53,43 @@ def relay_drop(address: str) -> Drop:
 
 
 async def ask_new_passphrase(person: Dialogue, field: str, prompt: str, other: str = "") -> str:
-    """Suggest a passphrase, and ask for one, typed twice.
+    """Suggest a passphrase, and ask for one, typed twice; one that will not do is asked for again.
 
     Args:
-        person: is shown the suggestion, once.
+        person: is shown the suggestion, the same one each time.
         field: what the answer is called.
         prompt: what the person reads.
         other: a passphrase that must not help to guess this one.
 
     Raises:
-        ShellError: `passphrase_weak`, `passphrases_alike`, `passphrases_differ`.
-        VaultError: `vault_same_passphrase`.
+        ShellError: `passphrase_weak`, `passphrases_alike`, `passphrases_differ`, if nobody answers any more.
+        VaultError: `vault_same_passphrase`, likewise.
 
     Source: spec/72-dialogue.md, 1a.
     """
-    await person.tell("suggested", words=passphrases.suggest(os.urandom))
-    first = await person.ask(field, prompt, hidden=True)
-    if await asyncio.to_thread(passphrases.is_weak, first):
+    suggested, failure, why = passphrases.suggest(os.urandom), None, ""
+    while True:
+        await person.tell("suggested", words=suggested)
+        try:
+            first = await person.ask(field, why + prompt, hidden=True)
+        except ShellError as unanswered:
+            raise failure or unanswered from None
+        try:
+            await asyncio.to_thread(_hold_to_the_floor, first, other)
+            if await person.ask(f"{field}_again", "The same once more", hidden=True) != first:
+                raise ShellError("passphrases_differ")
+            return first
+        except (ShellError, VaultError) as refused:
+            if refused.code not in TYPED_AGAIN:
+                raise
+            failure, why = refused, f"{refused.hint} [{refused.code}] "
+
+
+def _hold_to_the_floor(first: str, other: str) -> None:
+    if passphrases.is_weak(first):
         raise ShellError("passphrase_weak")
     if other:
-        await asyncio.to_thread(_hold_apart, first, other)
-    if await person.ask(f"{field}_again", "The same once more", hidden=True) != first:
-        raise ShellError("passphrases_differ")
-    return first
+        _hold_apart(first, other)
 
 
 def _hold_apart(first: str, second: str) -> None:
@@ -278,6 +294,6 @@ def leave(failure: Failure, as_json: bool) -> NoReturn:
         print(json.dumps({"failed": failure.code, "hint": failure.hint}), flush=True)  # noqa: T201 - the interface
     else:
         Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
-            f"{failure.hint} [{failure.code}]", markup=False
+            f"{pasted(failure.hint)} [{failure.code}]", markup=False
         )
     raise typer.Exit(failure.status)

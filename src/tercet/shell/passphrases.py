@@ -39,7 +39,7 @@ SHOWN: Final = range(3, 8)  # words; the rows of the table
 
 SENTENCES = {
     "guess_cost": "{words} words drawn by chance: {bits} bits, all tried in {time} by whoever has 1,000 TiB of memory.",
-    "suggested": "A passphrase drawn by chance, shown once: {words}\nType it twice, or another one as hard to guess.",
+    "suggested": "A passphrase drawn by chance, kept nowhere: {words}\nType it twice, or another one as hard to guess.",
     "duress_explained": "The second passphrase is for captors only: for whoever forces you to open this file.\n"
     "It opens a notebook and nothing else.\n"
     "It destroys everything else in the file, at once and for good. Nobody gets it back, not even you.\n"

@@ -12,11 +12,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from tercet.core.effects import PutBlock, ReadChunk
 from tercet.drop import (
+    FRAME,
     REFUSAL_HINTS,
+    SECRET,
+    Ack,
     Answer,
     Drop,
     DropFailure,
@@ -28,9 +31,30 @@ from tercet.drop import (
     Refused,
     Stick,
     Stored,
+    id_of_read,
+    name_of,
+    read_of_ack,
 )
 
 PAUSE = 5.0  # seconds; how long a relay that failed is not asked again
+WHOLE: Final = (
+    "The relay takes nothing without its pass: type its whole address, "
+    "the last part (the pass) too; a code that was not used still holds."
+)
+
+
+async def try_pass(drop: Drop, chance: Callable[[int], bytes], hint: str = WHOLE) -> None:
+    """See whether a relay takes items from whoever has this address, pass or none.
+
+    Lays a frame of noise into a box of nobody's and takes it away again: only so does a relay say that a pass is its.
+
+    Raises:
+        DropFailure: `no_pass`, with this hint; the relay cannot be used.
+    """
+    ack, noise = chance(SECRET), chance(FRAME)
+    laid, *_ = await drop.perform([Put(id_of_read(read_of_ack(ack)), noise), Ack(ack, name_of(noise))])
+    if laid == Refused(Refusal.NO_PASS):
+        raise DropFailure(Refusal.NO_PASS, hint)
 
 
 class Places(Protocol):
@@ -123,6 +147,22 @@ class Relays:
         said = list(self._clocks)
         self._clocks.clear()
         return said
+
+    def drop(self, relay: str) -> Drop:
+        """A drop of its own for an address; whoever asks for it closes it. Raises DropFailure: `bad_address`."""
+        return self._open_drop(relay)
+
+    async def try_pass(self, relay: str, chance: Callable[[int], bytes]) -> None:
+        """See whether a relay takes items from whoever has this address, over a connection of its own.
+
+        Raises:
+            DropFailure: `no_pass`, `bad_address`; the relay cannot be used.
+        """
+        drop = self.drop(relay)
+        try:
+            await try_pass(drop, chance)
+        finally:
+            await drop.close()
 
     async def close(self) -> None:
         """Hang up everywhere."""

@@ -23,7 +23,7 @@ from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
 from tercet.core.state import Device
-from tercet.drop import BLOCK, Drop
+from tercet.drop import BLOCK, Drop, DropFailure
 from tercet.sealing import UnknownWord
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
@@ -40,6 +40,7 @@ AWAITED_BEAT: Final = 10.0  # seconds on average, while somebody waits at a scre
 ANSWERED_HERE: Final = frozenset({"meeting_code", "meeting_compare"})  # whoever meets sees these on their own screen
 ASKED_AGAIN: Final = frozenset(
     {"bad_code", "unknown_word", "report_long", "report_odd", "report_empty", "letter_long", "bad_reply"}
+    | {"bad_address", "no_pass"}
 )  # an answer that cannot be used: another one may
 KIB: Final = 1_024
 MIB: Final = 1_048_576
@@ -314,9 +315,9 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
     """Ask for an answer and use it; one that cannot be used is asked for again, for as long as somebody answers.
 
     Raises:
-        Refusal, UnknownWord: why the last answer could not be used, if no other came.
+        Refusal, UnknownWord, DropFailure: why the last answer could not be used, if no other came.
     """
-    failure: Refusal | UnknownWord | None = None
+    failure: Refusal | UnknownWord | DropFailure | None = None
     why = ""
     while True:
         try:
@@ -325,7 +326,7 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
             raise failure or unanswered from None
         try:
             return await use(answer)
-        except (Refusal, UnknownWord) as refused:
+        except (Refusal, UnknownWord, DropFailure) as refused:
             if refused.code not in ASKED_AGAIN:
                 raise
             failure = refused

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tercet.core.days import DAY
+from tercet.shell.called import pasted
 from tercet.shell.text import plainly, shown
 
 DIRECT = (
@@ -26,6 +27,10 @@ DIRECT = (
 )
 
 
+ALONE: Final = (
+    "This device belongs to no network yet. Next: sit beside somebody who is in, and type the code that they say into "
+    "`tercet member meet`."
+)
 ROLES: Final = {
     "link": "your link",
     "partner": "your partner",
@@ -60,13 +65,45 @@ def show_carried(found: dict[str, Any], as_json: bool) -> None:
     console.print(f"Laid on the stick: {found['laid']}. Here still waits: {found['waiting']}.")
     if found["refused"]:
         console.print(f"The stick did not take {found['refused']}: it is full. Make room, or take another one.")
-    console.print(
+    said = (
         "Next: let it travel, to the relays (`tercet carry`) or to whoever you write to; carry again when it is back."
     )
+    console.print(pasted(said), markup=False)
 
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
-    """Neighbours, reports and relays as tables."""
+    """Neighbours, reports and relays as tables; where there is none, a sentence."""
+    _show_neighbours(console, found)
+    offer = found["introduction"]
+    if offer:
+        said = f"{shown(offer['by'])} wants to introduce somebody to you. {pasted('Answer with `accept`.')}"
+        console.print(said, markup=False, soft_wrap=True)
+    if "reports" in found:
+        _show_reports(console, found["reports"])
+    _show_relays(console, found["relays"])
+    if not found["relays"] and not found["neighbours"]:
+        console.print(pasted(ALONE), markup=False, soft_wrap=True)
+    if "beats" in found:
+        _show_beats(console, found["beats"])
+    if found.get("direct"):
+        console.print(DIRECT)
+
+
+def _show_reports(console: Console, reports: list[dict[str, Any]]) -> None:
+    if not reports:
+        console.print("Reports: none yet.")
+        return
+    table = Table("Report", "made", "state", "files", title="Reports")
+    for one in reports:
+        files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
+        table.add_row(str(one["number"]), date_of(one["made"] // DAY), one["state"], Text(files))
+    console.print(table)
+
+
+def _show_neighbours(console: Console, found: dict[str, Any]) -> None:
+    if not found["neighbours"]:
+        console.print("Neighbours: none yet.")
+        return
     people = Table("Neighbour", "is", "last heard", "letters waiting", "unread", title="Neighbours")
     for one in found["neighbours"]:
         heard = moment(one["heard"]) if one["heard"] else "never"
@@ -80,20 +117,6 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         elif one.get("silent"):
             said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
             console.print(f"{said} This program does nothing about it.", markup=False)
-    offer = found["introduction"]
-    if offer:
-        console.print(f"{shown(offer['by'])} wants to introduce somebody to you: see `accept`.", markup=False)
-    if "reports" in found:
-        reports = Table("Report", "made", "state", "files", title="Reports")
-        for one in found["reports"]:
-            files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
-            reports.add_row(str(one["number"]), date_of(one["made"] // DAY), one["state"], Text(files))
-        console.print(reports)
-    _show_relays(console, found["relays"])
-    if "beats" in found:
-        _show_beats(console, found["beats"])
-    if found.get("direct"):
-        console.print(DIRECT)
 
 
 def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
@@ -108,7 +131,8 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
     if beats["every"]:
         console.print(f"Next beat: {moment(beats['next'])}; every {beats['every']} seconds on average.")
     else:
-        console.print("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
+        said = pasted("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
+        console.print(said, markup=False, soft_wrap=True)
     console.print(f"Waiting to leave: {beats['waiting']}.")
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from tercet.shell import called
 from tercet.shell.failures import HINTS, STATUS_USAGE, Failure
 from tercet.shell.opening import leave
 
@@ -32,6 +33,7 @@ class Commands(TyperGroup):
         """Run a command line and end the process."""
         words = sys.argv[1:] if args is None else list(args)
         self.as_json = JSON in words
+        called.note(extra.get("prog_name") or called.PROGRAM, words)
         return super().main(words, *more, **extra)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

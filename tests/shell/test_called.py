@@ -1,0 +1,66 @@
+"""The commands in a sentence: that they can be typed as they stand."""
+
+from __future__ import annotations
+
+import contextvars
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tercet.shell import called
+from tercet.shell.failures import HINTS
+
+HOUSE = Path(__file__).parents[2]
+
+
+def said(sentence: str, program: str = "./tercet", words: Sequence[str] = ()) -> str:
+    def work() -> str:
+        called.note(program, words)
+        return called.pasted(sentence)
+
+    return contextvars.copy_context().run(work)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "whole"),
+    [
+        (("member", "status"), "See `tercet member run`.", "See `./tercet member run`."),
+        (("member", "status", "--vault", "v"), "See `tercet member run`.", "See `./tercet member run --vault v`."),
+        (("desk", "init", "--dir=d"), "`tercet desk serve`, `tercet x`", "`./tercet desk serve --dir d`, `./tercet x`"),
+        (("desk", "init", "--dir", "a b"), "`tercet desk show 1`", "`./tercet desk show 1 --dir 'a b'`"),
+        (("desk", "init", "--dir", "d"), "`tercet member run`", "`./tercet member run`"),
+        (("relay", "--dir", "d"), "`tercet desk serve`", "`./tercet desk serve`"),
+        (("member", "meet", "--vault", "v"), "with `meet --stop`", "with `./tercet member meet --stop --vault v`"),
+        ((), "with `accept`, or `--answers`", "with `accept`, or `--answers`"),
+        (("member", "run", "--vault", "v\x1b[2J"), "`tercet member run`", "`./tercet member run`"),
+    ],
+)  # fmt: skip
+def test_a_command_in_a_sentence_stands_as_it_can_be_typed(words: Sequence[str], sentence: str, whole: str) -> None:
+    assert said(sentence, words=words) == whole
+
+
+def test_a_command_has_the_name_by_which_the_program_was_called() -> None:
+    assert said("`tercet up`", "../my tercet/tercet") == "`'../my tercet/tercet' up`"
+    assert said("`tercet up`", "") == "`./tercet up`"
+
+
+def test_no_hint_of_a_shell_loses_what_it_says_but_for_its_commands() -> None:
+    for hint in HINTS.values():
+        whole = said(hint, words=("desk", "x", "--dir", "d"))
+        assert whole.replace("./tercet", "tercet").replace(" --dir d`", "`") == hint
+
+
+def test_the_entry_hands_on_its_own_name() -> None:
+    entry = (HOUSE / "tercet").read_text()
+    assert f"{called.VARIABLE}=$0" in entry and f"export {called.VARIABLE}" in entry
+    lines = "\n".join(line for line in entry.splitlines() if called.VARIABLE in line)
+    shown = subprocess.run(
+        ["sh", "-c", f'{lines}\nexec printenv "$1"', "./tercet", called.VARIABLE],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shlex.split(shown.stdout) == ["./tercet"]
