@@ -156,7 +156,7 @@ def killed_everywhere(folder: Path, name: str, every: int) -> None:
 
 @pytest.mark.parametrize("name", ["amal", "desk", "badr"])
 def test_a_device_killed_between_file_save_and_act_loses_and_doubles_nothing(name: str, tmp_path: Path) -> None:
-    killed_everywhere(tmp_path, name, 37)
+    killed_everywhere(tmp_path, name, 61)
 
 
 @pytest.mark.full
