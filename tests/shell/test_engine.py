@@ -245,13 +245,13 @@ def test_a_save_that_began_is_finished_though_its_asker_was_cancelled(tmp_path: 
 
         def slow(*given: Any) -> None:
             begun.set()
-            go_on.wait(10)
+            go_on.wait(120)
             commit(*given)
             done.append("saved")
 
         vault.commit = slow
         asking = asyncio.create_task(amal.engine.do(ev.WriteLetter("badr", LETTER)))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, 120)
         asking.cancel()
         closing = asyncio.create_task(amal.close())
         await asyncio.sleep(0)
