@@ -172,7 +172,7 @@ def test_nothing_leaves_before_the_state_that_knows_of_it_is_saved(tmp_path: Pat
         async with Awake(world.member("amal")) as (amal,):
             vault: Any = amal.engine._vault
 
-            def full(*_: object) -> None:
+            def full(*_: object, **__: object) -> None:
                 raise VaultError("vault_disk")
 
             vault.commit = full
