@@ -7,6 +7,7 @@ Does not    install anything: `./tercet` and `.ci/run` do.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,9 +32,11 @@ def main() -> int:
             return 1
     marks = [] if options.full else ["-m", "not full"]
     strict = ["--no-skips"] if options.no_skips else []
-    command = [python, "-m", "pytest", "-n", "2", "-rs", *marks, *strict, *rest]
+    command = [python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-rs", *marks, *strict, *rest]
     print("·", " ".join(command[2:]), flush=True)
-    return subprocess.run(command, cwd=HOUSE).returncode
+    # What is compiled is kept: two workers and each process that a test starts would compile all of it once more.
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, cwd=HOUSE, env=surroundings).returncode
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 import typer.testing
+from hypothesis import settings
 
 from tercet.core import meeting
 from tercet.lab.memory import remember
@@ -26,6 +27,15 @@ def _start(side: Literal["a", "b"], code: str, entropy: Callable[[int], bytes]) 
 typer.testing._get_command = cache(typer.testing._get_command)  # the whole tree of commands, once
 meeting.spake_start = _start
 meeting.spake_finish = lru_cache(1 << 12)(spake_finish)
+
+
+# Where a test names no number of its own; and no example is late because the machine is busy.
+settings.register_profile("full", max_examples=100, deadline=None)
+settings.register_profile("fast", max_examples=30, deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("fast" if config.option.markexpr == "not full" else "full")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

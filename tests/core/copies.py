@@ -83,10 +83,10 @@ def watched(monkeypatch: object = None) -> Watched:
     scene = Watched(stage, first, second)
     known: dict[bytes, Letter] = {}
 
-    def told(session: bytes, plain: bytes) -> tuple[bytes, bytes]:
-        after, message = olm_encrypt(session, plain)
-        if plain:
-            known[message] = decode(plain, Letter)
+    def told(session: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
+        after, message = olm_encrypt(session, plaintext)
+        if plaintext:
+            known[message] = decode(plaintext, Letter)
         return after, message
 
     if monkeypatch is not None:

@@ -204,7 +204,8 @@ def slope(first: tuple[int, int], second: tuple[int, int]) -> int:
 
 def bits_far_out(values: list[int]) -> list[int]:
     """The bits of numbers that are set more or less often than those of numbers drawn evenly below the prime."""
-    counts = [sum(value >> bit & 1 for value in values) for bit in range(255)]
+    text = "".join(f"{value:0255b}" for value in values)
+    counts = [text[254 - bit :: 255].count("1") for bit in range(255)]
     return [bit for bit, n in enumerate(counts) if abs(n - len(values) / 2) > Z_MOST * sqrt(len(values)) / 2]
 
 

@@ -197,7 +197,7 @@ class DecliningWeather(Weather):
 
 
 QUICK = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=5, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 LONG = settings(QUICK, max_examples=60, stateful_step_count=40, derandomize=False)
 

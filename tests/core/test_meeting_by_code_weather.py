@@ -185,7 +185,7 @@ class Weather(RuleBasedStateMachine):
 
 class TestMeetingByCodeInAnyWeather(Weather.TestCase):  # type: ignore[misc]
     settings = settings(
-        max_examples=40,
+        max_examples=15,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,

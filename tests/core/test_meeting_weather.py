@@ -206,7 +206,7 @@ class Weather(RuleBasedStateMachine):
 
 class TestMeetingInAnyWeather(Weather.TestCase):  # type: ignore[misc]
     settings = settings(
-        max_examples=60,
+        max_examples=20,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,

@@ -57,13 +57,13 @@ def test_a_copy_of_either_side_taken_at_any_moment_is_blind_after_two_weeks_of_b
 
 
 def test_without_mixing_a_copy_reads_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail.mixing, "is_due", lambda *_: False)
+    monkeypatch.setattr(mail.mixing, "is_due", lambda *_, **__: False)
     scene, began = watch(monkeypatch, 20)
     assert readable_for(scene, began, 4 * DAY)[-1][0] > BLIND_AFTER
 
 
 def test_a_secret_that_is_sealed_to_nobody_leaves_the_copy_its_sight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixing, "seal_to", lambda key, secret, info: secret + bytes(mixing.SEALED - len(secret)))
+    monkeypatch.setattr(mixing, "seal_to", lambda public, content, info: content + bytes(mixing.SEALED - len(content)))
     monkeypatch.setattr(mixing, "open_with", lambda seed, sealed, info: sealed[: len(seed)])
     scene, began = watch(monkeypatch, 20)
     assert scene.first.device.relations[0].mix.number >= 2
@@ -72,7 +72,7 @@ def test_a_secret_that_is_sealed_to_nobody_leaves_the_copy_its_sight(monkeypatch
 
 def test_a_key_that_is_not_fresh_leaves_the_copy_its_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = mixing.begin
-    monkeypatch.setattr(mixing, "begin", lambda mix, day, seed: begin(mix, day, bytes(32)))
+    monkeypatch.setattr(mixing, "begin", lambda mix, confirmed, seed: begin(mix, confirmed, bytes(32)))
     scene, began = watch(monkeypatch, 26)
     follows = readable_for(scene, began, 9 * DAY)
     assert max(long for long, holder in follows if holder.mix.seed) > BLIND_AFTER
@@ -346,8 +346,8 @@ def test_the_other_writes_where_the_inviter_reads_until_it_has_seen_it_on_the_ne
 def test_going_over_without_a_proof_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = mixing.answer
 
-    def at_once(*about: Any) -> tuple[Mix, bytes]:
-        mix, body = answer(*about)
+    def at_once(*about: Any, **named: Any) -> tuple[Mix, bytes]:
+        mix, body = answer(*about, **named)
         return mixing.prove(mix, mix.number, 0), body
 
     monkeypatch.setattr(mixing, "answer", at_once)

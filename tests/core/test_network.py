@@ -223,7 +223,7 @@ class Network(RuleBasedStateMachine):
 
 
 Network.TestCase.settings = settings(
-    max_examples=10,
+    max_examples=5,
     stateful_step_count=15,
     deadline=None,
     derandomize=True,

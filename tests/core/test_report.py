@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tercet.core import events as ev
+from tercet.core import sending
 from tercet.core.chain import lane_of
 from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
@@ -40,7 +41,7 @@ from tercet.core.report import (
     wrap,
 )
 from tercet.core.sending import BLOCKS_MOST
-from tercet.core.state import save
+from tercet.core.state import OWNER_MOST, save
 from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, open_sealed, seal
 
 from .scenes import founders, report
@@ -299,15 +300,19 @@ def test_a_fifth_file_is_refused() -> None:
         report(first, "x", *files)
 
 
-def test_more_reports_than_the_device_can_keep_are_refused_and_none_is_lost() -> None:
+@pytest.mark.parametrize("most", [150_000, pytest.param(OWNER_MOST, marks=pytest.mark.full)])
+def test_more_reports_than_the_device_can_keep_are_refused_and_none_is_lost(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "OWNER_MOST", most)
     stage, desk, first, second = founders()
     stage.down = set(stage.relays)
     with pytest.raises(Refusal, match="too_much_waiting"):
         for number in range(1_000):
             report(first, str(number))
     made = first.device.reported
-    assert made > 50
-    assert len(save(first.device)) < 700_000
+    assert made > most // 11_000
+    assert len(save(first.device)) < most + 150_000
     stage.down = set()
     stage.beat(first, desk, rounds=8, every=60)
     assert sorted(int(r.content.text) for r in desk.reports.values()) == list(range(made))

@@ -93,7 +93,7 @@ def test_a_report_that_cannot_be_filed_stays_at_the_relay_and_comes_later(tmp_pa
             await do(amal, Person(text="I was there."), do="report", now=True, yes=True)
             file = desk.file
 
-            def full(effect: object) -> None:
+            def full(*_: object, **__: object) -> None:
                 raise ArchiveError("archive_disk_full")
 
             desk.file = full
@@ -132,7 +132,7 @@ def test_a_full_archive_stops_no_desk_and_loses_nothing(tmp_path: Path, monkeypa
             told: list[str] = []
             desk.engine.listeners.append(lambda tell: told.append(tell.what))
 
-            def full(effect: object) -> None:
+            def full(*_: object, **__: object) -> None:
                 raise ArchiveError("archive_disk_full")
 
             with monkeypatch.context() as patched:

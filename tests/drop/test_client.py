@@ -32,7 +32,7 @@ from tercet.drop import (
 )
 from tercet.drop.wire import HEAD, VERSION, Request, decode_request, encode_answers, encode_hello, encode_refusal
 
-from .things import NOW, box, certificate, frame
+from .things import NOW, PATIENCE, box, certificate, frame
 
 
 def ws(payload: bytes, first: int = 0x82) -> bytes:
@@ -84,7 +84,7 @@ async def relay_that(folder: Path, answer, *, hello: bytes | None = None, seen: 
         writer.close()
 
     server = await asyncio.start_server(guest, "127.0.0.1", 0, ssl=context)
-    client = RelayClient(own.address(server.sockets[0].getsockname()[1]), timeout=5)
+    client = RelayClient(own.address(server.sockets[0].getsockname()[1]), timeout=PATIENCE)
     try:
         yield client
     finally:
@@ -294,7 +294,7 @@ def test_the_greeting_of_tls_names_no_host(tmp_path):
         context.load_cert_chain(own.cert, own.key)
         context.sni_callback = lambda _, name, __: names.append(name)
         server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0, ssl=context)
-        client = RelayClient(own.address(server.sockets[0].getsockname()[1], "localhost"), timeout=5)
+        client = RelayClient(own.address(server.sockets[0].getsockname()[1], "localhost"), timeout=PATIENCE)
         with pytest.raises(DropFailure):
             await client.perform(ONE)
         server.close()
@@ -309,7 +309,7 @@ def test_nobody_there_is_unreachable(tmp_path):
         port = unused.getsockname()[1]
 
     async def main():
-        client = RelayClient(certificate(tmp_path).address(port), timeout=5)
+        client = RelayClient(certificate(tmp_path).address(port), timeout=PATIENCE)
         with pytest.raises(DropFailure) as failure:
             await client.perform(ONE)
         assert failure.value.code == "relay_unreachable"
@@ -328,7 +328,7 @@ def test_something_that_is_no_relay_is_a_lie_or_unreachable_but_never_an_answer(
             writer.write(b"HTTP/1.1 301 X\r\nLocation: wss://example.org/\r\nContent-Length: 0\r\n\r\n")
 
         server = await asyncio.start_server(web, "127.0.0.1", 0, ssl=context)
-        client = RelayClient(own.address(server.sockets[0].getsockname()[1]), timeout=5)
+        client = RelayClient(own.address(server.sockets[0].getsockname()[1]), timeout=PATIENCE)
         with pytest.raises(DropFailure) as failure:
             await client.perform(ONE)
         assert failure.value.code == "relay_lied"
@@ -408,7 +408,7 @@ def through_proxy(folder: Path, *, refuse: bool = False, user: str = ""):
         relay = await serve(Noting(), "127.0.0.1", 0, own.cert, own.key, clock=lambda: NOW)
         async with socks_proxy(relay.port, asked, refuse=refuse) as port:
             address = own.address(relay.port, "localhost")
-            client = RelayClient(address, f"socks5://{user}127.0.0.1:{port}", timeout=5)
+            client = RelayClient(address, f"socks5://{user}127.0.0.1:{port}", timeout=PATIENCE)
             try:
                 return await client.perform([Put(B.id, frame(1))])
             except DropFailure as failure:
@@ -453,7 +453,7 @@ def test_a_dead_proxy_is_never_gone_around(tmp_path):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             port = unused.getsockname()[1]
-        client = RelayClient(own.address(relay.port), f"socks5://127.0.0.1:{port}", timeout=5)
+        client = RelayClient(own.address(relay.port), f"socks5://127.0.0.1:{port}", timeout=PATIENCE)
         with pytest.raises(DropFailure) as failure:
             await client.perform(ONE)
         assert failure.value.code == "relay_unreachable"

@@ -311,7 +311,7 @@ def test_a_full_disk_that_cannot_even_hold_a_new_file_refuses(tmp_path, monkeypa
     store = DiskStore(tmp_path, segment_bytes=RECORD, files=files)
     store.apply([Put(box(1).id, frame(1))], NOW)
 
-    def full(path: Path) -> int:
+    def full(*_: object, **__: object) -> int:
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(files, "create", full)

@@ -30,7 +30,7 @@ from tercet.drop.wire import Request, decode_answers, decode_request, encode_req
 
 from .test_client import honest, relay_that, ws
 from .test_server import http
-from .things import NOW, box, certificate, frame, posted_box
+from .things import NOW, PATIENCE, box, certificate, frame, posted_box
 
 OURS, THEIRS, STRANGE = bytes([1]) * 16, bytes([2]) * 16, bytes([3]) * 16
 B, P = box(1), posted_box(1)
@@ -45,7 +45,7 @@ async def guarded(folder, passes=(OURS, THEIRS)):
     clients = []
 
     def client(pass_: bytes = b"") -> RelayClient:
-        clients.append(RelayClient(RelayAddress("127.0.0.1", relay.port, own.fingerprint, pass_), timeout=10))
+        clients.append(RelayClient(RelayAddress("127.0.0.1", relay.port, own.fingerprint, pass_), timeout=PATIENCE))
         return clients[-1]
 
     try:
@@ -138,7 +138,7 @@ def test_the_client_shows_its_pass_when_it_lays_something_down_and_only_then(tmp
     async def main():
         async with relay_that(tmp_path, answer) as plain:
             at = plain.address
-            client = RelayClient(RelayAddress(at.host, at.port, at.fingerprint, OURS), timeout=5)
+            client = RelayClient(RelayAddress(at.host, at.port, at.fingerprint, OURS), timeout=PATIENCE)
             for ops in ([Read(B.read)], WRITES[:1], [Read(B.read), WRITES[1]]):
                 await client.perform(ops)
             await plain.perform(WRITES)

@@ -13,6 +13,7 @@ from tercet.drop import BLOCK, FRAME, RelayAddress, id_of_read, read_of_ack, rea
 from tercet.drop.files import Files
 from tercet.sealing import relay_identity
 
+PATIENCE = 120  # seconds that a client waits where no test is about waiting: a busy machine is slow
 NOW = 1_800_000_000
 
 

@@ -37,7 +37,7 @@ def test_a_folder_a_pipe_a_device_and_a_loop_are_unreadable_and_nothing_hangs(tm
 
 
 def test_a_file_one_may_not_open_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> int:
+    def refuse(*_: object, **__: object) -> int:
         raise PermissionError
 
     (tmp_path / "file").write_bytes(b"x")

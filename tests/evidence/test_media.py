@@ -78,7 +78,7 @@ def test_sound_in_a_video_container_counts_for_both(tmp_path: Path) -> None:
 
 
 def test_a_wrong_kind_is_refused_before_anything_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "_hash", lambda *_: pytest.fail("hashed"))
+    monkeypatch.setattr(media, "_hash", lambda *_, **__: pytest.fail("hashed"))
     (tmp_path / "words").write_text("no medium at all")
     refused(tmp_path / "words", "video")
 
@@ -163,7 +163,7 @@ def test_without_a_change_the_same_pass_gives_facts(tmp_path: Path) -> None:
 
 
 def test_a_card_pulled_out_while_hashing_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> bytes:
+    def fail(*_: object, **__: object) -> bytes:
         raise OSError(5, "input/output error")
 
     monkeypatch.setattr(media, "_hash", fail)

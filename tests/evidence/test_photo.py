@@ -280,7 +280,7 @@ def test_every_kind_of_colour_gives_a_copy(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_kind_of_colour_that_has_no_rgb_gives_no_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> Image.Image:
+    def fail(*_: object, **__: object) -> Image.Image:
         raise ValueError("conversion not supported")
 
     monkeypatch.setattr(Image.Image, "convert", fail)

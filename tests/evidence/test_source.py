@@ -107,7 +107,7 @@ def test_a_change_while_the_file_is_open_is_noticed_at_the_next_piece(path: Path
 def test_a_file_that_ends_early_is_changed(path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     with SourceFile(path, SIZE, sha256(data)) as file:
         os.truncate(path, BLOCK_DATA)
-        monkeypatch.setattr(source, "mark", lambda _: file._mark)
+        monkeypatch.setattr(source, "mark", lambda *_, **__: file._mark)
         assert code_of(file, 1) == "file_changed"
 
 
@@ -120,7 +120,7 @@ def test_a_missing_file_and_an_empty_one_keep_their_codes(tmp_path: Path) -> Non
 
 
 def test_a_card_pulled_out_is_unreadable(path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> object:
+    def fail(*_: object, **__: object) -> object:
         raise OSError(5, "input/output error")
 
     with SourceFile(path, SIZE, sha256(data)) as file:

@@ -66,8 +66,8 @@ def listen(notes: Notes, patch: pytest.MonkeyPatch) -> None:
 
         return ask(self, data, said)
 
-    def named(*files: Path) -> Any:
-        context = tls(*files)
+    def named(*files: Any, **more: Any) -> Any:
+        context = tls(*files, **more)
         context.sni_callback = lambda _, name, __: notes.named(name) if name else None
         return context
 

@@ -165,7 +165,7 @@ def test_whatever_is_more_than_the_truth_is_said(
     world: Captured, monkeypatch: pytest.MonkeyPatch, change: Callable[[Look], Look], says: str
 ) -> None:
     honest = world.captor.look
-    monkeypatch.setattr(world.captor, "look", lambda *given: change(honest(*given)))
+    monkeypatch.setattr(world.captor, "look", lambda *given, **named: change(honest(*given, **named)))
     monkeypatch.setattr(world, "wrong", [])
     monkeypatch.setattr(world, "_campaigns", [Campaign("at random")])
     world._seize(Catch(0.0, 0, "at random", "passphrase", 2, taken=False))
@@ -177,7 +177,7 @@ def test_a_copy_that_is_no_noise_is_said(world: Captured, monkeypatch: pytest.Mo
     machine = world.machines[1]
     honest = world.captor.image(machine, world.kept(machine))
     at = Geometry.of(len(honest)).copy_at(2, 1)
-    monkeypatch.setattr(world.captor, "image", lambda *_: honest[:at] + bytes(20_000) + honest[at + 20_000 :])
+    monkeypatch.setattr(world.captor, "image", lambda *_, **__: honest[:at] + bytes(20_000) + honest[at + 20_000 :])
     look = world.captor.look("no passphrase", machine, world.kept(machine))
     assert look.wrong == ("a copy in the file is not noise",)
 

@@ -29,7 +29,7 @@ def test_a_world_s_figures_come_as_text_or_as_one_json_object() -> None:
 
 
 def test_a_broken_promise_is_one_sentence_a_code_and_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: World, progress: object = None) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise Broken("On day 1.00, m1: it has neighbours beyond the cell rule.")
 
     monkeypatch.setattr(World, "run", broken)

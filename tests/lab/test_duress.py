@@ -105,9 +105,12 @@ def test_a_neighbour_out_of_turn_is_a_figure() -> None:
     assert figures_around([*mine, *broken], 15.0, 20.0, known)["turns broken at the moment"] == 3
 
 
-def test_the_first_neighbour_is_told_within_three_hours_in_most_captures_and_each_within_a_day() -> None:
-    some = captures(1, SMALL)
-    assert len(some) >= 4
+@pytest.mark.parametrize(("members", "least"), [(6, 2), pytest.param(12, 4, marks=pytest.mark.full)])
+def test_the_first_neighbour_is_told_within_three_hours_in_most_captures_and_each_within_a_day(
+    members: int, least: int
+) -> None:
+    some = captures(1, replace(SMALL, members=members))
+    assert len(some) >= least
     assert within([c.delays[0] for c in some], 3) >= 0.6
     assert within([d for c in some for d in c.delays], 24) == 1
 

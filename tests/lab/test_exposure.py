@@ -43,8 +43,9 @@ from tercet.member.locked import parse_plan
 from tercet.sealing import digest
 
 SPEC = (Path(__file__).parents[2] / "spec" / "91-exposure.md").read_text()
-LIFE = Plan(members=8, days=5, seed=11, reports=1.0, letters=1.0, replies=0.8)
-SEIZURES = 240
+LIFE = Plan(members=4, days=3, seed=11, reports=2.0, letters=2.0, replies=0.8, pace=3_600)
+SEIZURES = 120
+LONG = Plan(members=8, days=5, seed=11, reports=1.0, letters=1.0, replies=0.8)
 TEXT = "They came at four in the morning, in three cars without plates."
 
 
@@ -145,7 +146,7 @@ def test_whoever_is_seized_at_any_time_yields_no_more_than_the_table_says(seized
     world, captures = seized
     assert len(texts(world)) > 20
     assert captures.breaches == ()
-    assert captures.seizures == SEIZURES > 200
+    assert captures.seizures == SEIZURES > 100
     found = [tally for tally in captures.tallies if tally.row == "passphrase"]
     assert max(tally.worst for tally in found) == NEIGHBOURS_MOST
     assert {kind for tally in found for kind in tally.kinds} >= {"letter", "own letter", "desk"}
@@ -159,6 +160,13 @@ def test_a_share_of_a_burn_line_where_no_row_allows_it_is_seen(lived: Captured) 
         assert "the power to burn" in breaches("desk", of(machine.device, machine))
         bare = msgspec.structs.replace(machine.device, shares=(), relations=())
         assert not voices & set(of(bare, machine).powers)
+
+
+@pytest.mark.full
+def test_whoever_is_seized_in_a_longer_life_yields_no_more_than_the_table_says() -> None:
+    captures = Captured(LONG, 2 * SEIZURES, taken=0.0, states=("passphrase",)).captures(settle=True)
+    assert captures.breaches == ()
+    assert captures.seizures == 2 * SEIZURES
 
 
 def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Captured) -> None:

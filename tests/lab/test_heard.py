@@ -129,9 +129,9 @@ def test_a_client_that_says_who_it_is_is_caught(tmp_path: Path, monkeypatch: pyt
 def test_a_client_that_puts_its_name_in_clear_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     perform = Bound.perform
 
-    async def clear(self: Any, ops: Any) -> Any:
+    async def clear(self: Any, ops: Any, **more: Any) -> Any:
         named = [Put(op.box, (NAME.encode() * 300)[:4_096]) if isinstance(op, Put) else op for op in ops]
-        return await perform(self, named)
+        return await perform(self, named, **more)
 
     monkeypatch.setattr(Bound, "perform", clear)
     seen, _ = heard(tmp_path, monkeypatch)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ TEXT = "They came at four in the morning, in three cars without plates."
 LETTER = "The heron stands behind the mill."
 WORD = "Which of the cars had come before?"
 DAY = 86_400
+
+
+STATISTICS = lru_cache(4)(unopened.look)  # of bytes alone, and slow: those of one image are made once
+
+
+@pytest.fixture(autouse=True)
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unopened, "look", STATISTICS)
 
 
 @pytest.fixture(scope="module")

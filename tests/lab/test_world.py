@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -108,7 +109,7 @@ def test_a_thousand_member_days_break_nothing() -> None:
 
 def test_the_same_seed_gives_the_same_trace_in_another_process_and_another_seed_another(tiny: World) -> None:
     assert hash_of(3, "1") == tiny.trace.digest
-    assert hash_of(4, "2") != tiny.trace.digest
+    assert World(replace(TINY, seed=4)).run().trace != tiny.trace.digest
 
 
 def test_one_changed_decision_changes_the_trace(tiny: World) -> None:

@@ -226,7 +226,7 @@ def test_a_file_in_use_is_said_so(keyboard: Keyboard) -> None:
 def test_a_disk_that_fails_is_said_in_the_same_words_on_both_sides(
     keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise VaultError("vault_disk")
 
     monkeypatch.setattr(Vault, "commit", fail)
@@ -240,7 +240,7 @@ def test_a_disk_that_fails_is_said_in_the_same_words_on_both_sides(
 def test_what_nobody_foresaw_shows_no_place_in_the_program(
     keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyError("a relay")
 
     monkeypatch.setattr(Vault, "commit", fail)

@@ -184,7 +184,7 @@ def test_a_vault_that_cannot_save_is_a_refusal_and_the_book_stays(
         before = shelf.book
         person = Typist("new Market")
 
-        def fail(*_: object) -> None:
+        def fail(*_: object, **__: object) -> None:
             raise VaultError(code)
 
         with monkeypatch.context() as patch, pytest.raises(Closed):

@@ -215,7 +215,7 @@ def test_a_meeting_left_while_its_relay_is_silent_is_dropped_at_once(
             await do(desk, do="found", relays=[RELAY], shards=1)
             asked = asyncio.Event()
 
-            async def silent(*_: object) -> None:
+            async def silent(*_: object, **__: object) -> None:
                 asked.set()
                 await asyncio.Event().wait()
 

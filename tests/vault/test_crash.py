@@ -163,13 +163,13 @@ def test_the_power_test_notices_a_disk_whose_sync_lies(fresh, story):
 
 
 def test_the_power_test_notices_a_state_that_counts_without_its_block(fresh, story, monkeypatch):
-    monkeypatch.setattr(records, "_whole", lambda *_: True)
+    monkeypatch.setattr(records, "_whole", lambda *_, **__: True)
     with pytest.raises((AssertionError, VaultError)):  # one round in nine shows it
         _power_rounds(fresh, story, 1, 200)
 
 
 def test_the_kill_test_notices_a_vault_that_goes_on_from_the_older_copy(fresh, story, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "settle", lambda copies, *_: (min(copies, key=lambda c: c.counter), False))
+    monkeypatch.setattr(room, "settle", lambda copies, *_, **__: (min(copies, key=lambda c: c.counter), False))
     with pytest.raises(AssertionError):
         _kill_and_look(fresh, tmp_path, story, 4 * CALLS, 0)
 

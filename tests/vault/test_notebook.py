@@ -265,6 +265,8 @@ def test_a_power_cut_anywhere_leaves_the_old_or_the_new_notebook(lived_in, seed)
 
 
 def test_the_kill_test_notices_a_notebook_that_goes_on_from_the_older_copy(lived_in, tmp_path, monkeypatch):
-    monkeypatch.setattr("tercet.vault.vault.settle", lambda copies, *_: (min(copies, key=lambda c: c.counter), False))
+    monkeypatch.setattr(
+        "tercet.vault.vault.settle", lambda copies, *_, **__: (min(copies, key=lambda c: c.counter), False)
+    )
     with pytest.raises(AssertionError):
         test_a_process_killed_at_any_write_or_sync_leaves_the_old_or_the_new_notebook(lived_in, tmp_path, 2 * CALLS, 0)
