@@ -13,6 +13,7 @@ from tercet.core import events as ev
 from tercet.core import understudy
 from tercet.core.beat import PACE
 from tercet.core.channel import Channel, Waiting
+from tercet.core.cutting import Cut, Stage
 from tercet.core.days import DAY, day_of
 from tercet.core.relation import Note
 from tercet.core.report import LetterKind, MediaState, Report, ReportState
@@ -159,6 +160,17 @@ def test_a_share_of_a_burn_line_where_no_row_allows_it_is_seen(lived: Captured) 
         assert "the power to burn" in breaches("desk", of(machine.device, machine))
         bare = msgspec.structs.replace(machine.device, shares=(), relations=())
         assert not voices & set(of(bare, machine).powers)
+
+
+def test_a_second_point_of_a_neighbours_line_is_the_power_to_cut_it_out(device: Device, machine: Machine) -> None:
+    assert "two_voices" not in of(device, machine).powers
+    held = replaced(device, cut=Cut(Stage.ACCUSED, bytes(64), bytes(16), machine.clock))
+    assert {"one_voice", "two_voices"} <= set(of(held, machine).powers)
+    assert breaches("passphrase", of(held, machine)) == ()
+    assert any(
+        "cut out a neighbour whose alarm came" in one or "two_voices" in one
+        for one in breaches("locked", of(held, machine))
+    )
 
 
 def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Captured) -> None:
