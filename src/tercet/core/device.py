@@ -28,6 +28,7 @@ from tercet.core import (
     moments,
     office,
     reader,
+    relinking,
     rooting,
     sending,
     welcome,
@@ -138,6 +139,8 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             dealing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.ASK:
             accusing.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.PAIR:
+            relinking.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and any(
             r.host and r.id == event.query.id for r in turn.device.relations
         ):

@@ -80,6 +80,7 @@ class LetterKind(IntEnum):
     SHARE = 13
     ASK = 14
     BURN = 15
+    PAIR = 16
 
 
 class MediaKind(StrEnum):

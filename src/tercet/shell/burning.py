@@ -35,6 +35,7 @@ SENTENCES: Final = {
     "burn_begun": "It is under way. {name} is in your status until the desk has posted it; then they are gone.",
     "burn_spared": "Nothing happens to {name}. If you had asked somebody, tell them in person, too.",
     "burn_lapsed": "About {name} only one voice was heard in two weeks: nothing happened.",
+    "pair_differs": "{name} has another link than you. If yours was not cut out, talk it over: partners share one.",
     "burned": "{name} was cut out by two who agreed, and is your neighbour no more. What it wrote is gone.",
 }
 
