@@ -19,7 +19,7 @@ ROLES = {"partner", "link", "below", "desk", "founder"}  # spec/30-meeting.md, 1
 DAYS = range(15_000, 40_000)  # days that a person may live to see
 TIMES = range(1_500_000_000, 2_500_000_000)  # seconds, likewise
 SEALED_REPORT = 3_989  # spec/50-report.md, 1
-SHARE = 96  # spec/33-burn.md, 1
+SHARE, POINT = 96, 64  # spec/33-burn.md, 1
 RUN = re.compile(
     rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}){20,}"
 )  # by chance once in some thousand states
@@ -183,7 +183,7 @@ def _sort(found: Carved, leaf: Any) -> None:
             found.names.add(leaf)
         elif len(leaf) == SEALED_REPORT:
             found.sealed_reports.add(leaf)
-        elif len(leaf) == SHARE:
+        elif len(leaf) in (SHARE, POINT):
             found.shares.add(leaf)
         else:
             found.other_bytes.append(len(leaf))

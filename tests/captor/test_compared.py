@@ -70,7 +70,9 @@ def more(found: Find, seen: Seen) -> list[str]:
     wrong += [f"box at the relay: {use.purpose}" for use in matched if not _counts(seen, PURPOSES[use.purpose])]
     wrong += [f"piece of {len(piece)}" for piece in found.pieces if len(piece) not in {n for *_, n in seen.blocks}]
     held = {share for one in found.states for share in one.shares}
-    wrong += [f"shares: {len(held)}"] if held and not {"burn", "one_voice"} & set(seen.exposure.powers) else []
+    wrong += (
+        [f"shares: {len(held)}"] if held and not {"burn", "one_voice", "two_voices"} & set(seen.exposure.powers) else []
+    )
     fits = seen.correlation.fits if seen.correlation else {}
     wrong += [f"a report at the relay: {len(found.tied)}"] if len(found.tied) > sum(map(bool, fits.values())) else []
     met = seen.correlation.met if seen.correlation else ()

@@ -83,14 +83,14 @@ def test_each_alarm_brings_the_members_own_point_and_with_it_each_neighbour_can_
     stage, desk, first, others = cell()
     own = Shares(*first.device.shares).own
     everyone = (desk, *others)
-    assert [relation(actor, "first").called for actor in everyone] == [b""] * 4
+    assert [relation(actor, "first").cut.point for actor in everyone] == [b""] * 4
     standing = Standing(first)
     covered(stage, desk, standing, *others, beats=60)
     for actor in everyone:
         held = relation(actor, "first")
-        assert held.called == point_of(own)
-        assert all(burns(relation(a, "first").share, point_of(held.share), held.called) for a in everyone)
-        assert [r.called for r in actor.device.relations if r.name != "first"] == [b""] * (
+        assert held.cut.point == point_of(own)
+        assert all(burns(relation(a, "first").share, point_of(held.share), held.cut.point) for a in everyone)
+        assert [r.cut.point for r in actor.device.relations if r.name != "first"] == [b""] * (
             len(actor.device.relations) - 1
         )
 
@@ -103,7 +103,7 @@ def test_an_alarm_with_another_point_is_an_alarm_and_its_point_is_not_kept(body:
     covered(stage, desk, standing, *others, beats=60)
     for actor in (desk, *others):
         assert relation(actor, "first").danger > 0
-        assert relation(actor, "first").called == b""
+        assert relation(actor, "first").cut.point == b""
 
 
 def test_an_understudy_has_one_point_and_no_check() -> None:

@@ -13,6 +13,7 @@ from tercet.core import drawing, understudy
 from tercet.core import events as ev
 from tercet.core.beat import PACE
 from tercet.core.channel import Channel, Waiting
+from tercet.core.cutting import Cut, Stage
 from tercet.core.days import DAY, day_of
 from tercet.core.relation import Note
 from tercet.core.report import LetterKind, MediaState, Report, ReportState
@@ -167,6 +168,17 @@ def test_whoever_is_seized_in_a_longer_life_yields_no_more_than_the_table_says()
     captures = Captured(LONG, 2 * SEIZURES, taken=0.0, states=("passphrase",)).captures(settle=True)
     assert captures.breaches == ()
     assert captures.seizures == 2 * SEIZURES
+
+
+def test_a_second_point_of_a_neighbours_line_is_the_power_to_cut_it_out(device: Device, machine: Machine) -> None:
+    assert "two_voices" not in of(device, machine).powers
+    held = replaced(device, cut=Cut(Stage.ACCUSED, bytes(64), bytes(16), machine.clock))
+    assert {"one_voice", "two_voices"} <= set(of(held, machine).powers)
+    assert breaches("passphrase", of(held, machine)) == ()
+    assert any(
+        "cut out a neighbour whose alarm came" in one or "two_voices" in one
+        for one in breaches("locked", of(held, machine))
+    )
 
 
 def test_what_every_understudy_of_a_network_yields_is_within_the_table(lived: Captured) -> None:

@@ -90,7 +90,7 @@ class Scene:
 
     async def _letter(self, amal: Service) -> None:
         badr = next(r for r in amal.engine.device.relations if r.name == "badr")
-        if not badr.channel.sent:
+        if badr.channel.sent == int(badr.dealt):  # nothing but the share of a burn line, if that
             await do(amal, Person(name="badr", text=LETTER), do="letter")
 
     async def _reply(self, desk: Any) -> None:

@@ -1,6 +1,6 @@
 """Conversation frames: what a reporter sends to intake, and the desk's one answer to each.
 
-Does        seals and opens answers; writes words and dummies.
+Does        seals and opens answers; writes words, burns and dummies.
 Does not    use a ratchet: each answer has a key of its own, kept until it came.
 Spec        spec/50-report.md, 5
 Always      1. A frame that does not open changes nothing.
@@ -38,6 +38,12 @@ def word(channel: Channel, conversation: bytes, back: bytes, now: int, day: int)
 def dummy(back: bytes, now: int, day: int, kind: ReportKind = ReportKind.DUMMY) -> WordContent:
     """What is sent to the desk when there is nothing to say: a dummy, or a filler; other arguments as for `word`."""
     return WordContent(1, kind, day, back, NOBODY, Letter(1, 0, 0, 0, now, 0, b""))
+
+
+def burn(points: tuple[bytes, bytes], back: bytes, now: int, day: int) -> WordContent:
+    """Two points (64 bytes each) of a burn line, as they go to the desk; other arguments as for `word`."""
+    body = min(points) + max(points)
+    return WordContent(1, ReportKind.BURN, day, back, NOBODY, Letter(1, 0, 0, 0, now, LetterKind.BURN, body))
 
 
 def seal_answer(where: Lane, letter: Letter, nonce: bytes) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from tercet.core import (
+    accusing,
     beat,
     bycode,
     dealing,
@@ -27,6 +28,7 @@ from tercet.core import (
     moments,
     office,
     reader,
+    relinking,
     rooting,
     sending,
     welcome,
@@ -105,6 +107,7 @@ def _time_passes(turn: Turn) -> None:
     mail.tidy(turn)
     encounter.tidy(turn)
     introducing.tidy(turn)
+    accusing.tidy(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
 
@@ -134,6 +137,10 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             mail.take_mix(turn, event.query.id, letter)
         elif letter.kind == LetterKind.SHARE:
             dealing.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.ASK:
+            accusing.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.PAIR:
+            relinking.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and any(
             r.host and r.id == event.query.id for r in turn.device.relations
         ):
@@ -221,6 +228,8 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.CompareWords: lambda turn, event: introducing.compare(turn, event.name),
         e.WordsAgree: lambda turn, event: introducing.words_agree(turn, event.name),
         e.WordsDiffer: lambda turn, event: introducing.words_differ(turn, event.name),
+        e.Burn: lambda turn, event: accusing.burn(turn, event.name),
+        e.Spare: lambda turn, event: accusing.spare(turn, event.name),
         e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
         e.WriteReport: sending.write_report,
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),

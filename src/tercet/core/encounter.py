@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import bycode, welcome
+from tercet.core import bycode, relinking, welcome
 from tercet.core import channel as letters
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
@@ -339,6 +339,7 @@ def keep(turn: Turn, relation: Relation) -> None:
     channel = msgspec.structs.replace(relation.channel, heard=turn.now)
     session = settle(relation.session, relation.session)
     relation = msgspec.structs.replace(relation, session=session, channel=channel)
+    relinking.say(turn, relation)
     turn.change(relations=with_neighbour(turn.device.relations, relation))
 
 

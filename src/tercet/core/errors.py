@@ -18,6 +18,8 @@ HINTS: Final = MappingProxyType(
         "bad_name": "Choose a short word of your own for this person: 1 to 40 characters on one line.",
         "bad_reply": "Write between one letter and what fits in a letter; shorten it or send it in two.",
         "bad_scan": "What was scanned is no message that this device can read: scan the other screen once more.",
+        "burn_alone": "You have one voice about them, and nobody to ask for the other: it takes their own alarm.",
+        "burn_no_share": "You have no share of their burn line: it comes once you have met; desks give none.",
         "clock_far": "This device's clock is more than a year away from the network's: set it right, then try again.",
         "clocks_differ": "The clocks of the two devices are more than a week apart: set both right, then begin again.",
         "code_expired": "The code lived ten minutes and is gone: ask for a fresh one and begin again.",

@@ -213,6 +213,18 @@ class WordsDiffer(msgspec.Struct, frozen=True):
     name: str
 
 
+class Burn(msgspec.Struct, frozen=True):
+    """The owner wants a neighbour cut out, and said so twice."""
+
+    name: str
+
+
+class Spare(msgspec.Struct, frozen=True):
+    """The owner does not want a neighbour cut out, or not any more."""
+
+    name: str
+
+
 class WriteLetter(msgspec.Struct, frozen=True):
     """The owner writes to a neighbour."""
 
@@ -332,6 +344,8 @@ Event = (
     | CompareWords
     | WordsAgree
     | WordsDiffer
+    | Burn
+    | Spare
     | WriteLetter
     | WriteReport
     | WriteWord

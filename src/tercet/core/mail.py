@@ -17,6 +17,7 @@ from tercet.core import channel as letters
 from tercet.core import mixing
 from tercet.core.burning import agrees
 from tercet.core.channel import Channel, Letter, Waiting
+from tercet.core.cutting import Happening, move
 from tercet.core.days import DAY
 from tercet.core.effects import PutItem
 from tercet.core.errors import Refusal
@@ -276,8 +277,9 @@ def _take_letter(turn: Turn, relation: Relation, letter: Letter) -> tuple[Relati
 
 def _in_danger(turn: Turn, relation: Relation, alarm: Letter) -> Relation:
     """A neighbour's device says that somebody else has it: the owner is told once, and its own point is kept."""
-    if not relation.called and relation.share and agrees(relation.share, alarm.body):
-        relation = msgspec.structs.replace(relation, called=alarm.body)
+    if relation.share and agrees(relation.share, alarm.body):
+        cut = move(relation.cut, Happening.ALARM, turn.now, alarm.body)
+        relation = msgspec.structs.replace(relation, cut=cut)
     if relation.danger:
         return relation
     turn.tell("in_danger", name=relation.name)

@@ -14,6 +14,7 @@ import msgspec
 from tercet.core import board as boards
 from tercet.core import channel as letters
 from tercet.core import parting
+from tercet.core.burning import POINT, line_through
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
@@ -32,6 +33,7 @@ from tercet.core.report import (
     ReportKind,
     ResendRequest,
     WordContent,
+    burn_points,
     conversation_id,
     open_content,
     return_lane,
@@ -62,6 +64,8 @@ INTAKE_FRAMES = 32  # asked for at once
 BATCH_MOST = 40_000  # bytes of state that so many reports may take
 EARLY_WORDS = 4_096  # bytes of letters kept that came ahead of a missing one; a stranger wrote them
 LOST_AFTER = 3_600  # seconds; a gap that stays this long is asked for
+BURNS_A_DAY = 8  # posted in 24 hours: whoever has a card can send points of nobody
+BURNS_MOST = 256  # remembered
 STALLED_AFTER = DAY  # seconds; a file that stands still this long is asked for
 
 
@@ -181,6 +185,8 @@ def publish_again(turn: Turn, relays: boards.RelayList) -> None:
     _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
     change(turn, announced=turn.today - 2)
     _publish_intake(turn)
+    for both, _ in office(turn).burned:
+        _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
 
 
 def publish_roots(turn: Turn) -> None:
@@ -193,17 +199,25 @@ def publish_roots(turn: Turn) -> None:
 
 
 def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
-    """Post two points; the desk learns whom they burn only if that is a neighbour of its own, and then drops it.
+    """Post two points, unless their line was burned before or too many were today.
+
+    The desk learns whom they burn only if that is a neighbour of its own, and then drops it.
 
     Raises:
         Refusal: `not_the_desk`.
         Malformed: they are no two points with a line.
 
-    Source: spec/33-burn.md, 6.
+    Source: spec/33-burn.md, 9.
     """
-    office(turn)
-    burn = boards.burn_of(first, second)
-    _publish(turn, boards.EntryKind.BURN, encode(burn))
+    burn, line = boards.burn_of(first, second), line_through(first, second)
+    posted = tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT)
+    known = any(line_through(both[:POINT], both[POINT:]) == line for both, _ in posted)
+    today = sum(abs(turn.now - when) < DAY for _, when in posted)
+    if not known and (today >= BURNS_A_DAY or len(posted) >= BURNS_MOST):
+        return
+    change(turn, burned=posted if known else (*posted, (b"".join(burn.points), turn.now)))
+    if not known:
+        _publish(turn, boards.EntryKind.BURN, encode(burn))
     parting.take(turn, burn)
 
 
@@ -399,7 +413,9 @@ def _say(turn: Turn, case_id: bytes) -> Letter | None:
 
 
 def _hear(turn: Turn, content: WordContent) -> Letter:
-    """Take in a reporter's word; returns what to answer. To a dummy, or where nothing is open, that is nothing."""
+    """Take in a word or a burn; returns what to answer: nothing to what is no word, or where nothing is open."""
+    if content.kind == ReportKind.BURN:
+        post_burn(turn, *burn_points(content.letter))
     case = find_case(turn, content.id)
     if case is None:
         return Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")

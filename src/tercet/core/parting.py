@@ -9,9 +9,12 @@ Read first  take().
 
 from __future__ import annotations
 
+import msgspec
+
 from tercet.core import introducing
 from tercet.core.board import Burn
 from tercet.core.burning import burns
+from tercet.core.cutting import Happening, move
 from tercet.core.relation import Relation
 from tercet.core.turn import Turn
 
@@ -27,7 +30,15 @@ def take(turn: Turn, burn: Burn) -> None:
 def _drop(turn: Turn, gone: Relation) -> None:
     """Forget a neighbour: keys, letters, looks at its boxes, and introductions that it makes or takes part in."""
     introducing.forget_neighbour(turn, gone.id)
+    kept = (r for r in turn.device.relations if r.id != gone.id)
     turn.change(
-        relations=tuple(r for r in turn.device.relations if r.id != gone.id),
+        relations=tuple(_without(r, gone, turn.now) for r in kept),
         looked={name: beat for name, beat in turn.device.looked.items() if name[:5] != gone.id[:5]},
     )
+
+
+def _without(relation: Relation, gone: Relation, now: int) -> Relation:
+    """A neighbour that stays; what the one who is gone asked about it counts no longer."""
+    if relation.cut.by != gone.id:
+        return relation
+    return msgspec.structs.replace(relation, cut=move(relation.cut, Happening.LOST, now))

@@ -17,6 +17,7 @@ from tercet.core import channel as letters
 from tercet.core.cell import ABOVE, UNDER, Cell, Role
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
+from tercet.core.cutting import Cut
 from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.mixing import Mix, chains_on, forget, prove
@@ -71,7 +72,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         danger: when the other's device first said that its owner is in danger, by its clock, seconds; 0 for never.
         share: of the other's burn line, 96 bytes; empty until the other dealt it.
         dealt: whether ours was written to the other.
-        called: the other's own point, 64 bytes, once an alarm brought it; with that of `share` it burns the other.
+        cut: how far cutting the other out has come, and the second point of its line, where there is one.
         host: whether the other is who brought us in; a second one is not.
     """
 
@@ -94,7 +95,7 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     danger: int = 0
     share: bytes = b""
     dealt: bool = False
-    called: bytes = b""
+    cut: Cut = Cut()
     host: bool = False
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.burning import POINT, line_through
 from tercet.core.chain import Lane, lane_of
 from tercet.core.channel import Channel, Letter
 from tercet.core.days import last_day_of, week_of
@@ -57,6 +58,7 @@ class ReportKind(IntEnum):
     WORD = 2
     DUMMY = 3
     FILLER = 4
+    BURN = 5
 
 
 class LetterKind(IntEnum):
@@ -76,6 +78,9 @@ class LetterKind(IntEnum):
     WELCOME = 11
     ALARM = 12
     SHARE = 13
+    ASK = 14
+    BURN = 15
+    PAIR = 16
 
 
 class MediaKind(StrEnum):
@@ -163,7 +168,8 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
     Attributes:
         version: 1.
-        kind: `ReportKind.WORD`, or `DUMMY`, which the desk only answers, or `FILLER`, which it only lets go.
+        kind: `ReportKind.WORD`, or `DUMMY`, which the desk only answers, or `FILLER`, which it only lets go, or
+            `BURN`, whose letter is two points of a burn line.
         day: the sender's day when it was sealed.
         back: 32 bytes, the secret of the box for the answer.
         id: of the conversation, 16 bytes; zeros in all but a word.
@@ -171,7 +177,7 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     """
 
     version: Version1
-    kind: Annotated[int, msgspec.Meta(ge=2, le=4)]
+    kind: Annotated[int, msgspec.Meta(ge=2, le=5)]
     day: Day
     back: Key
     id: Ref
@@ -376,7 +382,24 @@ def _parse_word(plain: bytes, week: int) -> WordContent:
     dummy = content.kind != ReportKind.WORD
     if week_of(content.day) != week or dummy != (content.id == NOBODY) or (dummy and content.letter.number):
         raise Malformed
+    if content.kind == ReportKind.BURN:
+        burn_points(content.letter)
     return content
+
+
+def burn_points(letter: Letter) -> tuple[bytes, bytes]:
+    """The two points in a burn's letter, 64 bytes each, the smaller first.
+
+    Raises:
+        Malformed: there are no two points with a line, or the larger comes first.
+
+    Source: spec/33-burn.md, 9.
+    """
+    first, second = letter.body[:POINT], letter.body[POINT:]
+    line_through(first, second)
+    if letter.kind != LetterKind.BURN or first > second:
+        raise Malformed
+    return first, second
 
 
 def _sound(place: Place | None) -> bool:

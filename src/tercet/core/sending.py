@@ -9,19 +9,23 @@ Read first  write_report(), send_one(), chunk_read().
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from tercet.core import channel as letters
+from tercet.core.burning import point_of
 from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
-from tercet.core.conversation import dummy, open_answer, unheard, word
+from tercet.core.conversation import burn, dummy, open_answer, unheard, word
+from tercet.core.cutting import due, put_at
 from tercet.core.days import DAY, day_of
 from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
 from tercet.core.fields import Malformed, decode
-from tercet.core.mail import NOTES_KEPT, body_for, warn_of_clock
-from tercet.core.relation import Note, fits, vanish, words
+from tercet.core.mail import NOTES_KEPT, body_for, replace_relation, warn_of_clock
+from tercet.core.relation import Note, Relation, fits, vanish, words
 from tercet.core.report import (
     MEDIA_MOST,
     SALT,
@@ -142,6 +146,8 @@ def send_all(turn: Turn, polls: int = 0) -> None:
 
     `polls`: how often to ask in each conversation besides, as long as there is room to await so many answers.
     """
+    for relation in due(turn.device.relations, turn.now):
+        _put_burn(turn, relation)
     for report in turn.device.reports:
         if _report_due(turn, report):
             _put_report(turn, report)
@@ -191,16 +197,19 @@ def send_one(turn: Turn, after: float) -> bool:
         return False
     reports = [r for r in turn.device.reports if _report_due(turn, r)]
     talks = sorted((r for r in turn.device.reports if r.put or not r.sealed), key=_spoke)
-    if fresh := next((r for r in reports if not r.put), None):
+    burns = due(turn.device.relations, turn.now)
+    if burns and not burns[0].cut.put:
+        _put_burn(turn, burns[0], after)
+    elif fresh := next((r for r in reports if not r.put), None):
         _put_report(turn, fresh, after)
     elif word := next((r for r in talks if letters.unsaid(r.channel)), None):
         _put_word(turn, word, after)
     else:
-        again = [(r.put, _put_report, r) for r in reports]
-        again += [(_spoke(r), _put_word, r) for r in talks[:1] if abs(turn.now - _spoke(r)) >= ASK_EVERY]
+        again = [(r.put, partial(_put_report, turn, r)) for r in reports]
+        again += [(_spoke(r), partial(_put_word, turn, r)) for r in talks[:1] if abs(turn.now - _spoke(r)) >= ASK_EVERY]
+        again += [(r.cut.put, partial(_put_burn, turn, r)) for r in burns]
         if again:
-            _, put, report = min(again, key=lambda one: one[0])
-            put(turn, report, after)
+            min(again, key=lambda one: one[0])[1](after)
         else:
             _put_sealed(turn, dummy(turn.chance(32), turn.now, turn.today), 0, after)
     return True
@@ -293,6 +302,13 @@ def _put_word(turn: Turn, report: Report, after: float = 0.0) -> None:
     channel, content = word(report.channel, report.id, turn.chance(32), turn.now, turn.today)
     if _put_sealed(turn, content, report.number, after):
         replace_report(turn, msgspec.structs.replace(report, channel=channel, asked=turn.now))
+
+
+def _put_burn(turn: Turn, relation: Relation, after: float = 0.0) -> None:
+    """Send both points of a neighbour's line to the desk, in a frame like any other."""
+    points = point_of(relation.share), relation.cut.point
+    if _put_sealed(turn, burn(points, turn.chance(32), turn.now, turn.today), 0, after):
+        replace_relation(turn, msgspec.structs.replace(relation, cut=put_at(relation.cut, turn.now)))
 
 
 def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> bool:

@@ -146,6 +146,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         roots: signed root documents, the first one first.
         rooted: when they were last put on the board, seconds.
         fresh: 32 bytes, seed of a board key that is to be delegated; empty for none.
+        burned: burns of the last 120 days: both points, 128 bytes, and when they were posted.
     """
 
     post: bytes
@@ -162,6 +163,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     roots: tuple[bytes, ...] = ()
     rooted: int = 0
     fresh: bytes = b""
+    burned: tuple[tuple[bytes, int], ...] = ()
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):

@@ -146,6 +146,12 @@ def accept(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
 
 
 @app.command()
+def burn(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Cut out a founder who was taken, with a second voice; or say no where another founder asked you to."""
+    _do(folder, answers, as_json, {"do": "burn"})
+
+
+@app.command()
 def compare(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
     """Compare words, face to face, with somebody you were introduced to."""
     _do(folder, answers, as_json, {"do": "compare"})

@@ -31,7 +31,7 @@ from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
 from tercet.desk.relay import try_relay
 from tercet.drop import Drop, RelayAddress
-from tercet.shell import by_stick, introductions, meetings, passphrases
+from tercet.shell import burning, by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
@@ -70,6 +70,7 @@ SENTENCES = {
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
     "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
+    **burning.SENTENCES,
     **introductions.SENTENCES,
     **passphrases.SENTENCES,
 }
@@ -129,6 +130,7 @@ class DeskService(Service):
             super().handlers()
             | meetings.handlers(self, Role.DESK)
             | introductions.handlers(self.engine)
+            | burning.handlers(self.engine)
             | {
                 "found": self._found,
                 "status": self._status,

@@ -38,6 +38,7 @@ POWERS: Final = {
     "alarm": "raise the alarm, or keep it back",
     "burn": "cut out the owner of this device: its neighbours drop it for good",
     "one_voice": "be one of the two who cut out a neighbour; with its alarm, or a second seized neighbour, both",
+    "two_voices": "cut out a neighbour whose alarm came, or about whom another asked; before its owner agreed",
     "own_voice": "be one of the two who cut out the owner of this device, as each alarm is",
     "take_over": "answer at the door in the locked process's place: keep frames back, open none",
     "sign_the_board": "publish relays and keys of its own, and open what is sealed to the desk",
@@ -396,8 +397,8 @@ def _boxes(device: Device) -> tuple[Boxes, ...]:
 
 def _powers(device: Device) -> tuple[str, ...]:
     if device.office is not None:
-        voice = ("one_voice",) if any(r.share for r in device.relations) else ()
-        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes", *voice, *_posts(device.relays))
+        voices = [power for power, there in _voices(device).items() if there]
+        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes", *voices, *_posts(device.relays))
     held = {
         "be_the_member": bool(device.relations),
         "ask_the_desk": bool(device.reports),
@@ -405,14 +406,21 @@ def _powers(device: Device) -> tuple[str, ...]:
         "empty_boxes": bool(device.relations),
         "read_boxes": bool(device.relations),
         "burn": bool(device.shares),
-        "one_voice": any(r.share for r in device.relations),
-    }
+    } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
 
 
 def _posts(addresses: Iterable[str]) -> tuple[str, ...]:
     """The power to post, if there is a pass at the end of an address."""
     return ("post",) if any(address.count("/") > BARE for address in addresses) else ()
+
+
+def _voices(device: Device) -> dict[str, bool]:
+    """What the points of neighbours' lines give: one alone burns nobody, two do."""
+    return {
+        "one_voice": any(r.share for r in device.relations),
+        "two_voices": any(r.cut.point for r in device.relations),
+    }
 
 
 def _bare(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 _WAYS: Final[dict[str, Reach]] = {"answer": (0, None), "board": (0, None)}
+_CUTTING: Final = frozenset({"one_voice", "two_voices"})
 _NOTEBOOK: Final = Row(
     frozenset({"notebook", "nothing"}),
     lanes=NEIGHBOURS_MOST,
@@ -73,9 +74,9 @@ _DEVICE: Final = Row(
     reports=True,
     boxes={"neighbour": (KEPT_DAYS, None), "intake": (INTAKE_BACK, None), "file": (0, None), "meeting": (0, None)}
     | _WAYS,
-    powers=frozenset(
-        {"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "read_boxes", "burn", "one_voice"}
-    ),
+    powers=frozenset({"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "read_boxes"})
+    | _CUTTING
+    | {"burn"},
     marks=True,
 )
 _STORE: Final = frozenset({"withhold"})
@@ -99,7 +100,7 @@ ROWS: Final = MappingProxyType(
             people=MANY,
             words=frozenset({"letter", "own letter", "report", "reporter", "to a reporter"}),
             boxes={"neighbour": (KEPT_DAYS, None), "intake": (MANY, None), "board": (0, None), "meeting": (0, None)},
-            powers=frozenset({"sign_the_board", "be_the_member", "empty_boxes", "post", "read_boxes", "one_voice"}),
+            powers=frozenset({"sign_the_board", "be_the_member", "empty_boxes", "post", "read_boxes"}) | _CUTTING,
         ),
     }
 )

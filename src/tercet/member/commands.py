@@ -212,6 +212,12 @@ def compare(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_js
 
 
 @app.command()
+def burn(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Cut out a neighbour who was taken, with a second voice; or say no where another asked you to."""
+    _do(vault, answers, as_json, {"do": "burn"})
+
+
+@app.command()
 def report(
     photo: Annotated[list[Path] | None, typer.Option(help="A photo; may be given again.")] = None,
     video: Annotated[list[Path] | None, typer.Option(help="A video of any size.")] = None,

@@ -31,7 +31,7 @@ from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
 from tercet.evidence.place import Precision
-from tercet.shell import by_stick, introductions, meetings, notebook, passphrases
+from tercet.shell import burning, by_stick, introductions, meetings, notebook, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.service import Handler, Request, Service, Told, ask_until, number_in, status_of, volume_of
 from tercet.vault import Vault
@@ -78,7 +78,6 @@ SENTENCES = {
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
     "in_danger": "{name} is in danger: somebody else has their device. Tell {name} nothing more through it.",
-    "burned": "{name} was cut out by two who agreed, and is your neighbour no more. What it wrote is gone.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
     "files_wait": "Files wait, {files} with the small copies: {amount}.",
     "taken_over": "While the device was locked {items} frames came in.",
@@ -88,6 +87,7 @@ SENTENCES = {
     "clock_far": "This device's clock is far from the network's: set it right.",
     "relay_trouble": "Trouble with a relay ({code}), what waits is kept. {hint} The relay: {relay}",
     "relay_well": "A relay answers again: {relay}",
+    **burning.SENTENCES,
     **introductions.SENTENCES,
     **passphrases.SENTENCES,
 }
@@ -146,6 +146,7 @@ class MemberService(Service):
             super().handlers()
             | meetings.handlers(self)
             | introductions.handlers(self.engine)
+            | burning.handlers(self.engine)
             | {
                 "status": self._status,
                 "report": self._report,

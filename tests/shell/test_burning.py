@@ -1,0 +1,75 @@
+"""Cutting out at the screen: what the owner reads, that it is asked twice, and that two must."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tercet.core.errors import Refusal
+from tercet.shell.failures import ShellError
+
+from .world import MIB, Awake, Person, World, beat, do, meet, run
+
+
+async def founded(world: World, desk: Any, amal: Any, badr: Any) -> None:
+    """A desk and two founders who are partners, and all have dealt."""
+    await do(desk, do="found", relays=list(world.relays), shards=1)
+    await meet(desk, amal, "desk", "amal")
+    await meet(desk, badr, "desk", "badr")
+    await meet(amal, badr, "amal", "badr", "partner")
+    await beat(desk, amal, badr, rounds=4)
+
+
+def three(folder: Path) -> World:
+    world = World(folder)
+    for name in ("desk", "amal", "badr"):
+        world.make(name, 16 * MIB)
+    return world
+
+
+async def names(service: Any) -> list[str]:
+    return [n["name"] for n in (await do(service, do="status"))["neighbours"]]
+
+
+def test_two_agree_at_their_screens_and_the_third_is_gone(tmp_path: Path) -> None:
+    world = three(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
+            await founded(world, desk, amal, badr)
+            person = Person(name="badr", burn="yes", name_again="badr")
+            assert await do(amal, person, do="burn") == {"stage": "asking"}
+            assert person.words() == ["burn_explained", "burn_by_asking", "burn_begun"]
+            assert (await person.heard("burn_by_asking"))["other"] == "desk"
+            await beat(amal, desk, rounds=2)
+            assert "badr" in await names(desk)
+            person = Person(name="badr", burn="yes", name_again="badr")
+            assert await do(desk, person, do="burn") == {"stage": "burning"}
+            assert person.words() == ["burn_explained", "burn_by_two", "burn_begun"]
+            assert (await person.heard("burn_by_two"))["by"] == "amal"
+            await beat(desk, amal, rounds=3)
+            assert (await names(desk), await names(amal)) == (["amal"], ["desk"])
+
+    run(scene())
+
+
+def test_who_says_no_once_or_types_another_word_begins_nothing(tmp_path: Path) -> None:
+    world = three(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
+            await founded(world, desk, amal, badr)
+            person = Person(name="badr", burn="no")
+            assert await do(amal, person, do="burn") == {"stage": "quiet"}
+            assert person.words()[-1] == "burn_spared"
+            with pytest.raises(ShellError, match="burn_unsure"):
+                await do(amal, Person(name="badr", burn="yes", name_again="amal"), do="burn")
+            for name, code in (("nobody", "unknown_neighbour"), ("desk", "burn_no_share")):
+                with pytest.raises(Refusal, match=code):
+                    await do(amal, Person(name=name, burn="yes", name_again=name), do="burn")
+            assert all(r.cut.stage.value == "quiet" for r in amal.engine.device.relations)
+            assert not any(r.channel.waiting for r in amal.engine.device.relations)
+
+    run(scene())
