@@ -1,8 +1,12 @@
-"""How a bench shows and keeps what it measured: a table, JSON, a file under bench/results/."""
+"""How a bench shows and keeps what it measured: a table, JSON, a file under bench/results/.
+
+`.venv/bin/python bench/recording.py` prints what a record of today would call the code it measured.
+"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -38,12 +42,24 @@ def machine() -> Row:
     }
 
 
+def code() -> str:
+    """The code that is measured: 16 digits of a SHA-256 over the names and bytes of all files of src/tercet."""
+    whole = hashlib.sha256()
+    for path in sorted((HOUSE / "src" / "tercet").rglob("*.py")):
+        whole.update(path.relative_to(HOUSE).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()[:16]
+
+
+CODE = code()  # when the bench began
+
+
 def finish(chosen: argparse.Namespace, name: str, seed: str, figures: list[Row]) -> None:
     """Show, and record if wanted."""
     words = " ".join(word for word in sys.argv[1:] if word not in ("--json", "--record"))
     whole = {
         "command": f".venv/bin/python bench/{name}.py {words}".strip(),
         "seed": seed,
+        "code": CODE,
         "machine": machine(),
         "date": datetime.now(tz=UTC).strftime("%Y-%m-%d"),
         "figures": figures,
@@ -64,3 +80,7 @@ def table(rows: list[Row]) -> str:
 
 def shown(value: object) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    print(CODE)
