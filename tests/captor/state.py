@@ -16,6 +16,7 @@ from typing import Any
 from . import keys, pack
 
 ROLES = {"partner", "link", "below", "desk", "founder"}  # spec/30-meeting.md, 1
+STAGES = {"quiet", "called", "accused", "asking", "burning"}  # spec/33-burn.md, 8
 DAYS = range(15_000, 40_000)  # days that a person may live to see
 TIMES = range(1_500_000_000, 2_500_000_000)  # seconds, likewise
 SEALED_REPORT = 3_989  # spec/50-report.md, 1
@@ -63,6 +64,7 @@ class Carved:
     sealed_days: set[tuple[int, bytes]] = field(default_factory=set)
     sealed_reports: set[bytes] = field(default_factory=set)
     shares: set[bytes] = field(default_factory=set)
+    stages: set[str] = field(default_factory=set)
     other_bytes: list[int] = field(default_factory=list)
 
     @property
@@ -169,7 +171,9 @@ def _turns(value: list[Any]) -> set[pack.Path]:
 
 
 def _sort(found: Carved, leaf: Any) -> None:
-    if isinstance(leaf, str):
+    if isinstance(leaf, str) and leaf in STAGES:
+        found.stages.add(leaf)
+    elif isinstance(leaf, str):
         (found.relays if leaf.startswith("tercet://") else found.words).add(leaf)
     elif type(leaf) is int and leaf in TIMES:
         found.times.add(leaf)
