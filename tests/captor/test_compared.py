@@ -24,7 +24,7 @@ from .test_captor import COST
 # What seize calls the boxes that the captor has other words for.
 PURPOSES = {"relation": "neighbour", "written": "neighbour", "read": "neighbour", "return": "answer", "block": "file"}
 # Times that seize does not print one by one; spec/91-exposure.md, 7, 4, speaks of them.
-UNSAID = {"spoke", "sealed", "used", "asked", "issued", "until"}  # fields of spec/76-state.md
+UNSAID = {"spoke", "sealed", "put", "used", "asked", "issued", "until"}  # fields of spec/76-state.md
 
 
 def both(seized: Seized, one: bytes, folder: Path, *passphrases: str) -> tuple[Find, Seen]:
