@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from tercet.core.cutting import PUT_EVERY, Stage
 from tercet.core.errors import Refusal
 from tercet.shell.failures import ShellError
 
-from .world import MIB, Awake, Person, World, beat, do, meet, run
+from .test_engine import Scene
+from .world import MIB, Awake, Death, Person, World, beat, do, meet, run
+
+EVERY = 5  # boundaries: a process is killed at each fifth, from the first on; the core is killed at each effect
 
 
 async def founded(world: World, desk: Any, amal: Any, badr: Any) -> None:
@@ -73,3 +77,60 @@ def test_who_says_no_once_or_types_another_word_begins_nothing(tmp_path: Path) -
             assert not any(r.channel.waiting for r in amal.engine.device.relations)
 
     run(scene())
+
+
+class Cutting(Scene):
+    """Amal asks the desk to cut out badr, and the desk agrees; one of the two devices may die and come back."""
+
+    async def play(self) -> None:
+        for name in ("desk", "amal"):
+            await self._wake(name)
+        for round_number in range(9):
+            self.world.now += PUT_EVERY
+            if round_number in (0, 4):
+                await self._until("amal" if round_number == 0 else "desk", self._burn)
+            for name in ("amal", "desk"):
+                await self._until(name, self._beat)
+        self.left = [await self._until(name, names) for name in ("desk", "amal")]
+        for name in tuple(self.awake):
+            await self.awake.pop(name).close()
+
+    async def _burn(self, service: Any) -> None:
+        badr = next((r for r in service.engine.device.relations if r.name == "badr"), None)
+        if badr is not None and badr.cut.stage in (Stage.QUIET, Stage.ACCUSED):
+            await do(service, Person(name="badr", burn="yes", name_again="badr"), do="burn")
+
+    def check(self) -> None:
+        assert self.left == [["amal"], ["desk"]]
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = three(tmp_path_factory.mktemp("settled"))
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
+            await founded(world, desk, amal, badr)
+
+    run(scene())
+    return world
+
+
+def cut(settled: World, folder: Path, name: str, at: int) -> Death:
+    folder.mkdir()
+    world = settled.copy(folder)
+    death = world.death = Death(name, at)
+    scene = Cutting(world)
+    run(scene.play())
+    scene.check()
+    return death
+
+
+@pytest.mark.parametrize("name", ["amal", "desk"])
+def test_a_process_killed_at_any_boundary_burns_whom_two_agreed_on_and_nobody_else(
+    name: str, settled: World, tmp_path: Path
+) -> None:
+    boundaries = cut(settled, tmp_path / "whole", name, -1).passed
+    assert boundaries > 20
+    for at in range(0, boundaries, EVERY):
+        cut(settled, tmp_path / str(at), name, at)
