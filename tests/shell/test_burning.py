@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tercet.core.cutting import PUT_EVERY, Stage
 from tercet.core.errors import Refusal
 from tercet.shell.failures import ShellError
+from tercet.shell.show import show_status
 
 from .test_engine import Scene
 from .world import MIB, Awake, Death, Person, World, beat, do, meet, run
@@ -33,6 +36,12 @@ def three(folder: Path) -> World:
     return world
 
 
+def screen(status: dict[str, Any]) -> str:
+    out = io.StringIO()
+    show_status(Console(file=out, width=200), status)
+    return out.getvalue().replace("\u2068", "").replace("\u2069", "")  # fences around names
+
+
 async def names(service: Any) -> list[str]:
     return [n["name"] for n in (await do(service, do="status"))["neighbours"]]
 
@@ -49,6 +58,9 @@ def test_two_agree_at_their_screens_and_the_third_is_gone(tmp_path: Path) -> Non
             assert (await person.heard("burn_by_asking"))["other"] == "desk"
             await beat(amal, desk, rounds=2)
             assert "badr" in await names(desk)
+            assert "Somebody asks you to cut out badr" in screen(await do(desk, do="status"))
+            assert "badr cut out: it waits for a second voice" in screen(await do(amal, do="status"))
+            assert [n["cut"] for n in (await do(desk, do="status"))["neighbours"]] == ["", "accused"]
             person = Person(name="badr", burn="yes", name_again="badr")
             assert await do(desk, person, do="burn") == {"stage": "burning"}
             assert person.words() == ["burn_explained", "burn_by_two", "burn_begun"]

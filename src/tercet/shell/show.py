@@ -34,6 +34,12 @@ ROLES: Final = {
     "founder": "a founder of this network",
 }  # what a neighbour is to the owner, in a sentence; of another version, as it comes
 
+CUT: Final = {
+    "accused": "Somebody asks you to cut out {name}: see `burn`.",
+    "asking": "You want {name} cut out: it waits for a second voice.",
+    "burning": "{name} is being cut out: it waits for the desk to post it.",
+}
+
 
 def moment(seconds: int) -> str:
     """A time as people here write it; seconds where this system's calendar ends."""
@@ -80,6 +86,8 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         elif one.get("silent"):
             said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
             console.print(f"{said} This program does nothing about it.", markup=False)
+        if one.get("cut") in CUT:
+            console.print(CUT[one["cut"]].format(name=shown(one["name"])), markup=False)
     offer = found["introduction"]
     if offer:
         console.print(f"{shown(offer['by'])} wants to introduce somebody to you: see `accept`.", markup=False)
