@@ -25,10 +25,11 @@ from tercet.core.state import load, save
 from tercet.core.turn import Turn
 
 from .scenes import relation
-from .stage import Actor
+from .stage import Actor, Seeded
 from .stage import Stage as Theatre
 from .test_dealing import shares, tree
 from .test_parting import names, points
+from .test_understudy import covered
 
 Scene = tuple[Theatre, Actor, Actor, Actor, Actor, Actor]
 STRANGER = draw(b"a line of nobody's" + bytes(14))
@@ -184,6 +185,18 @@ def test_what_a_burned_neighbour_asked_counts_no_longer() -> None:
     stage.beat(desk, second)
     assert "first" not in names(desk)
     assert relation(desk, "second").cut == Cut()
+
+
+def test_at_the_default_pace_a_burn_is_through_within_a_day() -> None:
+    """From the owner's second yes, with the alarm, to the last neighbour who beats under cover, every half hour."""
+    for seed in range(6):
+        stage, desk, first, *others = tree()
+        for actor in (desk, *others):
+            actor.chance = Seeded(f"{actor.name} {seed}")
+        alarm(others[0], "first", point_of(shares(first).own))
+        others[0].do(ev.Burn("first"))
+        covered(stage, desk, *others, beats=48)
+        assert gone(desk, *others), seed
 
 
 # ---- nobody alone

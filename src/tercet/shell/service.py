@@ -19,6 +19,7 @@ from typing import Any, Final
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
+from tercet.core.cutting import Stage
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
@@ -387,6 +388,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
                 "heard": r.channel.heard,
                 "silent": _silent_days(engine, r.channel.heard),
                 "danger": r.danger,
+                "cut": "" if r.cut.stage is Stage.QUIET else r.cut.stage.value,
                 "waiting": len(r.channel.waiting),
                 "unread": sum(not n.seen for n in r.notes),
             }

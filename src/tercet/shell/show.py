@@ -39,6 +39,12 @@ ROLES: Final = {
     "founder": "a founder of this network",
 }  # what a neighbour is to the owner, in a sentence; of another version, as it comes
 
+CUT: Final = {
+    "accused": "Somebody asks you to cut out {name}: see `burn`.",
+    "asking": "You want {name} cut out: it waits for a second voice.",
+    "burning": "{name} is being cut out: it waits for the desk to post it.",
+}
+
 
 def moment(seconds: int) -> str:
     """A time as people here write it; seconds where this system's calendar ends."""
@@ -117,6 +123,8 @@ def _show_neighbours(console: Console, found: dict[str, Any]) -> None:
         elif one.get("silent"):
             said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
             console.print(f"{said} This program does nothing about it.", markup=False)
+        if one.get("cut") in CUT:
+            console.print(CUT[one["cut"]].format(name=shown(one["name"])), markup=False)
 
 
 def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
