@@ -15,6 +15,7 @@ from tercet.core.conversation import dummy
 from tercet.core.days import last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
+from tercet.core.files import BLOCKS_MOST
 from tercet.core.report import (
     MEDIA_MOST,
     NOBODY,
@@ -40,7 +41,6 @@ from tercet.core.report import (
     unwrap,
     wrap,
 )
-from tercet.core.sending import BLOCKS_MOST
 from tercet.core.state import OWNER_MOST, save
 from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, open_sealed, seal
 

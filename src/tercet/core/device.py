@@ -21,6 +21,7 @@ from tercet.core import (
     bycode,
     dealing,
     encounter,
+    files,
     handover,
     introducing,
     locked,
@@ -77,7 +78,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
         office.beat(turn)
     else:
         beat.covered(turn, event.span, event.reads)
-        sending.move_media(turn)
+        files.move_media(turn)
     mail.begin_mixes(turn)
     dealing.deal(turn)
 
@@ -125,7 +126,7 @@ def _refused(turn: Turn, event: e.Refused) -> None:
     if event.code == "box_full":
         turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
         mail.let_go(turn, event.ref)
-    sending.refused(turn, event.ref, event.code)
+    files.refused(turn, event.ref, event.code)
     turn.tell("relay_refused", code=event.code)
 
 
@@ -235,8 +236,8 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
         e.Reply: lambda turn, event: office.reply(turn, event.case, event.text),
         e.NotesSeen: _notes_seen,
-        e.ChunkRead: sending.chunk_read,
-        e.FileStopped: sending.file_stopped,
+        e.ChunkRead: files.chunk_read,
+        e.FileStopped: files.file_stopped,
         e.MediaChecked: office.media_checked,
         e.RelayTime: lambda turn, event: mail.relay_time(turn, event.seconds),
         e.WentBack: lambda turn, _: mail.went_back(turn),

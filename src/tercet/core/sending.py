@@ -1,10 +1,10 @@
-"""Sending: a member's reports, their files, and the conversations that follow.
+"""Sending: a member's reports, and the conversations that follow.
 
-Does        seals reports at once, sends their files block by block, takes in what the desk says.
-Does not    read files: it asks the shell for one chunk at a time.
+Does        seals reports at once, chooses what goes to intake, takes in what the desk says.
+Does not    send files: `files` does.
 Spec        spec/50-report.md
-Always      1. A report stays until its receipt.  2. One block is under way at a time.
-Read first  write_report(), send_one(), chunk_read().
+Always      1. A report stays until its receipt.
+Read first  write_report(), send_one(), arrived().
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from functools import partial
 import msgspec
 
 from tercet.core import channel as letters
+from tercet.core import files
 from tercet.core.burning import point_of
-from tercet.core.chain import LANE_RELAYS, lane
+from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
 from tercet.core.conversation import burn, dummy, open_answer, unheard, word
 from tercet.core.cutting import due, put_at
 from tercet.core.days import DAY, day_of
-from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, PutItem, ReadChunk
+from tercet.core.effects import PutItem
 from tercet.core.errors import Refusal
-from tercet.core.events import Arrived, ChunkRead, FileStopped, MediaGiven, Query, WriteReport
-from tercet.core.fields import Malformed, decode
+from tercet.core.events import Arrived, Query, WriteReport
+from tercet.core.fields import Malformed
+from tercet.core.files import OPEN_MEDIA, find_report, replace_report
 from tercet.core.mail import NOTES_KEPT, body_for, replace_relation, warn_of_clock
 from tercet.core.relation import Note, Relation, fits, vanish, words
 from tercet.core.report import (
@@ -31,16 +33,10 @@ from tercet.core.report import (
     SALT,
     WORD_TEXT,
     LetterKind,
-    MediaKind,
-    MediaRef,
-    MediaSend,
-    MediaState,
     Report,
     ReportContent,
     ReportKind,
     ReportState,
-    ResendRequest,
-    UnderWay,
     WordContent,
     conversation_id,
     lapses,
@@ -52,7 +48,7 @@ from tercet.core.report import (
 )
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Return, kept_blocks
 from tercet.core.turn import Turn
-from tercet.sealing import NONCE, CannotOpen, block_box, cover, derive, digest, next_block_key, seal_block
+from tercet.sealing import NONCE, CannotOpen, digest
 
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
 ANSWER_KEPT = 60 * DAY  # seconds; a desk that was silent this long has closed the case with its files
@@ -61,9 +57,6 @@ RETURNS_MOST = 32  # answers awaited; the oldest is given up first, whatever it 
 RETURN_FRAMES = 4  # frames asked for of a box that holds one; a few, in case of noise
 ASK_EVERY = 14_400  # seconds between two chances for the desk to speak in one conversation
 AWAITED = 2  # times that an answer is looked for on purpose before the desk is asked again
-BLOCKS_MOST = 24  # sealed blocks in the vault at a time
-RESENT_LEAST = 3  # blocks that a desk may ask for again, however small the file; else as many as it has
-OPEN_MEDIA = (MediaState.WAITING, MediaState.LEFT)
 
 
 def write_report(turn: Turn, event: WriteReport) -> None:
@@ -83,9 +76,9 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     if len(event.media) > MEDIA_MOST:
         raise Refusal("media_many")
     travels = sum(bool(given.travel) for given in event.media)
-    if not turn.roomy(OWNER_MOST) or len(kept_blocks(turn.device)) + travels > BLOCKS_MOST:
+    if not turn.roomy(OWNER_MOST) or len(kept_blocks(turn.device)) + travels > files.BLOCKS_MOST:
         raise Refusal("too_much_waiting")
-    pairs = [pair for given in event.media for pair in _announce(given, turn)]
+    pairs = [pair for given in event.media for pair in files.announce(given, turn)]
     reply = turn.chance(32)
     refs = tuple(ref for ref, _ in pairs)
     content = ReportContent(
@@ -93,40 +86,12 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     )
     sealed = seal_content(content, key.week, key.public)
     number = turn.device.reported + 1
-    media = tuple(_first_state(turn, ref, given) for ref, given in pairs)
+    media = tuple(files.first_state(turn, ref, given) for ref, given in pairs)
     report = Report(
         number, turn.now, ReportState.WAITING, sealed, 0, reply, conversation_id(reply), Channel(), media, used=turn.now
     )
     turn.change(reports=(*turn.device.reports, report), reported=number)
-    _move_media(turn, report)
-
-
-def _announce(given: MediaGiven, turn: Turn) -> list[tuple[MediaRef, MediaGiven]]:
-    """What the report says of a file: the travel copy first, so that the desk sees something soon."""
-    whole = MediaRef(given.kind, given.form, turn.chance(32), given.size, given.sha256)
-    if not given.travel:
-        return [(whole, given)]
-    small = MediaRef(MediaKind.TRAVEL, "jpg", turn.chance(32), len(given.travel), given.travel_sha256)
-    return [(small, given), (whole, given)]
-
-
-def _first_state(turn: Turn, ref: MediaRef, given: MediaGiven) -> MediaSend:
-    if ref.kind is not MediaKind.TRAVEL:
-        return MediaSend(ref.kind, given.path, ref.size, ref.sha256, ref.secret, 0)
-    way = _seal(turn, ref.secret, 0, True, given.travel)
-    return MediaSend(ref.kind, "", ref.size, b"", b"", 1, MediaState.WAITING, way)
-
-
-def _seal(turn: Turn, key: bytes, index: int, last: bool, data: bytes) -> UnderWay:
-    block = seal_block(key, index, last, data, turn.chance(NONCE))
-    boxes = tuple(block_box(key, place).id for place in range(LANE_RELAYS))
-    way = UnderWay(turn.chance(16), boxes, _block_turn(key), turn.chance(32))
-    turn.order(KeepBlock(way.ref, cover(way.cover, block)))
-    return way
-
-
-def _block_turn(key: bytes) -> int:
-    return int.from_bytes(derive(key, "block relay", length=4), "big")
+    files.move_files(turn, report)
 
 
 def tidy(turn: Turn) -> None:
@@ -157,7 +122,7 @@ def send_all(turn: Turn, polls: int = 0) -> None:
     for back in turn.device.returns:
         turn.read(Query("return", back.id), return_lane(back.root), RETURN_FRAMES)
     turn.change(returns=tuple(msgspec.structs.replace(r, tried=min(r.tried + 1, AWAITED)) for r in turn.device.returns))
-    move_media(turn)
+    files.move_media(turn)
 
 
 def _poll(turn: Turn, polls: int) -> None:
@@ -178,13 +143,6 @@ def planned(turn: Turn, ref: bytes, at: int) -> None:
 def _some_moment_of(turn: Turn, at: int) -> int:
     """A moment of that day drawn by chance: when a report goes again hangs on it, and not on when it went."""
     return at - at % DAY + int.from_bytes(turn.chance(4), "big") % DAY
-
-
-def move_media(turn: Turn) -> None:
-    """Order the next step of the first file that can move."""
-    for report in turn.device.reports:
-        if _move_media(turn, report):
-            break
 
 
 def send_one(turn: Turn, after: float) -> bool:
@@ -251,25 +209,10 @@ def _lapse(turn: Turn, report: Report) -> Report:
 
 def _give_up(turn: Turn, report: Report) -> Report:
     """Nothing further will come of this report: its files and words wait no more, and the owner is told."""
-    report = _give_up_files(turn, report)
+    report = files.give_up_files(turn, report)
     if unheard(report.channel):
         turn.tell("word_lapsed", number=str(report.number))
     return msgspec.structs.replace(report, channel=msgspec.structs.replace(report.channel, waiting=()))
-
-
-def _give_up_files(turn: Turn, report: Report) -> Report:
-    if not any(m.state in OPEN_MEDIA for m in report.media):
-        return report
-    media = tuple(_stop(turn, m, MediaState.LAPSED) if m.state in OPEN_MEDIA else m for m in report.media)
-    turn.tell("media_stopped", number=str(report.number), why=MediaState.LAPSED.value)
-    return msgspec.structs.replace(report, media=media)
-
-
-def _stop(turn: Turn, media: MediaSend, state: MediaState) -> MediaSend:
-    """A file that is done with: nothing that names or opens it is kept."""
-    if media.under_way is not None:
-        turn.order(ForgetBlock(media.under_way.ref))
-    return msgspec.structs.replace(media, state=state, path="", sha256=b"", key=b"", under_way=None, again=())
 
 
 def _finished(turn: Turn, report: Report) -> bool:
@@ -360,23 +303,6 @@ def write_word(turn: Turn, number: int, text: str) -> None:
     replace_report(turn, msgspec.structs.replace(report, channel=channel, used=turn.now))
 
 
-def find_report(turn: Turn, number: int) -> Report:
-    """A report by its number.
-
-    Raises:
-        Refusal: `unknown_report`.
-    """
-    for report in turn.device.reports:
-        if report.number == number:
-            return report
-    raise Refusal("unknown_report")
-
-
-def replace_report(turn: Turn, report: Report) -> None:
-    """Put a changed report in its place."""
-    turn.change(reports=tuple(report if r.number == report.number else r for r in turn.device.reports))
-
-
 def stored(turn: Turn, ref: bytes) -> None:
     """A relay has stored a report or a block."""
     for report in turn.device.reports:
@@ -388,103 +314,8 @@ def stored(turn: Turn, ref: bytes) -> None:
             return
         for place, media in enumerate(report.media):
             if media.under_way is not None and media.under_way.ref == ref:
-                _block_stored(turn, report, place)
+                files.block_stored(turn, report, place)
                 return
-
-
-def _block_stored(turn: Turn, report: Report, place: int) -> None:
-    media = report.media[place]
-    if media.under_way is None:
-        return
-    turn.order(ForgetBlock(media.under_way.ref))
-    media = msgspec.structs.replace(media, under_way=None)
-    if media.index == media.blocks and media.state is MediaState.WAITING:
-        media = msgspec.structs.replace(media, state=MediaState.LEFT)
-        turn.tell("media_left", number=str(report.number), media=str(place))
-    else:
-        turn.tell("media_moves", number=str(report.number), sent=str(media.index), of=str(media.blocks))
-    report = replace_media(turn, report, place, media)
-    for other in (report, *turn.device.reports):
-        if _move_media(turn, other):
-            break
-
-
-def replace_media(turn: Turn, report: Report, place: int, media: MediaSend) -> Report:
-    """Put a changed file in its place; returns the report with it."""
-    files = tuple(media if i == place else m for i, m in enumerate(report.media))
-    report = msgspec.structs.replace(report, media=files)
-    replace_report(turn, report)
-    return report
-
-
-def _move_media(turn: Turn, report: Report) -> bool:
-    """Order the next step of the first file that can move; whether there was one."""
-    for place, media in enumerate(report.media):
-        if media.state not in OPEN_MEDIA:
-            continue
-        if media.under_way is not None:
-            way = media.under_way
-            places = tuple(zip(turn.device.order(way.turn), way.boxes, strict=False))
-            turn.order(PutBlock(way.ref, places, way.cover))
-            return True
-        if media.again or media.key:
-            index = media.again[0][0] if media.again else media.index
-            facts = (media.path, media.size, media.sha256, bool(media.again))
-            turn.order(ReadChunk(report.number, place, index, *facts))
-            return True
-    return False
-
-
-def chunk_read(turn: Turn, event: ChunkRead) -> None:
-    """Seal the chunk that was asked for; a chunk nobody asked for changes nothing."""
-    report = next((r for r in turn.device.reports if r.number == event.number), None)
-    if report is None or event.media >= len(report.media):
-        return
-    media = report.media[event.media]
-    if media.under_way is not None or media.state not in OPEN_MEDIA or event.again != bool(media.again):
-        return
-    last = event.index == media.blocks - 1
-    if event.again:
-        (index, key), *rest = media.again
-        if index != event.index:
-            return
-        media = msgspec.structs.replace(media, under_way=_seal(turn, key, index, last, event.data), again=tuple(rest))
-    else:
-        if event.index != media.index or not media.key:
-            return
-        way = _seal(turn, media.key, media.index, last, event.data)
-        following = b"" if last else next_block_key(media.key)
-        media = msgspec.structs.replace(media, under_way=way, key=following, index=media.index + 1)
-    _move_media(turn, replace_media(turn, report, event.media, media))
-
-
-def file_stopped(turn: Turn, event: FileStopped) -> None:
-    """A file changed or is gone: what was not sent of it never will be, and both sides are told."""
-    report = next((r for r in turn.device.reports if r.number == event.number), None)
-    if report is None or event.media >= len(report.media):
-        return
-    state = MediaState.CHANGED if event.changed else MediaState.MISSING
-    media = report.media[event.media]
-    if media.state not in OPEN_MEDIA:
-        return
-    replace_report(turn, _withdraw(turn, report, event.media, state))
-
-
-def _withdraw(turn: Turn, report: Report, place: int, state: MediaState) -> Report:
-    files = tuple(_stop(turn, m, state) if i == place else m for i, m in enumerate(report.media))
-    channel = letters.write(report.channel, LetterKind.MEDIA_WITHDRAWN, bytes([place]))
-    turn.tell("media_stopped", number=str(report.number), why=state.value)
-    return msgspec.structs.replace(report, media=files, channel=channel)
-
-
-def refused(turn: Turn, ref: bytes, code: str) -> None:
-    """A relay refused a block: a full box means that an earlier copy of it already lies there."""
-    if code == "box_full":
-        for report in turn.device.reports:
-            for place, media in enumerate(report.media):
-                if media.under_way is not None and media.under_way.ref == ref:
-                    _block_stored(turn, report, place)
-                    return
 
 
 def arrived(turn: Turn, event: Arrived) -> None:
@@ -552,9 +383,9 @@ def _take_word(turn: Turn, report: Report, word: Letter) -> Report:
     if word.kind == LetterKind.RECEIPT:
         return _received(turn, report)
     if word.kind in (LetterKind.MEDIA_RECEIVED, LetterKind.MEDIA_BROKEN) and len(word.body) == 1:
-        return _media_settled(turn, report, word.body[0], word.kind == LetterKind.MEDIA_RECEIVED)
+        return files.settle_media(turn, report, word.body[0], word.kind == LetterKind.MEDIA_RECEIVED)
     if word.kind == LetterKind.RESEND:
-        return _send_again(turn, report, word.body)
+        return files.send_again(turn, report, word.body)
     return report
 
 
@@ -564,37 +395,3 @@ def _received(turn: Turn, report: Report) -> Report:
         return report
     turn.tell("report_received", number=str(report.number))
     return msgspec.structs.replace(report, state=ReportState.RECEIVED, sealed=b"", reply=b"")
-
-
-def _media_settled(turn: Turn, report: Report, place: int, good: bool) -> Report:
-    if place >= len(report.media) or report.media[place].state not in OPEN_MEDIA:
-        return report
-    state = MediaState.RECEIVED if good else MediaState.CHANGED
-    media = _stop(turn, report.media[place], state)
-    turn.tell("media_received" if good else "media_stopped", number=str(report.number), why=state.value)
-    return replace_media(turn, report, place, media)
-
-
-def _send_again(turn: Turn, report: Report, body: bytes) -> Report:
-    """The desk asks for blocks: their keys come with the request, for this device has none any more.
-
-    A travel copy is not kept once it left, so it is withdrawn: the original is still on its way.
-    """
-    try:
-        request = decode(body, ResendRequest)
-    except Malformed:
-        return report
-    if request.media >= len(report.media):
-        return report
-    media = report.media[request.media]
-    wanted = tuple(pair for pair in request.blocks if pair[0] < media.index)
-    if media.resent + len(wanted) > max(media.blocks, RESENT_LEAST):
-        turn.tell("desk_asks_much", number=str(report.number))
-        return report
-    if media.state not in OPEN_MEDIA or media.under_way is not None and not media.path:
-        return report
-    if not media.path:
-        return _withdraw(turn, report, request.media, MediaState.MISSING)
-    media = msgspec.structs.replace(media, again=wanted, resent=media.resent + len(wanted))
-    files = tuple(media if i == request.media else m for i, m in enumerate(report.media))
-    return msgspec.structs.replace(report, media=files)
