@@ -172,6 +172,8 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.core.office.set_up": "reads back the entries it wrote",
     "tercet.core.report.open_content": "the week number before the seal; any two bytes are one",
     "tercet.core.report.lapses": "the week number of our own report",
+    "tercet.core.beat.draw_answer": "numbers from chance",
+    "tercet.core.sending._some_moment_of": "numbers from chance",
     "tercet.core.files._block_turn": "a number from our own derived bytes",
     "tercet.core.sending._put_intake": "a number from chance",
     "tercet.core.understudy._beat": "numbers from chance",
