@@ -250,7 +250,7 @@ def test_whoever_has_a_relays_pass_may_post_there_and_the_pass_is_not_shown(live
             device = passed(machine.device, end)
             seen = [exposure_of(device, machine.clock)]
             if not device.is_desk:
-                seen.append(exposure_of_understudy(understudy.draw(device, machine.clock, chance()), machine.clock))
+                seen.append(exposure_of_understudy(drawing.draw(device, machine.clock, chance()), machine.clock))
             for one in seen:
                 assert ("post" in one.powers) is there
                 assert one.relays == tuple(f"tercet://a.example:1/{'a' * 52}" for _ in one.relays) != ()
