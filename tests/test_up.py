@@ -17,7 +17,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tercet import up, up_capture
+from tercet import up, up_capture, up_heal
 from tercet.lab.captor import Seen
 from tercet.lab.exposure import Exposure, Person, Words
 from tercet.lab.unopened import Noise
@@ -82,6 +82,9 @@ def test_a_seized_member_yields_what_the_table_says_and_her_neighbours_learn_of_
         assert re.search(rf"{name} +sees, [0-9.]+ s after it was typed: “dalia is in danger", said)
     assert "it opens nothing any more" in said
     assert "opens the notebook once more" in said
+    for name in up.meant()[up.SEIZED]:
+        assert re.search(rf"{name} +sees: “dalia was cut out", said)
+    assert f"has report 2, from it does not know whom: “{up_heal.REPORT}”" in said
     assert list(tmp_path.iterdir()) == []
     assert running(tmp_path) == {}
 

@@ -34,6 +34,7 @@ from tercet.shell.opening import run
 from tercet.shell.passphrases import suggest
 from tercet.shell.text import shown
 from tercet.up_capture import Capture
+from tercet.up_heal import Heal
 
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 QUESTION = "Thank you. Does anybody there need shelter tonight?"
@@ -93,7 +94,7 @@ class Scene(Stage):
                 opened = {name: group.create_task(self._open(name)) for name in (DESK, *MEMBERS)}
                 for first, second, role in MEETINGS:
                     await asyncio.gather(opened[first], opened[second])
-                    await self._meet(first, second, role)
+                    await self.meet(first, second, role)
                     if (first, second) == INTRODUCED[:2]:
                         introduced = group.create_task(self._introduce(*INTRODUCED))
                 came = await self._report()
@@ -143,7 +144,7 @@ class Scene(Stage):
 
     # The network grows.
 
-    async def _meet(self, first: str, second: str, role: str) -> None:
+    async def meet(self, first: str, second: str, role: str) -> None:
         """Two people sit together: one says or shows a code, the other takes it, both compare four words."""
         inviting: tuple[str, ...] = ("desk", "meet") if first == DESK else ("member", "meet", "--as", role)
         joining: tuple[str, ...] = ("member", "meet")
@@ -291,7 +292,7 @@ def hash_found(folder: Path, original: str) -> str:
 def up(
     photo: Annotated[Path | None, typer.Option(help="The photo to send; a real one is at hand without it.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End after the scene; status 0 only if it came true.")] = False,
-    capture: Annotated[bool, typer.Option("--capture", help="Then a member is seized: see what that yields.")] = False,
+    capture: Annotated[bool, typer.Option("--capture", help="Then a member is seized, and cut out.")] = False,
 ) -> None:
     """Play the main job here: a desk and six members, three levels deep; the deepest sends a photo."""
     console = Console(highlight=False, soft_wrap=True)
@@ -309,6 +310,7 @@ def up(
             )
             if capture:
                 await scene.watched(Capture(scene, SEIZED, meant()[SEIZED], scene.others[SEIZED]).play())
+                await scene.watched(Heal(scene, SEIZED, meant(), scene.meet).play())
             if not once:
                 console.print(Panel(scene.next_commands(), title="The network stays up. In another terminal:"))
                 console.print("Ctrl-C ends it and removes everything.")

@@ -1,0 +1,120 @@
+"""`tercet up --capture`, the end: two cut the seized member out, and the pair below comes to a link again.
+
+Does        has two neighbours burn her, waits until all have dropped her, lets her pair meet a new link and report.
+Does not    tell anybody who was cut out: each device reads the board, and knows by its own share.
+Spec        spec/33-burn.md, 6 to 9; spec/21-cell.md, 6
+Always      1. Whoever still knows her, or does not know whom they should, ends the scene.
+Read first  Heal.play().
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tercet.member.service import SENTENCES
+from tercet.scene import picture
+from tercet.scene.actor import Actor, Line, SceneFailure
+from tercet.scene.stage import DESK, UNDER_COVER, Stage
+
+REPORT: Final = "The four houses are empty now. Two families need blankets."
+Meet = Callable[[str, str, str], Awaitable[None]]
+Known = dict[str, dict[str, str]]
+
+
+class Heal:
+    """What the others do once somebody on a stage was seized and the alarm has gone out.
+
+    Args:
+        stage: where everybody else is awake.
+        name: who was seized.
+        known: whom each knew, and as what.
+        meet: lets two meet: who says the code, who hears it, and what the first is to the second then.
+    """
+
+    def __init__(self, stage: Stage, name: str, known: Known, meet: Meet) -> None:
+        self._stage = stage
+        self._name = name
+        self._meet = meet
+        roles = known[name]
+        self._neighbours = tuple(roles)
+        self._link = next(one for one, role in roles.items() if role in ("link", "desk"))
+        self._partner = next(one for one, role in roles.items() if role == "partner")
+        self._below = tuple(one for one, role in roles.items() if role == "below")
+        self._left = {
+            one: {who: role for who, role in theirs.items() if who != name}
+            for one, theirs in known.items()
+            if one != name
+        }
+
+    async def play(self) -> None:
+        """Play it.
+
+        Raises:
+            ShellError: `scene_failed`.
+        """
+        await self._burn()
+        self._hold(await self._ask_all(), self._left)
+        await self._relink()
+        await self._report()
+
+    async def _burn(self) -> None:
+        """The partner and the link agree; everybody whom she knew drops her once they have read the board."""
+        two = (self._partner, self._link)
+        self._stage.say(
+            ", ".join(two), f"talk to each other, and type `burn`: {self._name} is to be cut out, for good."
+        )
+        await asyncio.gather(*(self._agree(one) for one in two))
+
+        async def drops(one: str) -> None:
+            await self._stage.actors[one].hears("burned", UNDER_COVER * Actor.PATIENCE, name=self._name)
+            self._stage.say(one, f"sees: “{SENTENCES['burned'].format(name=self._name)}”")
+
+        await asyncio.gather(*(drops(one) for one in self._neighbours))
+        for one in set(self._stage.actors) & set(self._left) - set(self._neighbours):
+            if self._stage.actors[one].last("burned"):
+                raise SceneFailure(one, "burned", "told of somebody whom they never met")
+
+    async def _agree(self, one: str) -> None:
+        """Type the command; who was slower than the board has nobody to cut out any more."""
+        answers = {"name": self._name, "burn": "yes", "name_again": self._name}
+        try:
+            await self._stage.once(one, "member", "burn", **answers)
+        except SceneFailure:
+            if not self._stage.actors[one].last("burned"):
+                raise
+
+    async def _relink(self) -> None:
+        """The partner takes her place: each of the pair below meets them in person."""
+        self._stage.say(self._partner, f"is told by a friend of both where to find {' and '.join(self._below)}.")
+        for one in self._below:
+            await self._meet(self._partner, one, "link")
+            self._left[self._partner][one] = "below"
+            self._left[one][self._partner] = "link"
+        found = await self._ask_all()
+        self._hold(found, self._left)
+        self._stage.console.print(picture.network(found, DESK))
+
+    async def _report(self) -> None:
+        last = self._below[-1]
+        words = ("member", "report", "--wait", "--yes")
+        async with self._stage.command(last, *words, answers={"text": REPORT}) as sender:
+            await sender.hears("report_received")
+            await sender.hears("done")
+        there = (await self._stage.once(DESK, "desk", "show", "2"))["report"]
+        if there["text"] != REPORT:
+            raise SceneFailure(DESK, "show", "the report there is not the one that was sent")
+        self._stage.say(DESK, f"has report 2, from it does not know whom: “{REPORT}”")
+
+    async def _ask_all(self) -> dict[str, Line]:
+        names = tuple(self._left)
+        found = await asyncio.gather(*(self._stage.once(one, self._stage.kind(one), "status") for one in names))
+        return dict(zip(names, found, strict=True))
+
+    def _hold(self, found: dict[str, Line], meant: Known) -> None:
+        """Each device must know whom it should, and nobody else."""
+        there = picture.bonds(found)
+        for one, known in meant.items():
+            if there[one] != known:
+                raise SceneFailure(one, "status", f"knows {', '.join(there[one]) or 'nobody'}")
