@@ -12,16 +12,17 @@ from tercet.core import burning, office, parting, sending
 from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.burning import draw, point_of
+from tercet.core.burning import POINT, burns, draw, point_of
 from tercet.core.cell import Role
 from tercet.core.conversation import burn as burn_content
 from tercet.core.cutting import ASKED_KEPT, PUT_EVERY, Cut, Stage
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
+from tercet.core.fields import encode
 from tercet.core.mail import _in_danger
 from tercet.core.report import LetterKind, seal_word_content
 from tercet.core.sending import _put_intake
-from tercet.core.state import load, save
+from tercet.core.state import ARRIVING_MOST, load, save
 from tercet.core.turn import Turn
 
 from .scenes import relation
@@ -455,3 +456,67 @@ def test_nothing_of_a_cut_is_left_once_the_neighbour_is_gone() -> None:
     stage.beat(second, desk, rounds=3)
     assert "first" not in names(second)
     assert not any(point in save(second.device) for point in points(first))
+
+
+# ---- what the points and the burns of nobody do
+
+
+def sent_by(actor: Actor, name: str) -> set[bytes]:
+    """The points that a device sends to the desk about a neighbour."""
+    turn = Turn(actor.device, actor.stage.now, actor.chance)
+    with pytest.MonkeyPatch.context() as patched:
+        found: list[bytes] = []
+        patched.setattr(sending, "burn", lambda both, *rest: found.extend(both) or burn_content(both, *rest))
+        sending._put_burn(turn, relation(actor, name))
+    return set(found)
+
+
+def test_the_posted_points_do_not_tell_the_burned_member_who_burned_it() -> None:
+    _, _, first, second, *_ = tree()
+    alarm(second, "first", point_of(shares(first).own))
+    second.do(ev.Burn("first"))
+    held = {point_of(share) for share in shares(first)}
+    sent = sent_by(second, "first")
+    assert len(sent) == 2
+    assert not sent & held
+    assert all(burns(share, *sent) for share in shares(first))
+
+
+def test_points_that_are_sent_as_they_are_held_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "two_others", lambda first, second, _: (first, second))
+    _, _, first, second, *_ = tree()
+    alarm(second, "first", point_of(shares(first).own))
+    second.do(ev.Burn("first"))
+    assert sent_by(second, "first") <= {point_of(share) for share in shares(first)}
+
+
+def flooded(days: int) -> Turn:
+    """A desk that nobody is heard at, to which somebody with a card sends burns of nobody every day."""
+    stage, desk, *_ = tree()
+    turn = Turn(desk.device, stage.now, desk.chance)
+    for day in range(days):
+        turn = Turn(turn.device, stage.now + day * DAY, desk.chance)
+        for number in range(office.BURNS_A_DAY):
+            nobody = draw((day * office.BURNS_A_DAY + number).to_bytes(32, "big"))
+            office.post_burn(turn, point_of(nobody.own), point_of(nobody.link))
+    return turn
+
+
+def test_a_flood_of_burns_of_nobody_does_not_shut_the_desks_intake() -> None:
+    turn = flooded(30)
+    assert turn.roomy(ARRIVING_MOST - office.BATCH_MOST)
+    posts = office.office(turn).posts
+    burnt = posts[-30 * office.BURNS_A_DAY :]
+    assert max(len(post.item) for post in burnt) < 400
+    assert office.BURNS_MOST * (len(encode(burnt[-1])) + 2 * POINT + 16) < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
+    whole = tuple(msgspec.structs.replace(post, item=office._frame_of(turn, post)) for post in posts)
+    office.change(turn, posts=whole)  # as if each burn were kept as the frame that it travels in
+    assert not turn.roomy(ARRIVING_MOST - office.BATCH_MOST)
+
+
+def test_a_flood_pushes_out_the_oldest_burns_and_holds_up_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(office, "BURNS_MOST", 20)
+    turn = flooded(4)
+    burned = office.office(turn).burned
+    assert len(burned) == 20
+    assert burned[-1][1] == turn.now

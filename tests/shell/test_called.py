@@ -64,3 +64,11 @@ def test_the_entry_hands_on_its_own_name() -> None:
         check=True,
     )
     assert shlex.split(shown.stdout) == ["./tercet"]
+
+
+def test_what_a_person_wrote_is_not_taken_for_a_command() -> None:
+    def work() -> str:
+        called.note("./tercet", ("member", "notebook", "--vault", "a{b}"))
+        return called.pasted_before("{text}: see `tercet member run`.").format_map({"text": "`meet Ali at five`"})
+
+    assert contextvars.copy_context().run(work) == "`meet Ali at five`: see `./tercet member run --vault 'a{b}'`."

@@ -11,7 +11,7 @@ import pytest
 from tercet.core.beat import PACE
 from tercet.core.state import AHEAD_MOST, ARRIVING_MOST
 from tercet.core.understudy import AREA, unpack
-from tercet.drop import Ack, Op, Put, Read
+from tercet.drop import Ack, Answer, Op, Put, Read
 from tercet.notebook import decode_payload
 from tercet.notebook.book import AREA as BESIDE_THE_BOOK
 from tercet.notebook.book import BOOK_MOST
@@ -115,6 +115,52 @@ def test_each_beat_asks_for_one_put_and_two_reads(tmp_path: Path) -> None:
         assert all(isinstance(op, Put | Read | Ack) for op in asked)
 
     run(scene())
+
+
+def saves_before_acks(folder: Path, lazy: bool = False) -> list[bool]:
+    """Whether anything was saved since the operation before, for each acknowledgement of an understudy.
+
+    If it is lazy, what is saved and says nothing new counts as not saved.
+    """
+    world, saved, found = founded(folder), 0, list[bool]()
+
+    async def scene() -> None:
+        await awake_once(world, "amal")
+        for _ in range(3):
+            world.now += 50_000  # so long that a sign of life is due
+            await awake_once(world, "badr", "desk")
+        kept, asked = NotebookSide.keep_area, Relays.ask
+
+        async def keep(side: NotebookSide, area: bytes) -> None:
+            nonlocal saved
+            saved += not lazy or unpack(area) != unpack(side.area)
+            await kept(side, area)
+
+        async def ask(relays: Relays, relay: str, op: Op) -> Answer | None:
+            nonlocal saved
+            if isinstance(op, Ack):
+                found.append(saved > 0)
+            saved = 0
+            return await asked(relays, relay, op)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(NotebookSide, "keep_area", keep)
+            patched.setattr(Relays, "ask", ask)
+            await stand(world, "amal", 60)
+
+    run(scene())
+    return found
+
+
+def test_it_saves_before_it_acknowledges_as_a_device_does(tmp_path: Path) -> None:
+    """A device has something to save whatever came, and a relay sees how long a frame lies there once it was read."""
+    found = saves_before_acks(tmp_path)
+    assert len(found) > 1
+    assert all(found)
+
+
+def test_an_acknowledgement_with_no_save_before_it_would_be_seen(tmp_path: Path) -> None:
+    assert not all(saves_before_acks(tmp_path, lazy=True))
 
 
 def test_without_a_network_there_is_silence(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core import office
-from tercet.core.burning import agrees, point_of
+from tercet.core.burning import DRAWN, agrees, point_of, two_others
 from tercet.core.cell import ABOVE, Role
 from tercet.core.channel import Letter
 from tercet.core.cutting import Happening, Stage, lapsed, move
@@ -97,7 +97,8 @@ def tidy(turn: Turn) -> None:
     """What was asked too long ago counts no longer, and the owner is told; a desk posts what it burns itself."""
     for relation in turn.device.relations:
         if relation.cut.stage is Stage.BURNING and turn.device.is_desk:
-            office.post_burn(turn, point_of(relation.share), relation.cut.point)
+            points = two_others(point_of(relation.share), relation.cut.point, turn.chance(2 * DRAWN))
+            office.post_burn(turn, *points)
         elif lapsed(relation.cut, turn.sure):
             cut = move(relation.cut, Happening.LAPSE, turn.now)
             replace_relation(turn, msgspec.structs.replace(relation, cut=cut))

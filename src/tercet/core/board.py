@@ -237,9 +237,19 @@ def relay_table(post: bytes, addresses: tuple[str, ...]) -> tuple[Relay, ...]:
 
 def seal_entry(entry: Entry, seed: bytes, secret: bytes) -> tuple[bytes, bytes]:
     """Sign and seal an entry; returns the frame (4,096 bytes) and the digest the next entry names."""
+    signed = sign_entry(entry, seed)
+    return seal_signed(signed, secret), digest(signed)
+
+
+def sign_entry(entry: Entry, seed: bytes) -> bytes:
+    """The signature of an entry and the entry; their digest is what the next entry names."""
     payload = encode(entry)
-    signed = sign(seed, SIGNED + payload) + payload
-    return seal(derive(secret, "board frame"), signed, FRAME, digest(signed)[:NONCE]), digest(signed)
+    return sign(seed, SIGNED + payload) + payload
+
+
+def seal_signed(signed: bytes, secret: bytes) -> bytes:
+    """The frame of a signed entry, 4,096 bytes: always the same one."""
+    return seal(derive(secret, "board frame"), signed, FRAME, digest(signed)[:NONCE])
 
 
 def open_entry(frame: bytes, secret: bytes, board_key: bytes) -> tuple[Entry, bytes]:

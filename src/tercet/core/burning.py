@@ -113,6 +113,27 @@ def line_through(first: bytes, second: bytes) -> bytes:
     return _bytes(slope) + _bytes((y - slope * x) % PRIME)
 
 
+def two_others(first: bytes, second: bytes, drawn: bytes) -> tuple[bytes, bytes]:
+    """Two points of the line through two, drawn by chance: they burn whom those burn, and do not say who held which.
+
+    Args:
+        first: a point, 64 bytes.
+        second: another one.
+        drawn: 96 fresh random bytes.
+
+    Raises:
+        NoLine: both have the same x.
+        Malformed: one is no point.
+
+    Source: spec/33-burn.md, 9.
+    """
+    line = line_through(first, second)
+    slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
+    places = (int.from_bytes(drawn[i : i + DRAWN], "big") % PRIME for i in (0, DRAWN))
+    one, other = (_bytes(x) + _bytes((slope * x + height) % PRIME) for x in places)
+    return one, other
+
+
 def on_line(line: bytes, point: bytes) -> bool:
     """Whether a point lies on a line.
 

@@ -44,6 +44,7 @@ from tercet.core.rooted import seal_root
 from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
 from tercet.core.turn import Turn
 from tercet.sealing import (
+    FRAME,
     NONCE,
     CannotOpen,
     block_box,
@@ -65,7 +66,8 @@ BATCH_MOST = 40_000  # bytes of state that so many reports may take
 EARLY_WORDS = 4_096  # bytes of letters kept that came ahead of a missing one; a stranger wrote them
 LOST_AFTER = 3_600  # seconds; a gap that stays this long is asked for
 BURNS_A_DAY = 8  # posted in 24 hours: whoever has a card can send points of nobody
-BURNS_MOST = 256  # remembered
+BURNS_MOST = 120 * BURNS_A_DAY  # remembered; a flood of so many pushes out the oldest, and holds up nothing
+POSTS_MOST = BURNS_MOST + 240  # posts kept, however still the confirmed day stands
 STALLED_AFTER = DAY  # seconds; a file that stands still this long is asked for
 
 
@@ -105,8 +107,8 @@ def beat(turn: Turn) -> None:
     for number, post in enumerate(office(turn).posts):
         for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
-                ref = _post_ref(number, relay, post.item)
-                turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), post.item, relay))
+                ref, frame = _post_ref(number, relay, post.item), _frame_of(turn, post)
+                turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), frame, relay))
     _read_intake(turn)
     _close_cases(turn)
     for case in office(turn).cases:
@@ -213,9 +215,9 @@ def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
     posted = tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT)
     known = any(line_through(both[:POINT], both[POINT:]) == line for both, _ in posted)
     today = sum(abs(turn.now - when) < DAY for _, when in posted)
-    if not known and (today >= BURNS_A_DAY or len(posted) >= BURNS_MOST):
+    if not known and today >= BURNS_A_DAY:
         return
-    change(turn, burned=posted if known else (*posted, (b"".join(burn.points), turn.now)))
+    change(turn, burned=posted if known else (*posted, (b"".join(burn.points), turn.now))[-BURNS_MOST:])
     if not known:
         _publish(turn, boards.EntryKind.BURN, encode(burn))
     parting.take(turn, burn)
@@ -227,9 +229,15 @@ def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[st
         return
     view = turn.device.board
     entry = boards.Entry(1, view.number + 1, view.head, turn.now, kind, body)
-    frame, mark = boards.seal_entry(entry, office(turn).signer, card.board_secret)
-    turn.change(board=boards.apply_entry(view, entry, mark, turn.now))
-    change(turn, posts=(*office(turn).posts, BoardPost(frame, turn.now, farewell=farewell)))
+    signed = boards.sign_entry(entry, office(turn).signer)
+    turn.change(board=boards.apply_entry(view, entry, digest(signed), turn.now))
+    change(turn, posts=(*office(turn).posts, BoardPost(signed, turn.now, farewell=farewell))[-POSTS_MOST:])
+
+
+def _frame_of(turn: Turn, post: BoardPost) -> bytes:
+    """The frame of a post; that of an entry is made when it travels, so that many entries take little room."""
+    card = turn.device.card
+    return post.item if card is None or len(post.item) == FRAME else boards.seal_signed(post.item, card.board_secret)
 
 
 def _publish_keys(turn: Turn) -> None:

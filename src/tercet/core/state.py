@@ -120,7 +120,14 @@ class Case(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BoardPost(msgspec.Struct, frozen=True, array_like=True):
-    """A board frame, the relays that have stored it, and relays that it goes to though they are in use no more."""
+    """What is on the board, the relays that have stored it, and relays that it goes to though they are in use no more.
+
+    Attributes:
+        item: a signed entry, of which the frame is made when it travels; or the whole frame of a root document.
+        issued: when, seconds.
+        stored: relays that have it.
+        farewell: relays that are in use no more, and get it all the same.
+    """
 
     item: bytes
     issued: int
@@ -137,7 +144,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         archive: 32 bytes, the key of the desk's archive on disk.
         intake: the desk's own day chain; the intake boxes' secrets come from it and are nobody else's.
         seeds: week number to X-Wing seed (32 bytes), kept 45 days after the week.
-        posts: board frames of the last 120 days.
+        posts: what was put on the board in the last 120 days.
         cases: open conversations.
         opened: how many reports were ever filed.
         seen: week number to ids of reports filed from it; kept as long as the week's key.

@@ -30,7 +30,7 @@ SENTENCES: Final = {
     "burn_by_two": "{by} asked for it. If you agree, that is two voices: the desk is told with the next beats. Ask "
     "{by} first, in person: a captor may have written in their place.",
     "burn_by_asking": "You are one voice, and it takes two. {other} is asked, and must agree. If they do not within "
-    "two weeks, nothing happens.",
+    "two weeks, nothing happens; but what was asked cannot be unasked, so ask only whom you would trust with it.",
     "burn_asked": "{by} wants {name} cut out. Ask {by} in person why. Then answer with the burn command: yes or no.",
     "burn_begun": "It is under way. {name} is in your status until the desk has posted it; then they are gone.",
     "burn_spared": "Nothing happens to {name}. If you had asked somebody, tell them in person, too.",

@@ -57,11 +57,16 @@ def program() -> str:
 
 def pasted(sentence: str) -> str:
     """A sentence whose commands can be typed as they stand: under the program's name, and for the same place."""
-    return NAMED.sub(_whole, sentence)
+    return NAMED.sub(lambda found: _whole(found, _CALLED.get()), sentence)
 
 
-def _whole(found: re.Match[str]) -> str:
-    called = _CALLED.get()
+def pasted_before(template: str) -> str:
+    """The same for a template that facts are put into later: what a person wrote in them stays as it is."""
+    called = Called(*(word.replace("{", "{{").replace("}", "}}") for word in _CALLED.get()))
+    return NAMED.sub(lambda found: _whole(found, called), template)
+
+
+def _whole(found: re.Match[str], called: Called) -> str:
     if not found[1] and called.role not in PLACES:
         return found[0]
     command = found[1] or f"{called.role} {found[2]}"

@@ -26,7 +26,7 @@ from rich.status import Status
 from rich.text import Text
 
 from tercet.notebook import SENTENCES as NOTES
-from tercet.shell.called import pasted
+from tercet.shell.called import pasted, pasted_before
 from tercet.shell.failures import ShellError
 from tercet.shell.show import ROLES
 from tercet.shell.text import plainly
@@ -153,7 +153,9 @@ class Person:
         sentence = self._sentences.get(what)
         if sentence:
             safe = _Facts((name, _in_words(name, str(fact))) for name, fact in facts.items())
-            self._show(pasted(sentence.format_map(safe)), what in REDRAWN and self._console.is_terminal)
+            if "hint" in safe:
+                safe["hint"] = pasted(safe["hint"])  # ours, and it may name a command
+            self._show(pasted_before(sentence).format_map(safe), what in REDRAWN and self._console.is_terminal)
 
     def _show(self, sentence: str, redrawn: bool) -> None:
         """Show a sentence; progress, on a terminal, is one line that is drawn again and again until something else."""

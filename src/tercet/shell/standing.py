@@ -77,8 +77,8 @@ class Standing:
             if state is None:
                 return
             after, effects = step(state, event, self._clock(), self._chance)
-            if after != state:
-                await self._side.keep_area(pack(after, self._chance))
+            if after != state or any(isinstance(effect, fx.AckItem) for effect in effects):
+                await self._side.keep_area(pack(after, self._chance))  # as a device does before it acknowledges
         for effect in effects:
             if isinstance(effect, fx.AckItem):
                 await at.ask(effect.relay, Ack(effect.ack, effect.name))
