@@ -54,7 +54,7 @@ def test_two_agree_at_their_screens_and_the_third_is_gone(tmp_path: Path) -> Non
             await founded(world, desk, amal, badr)
             person = Person(name="badr", burn="yes", name_again="badr")
             assert await do(amal, person, do="burn") == {"stage": "asking"}
-            assert person.words() == ["burn_explained", "burn_by_asking", "burn_begun"]
+            assert person.words() == ["burn_explained", "burn_by_asking", "burn_waits"]
             assert (await person.heard("burn_by_asking"))["other"] == "desk"
             await beat(amal, desk, rounds=2)
             assert "badr" in await names(desk)

@@ -334,6 +334,30 @@ def test_a_meeting_that_a_crash_left_behind_can_be_stopped_and_ends_by_itself_wh
     run(scene())
 
 
+def test_a_second_meeting_that_is_refused_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    class Slow(Person):
+        """Names whom they meet once another command has begun a meeting."""
+
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            if field == "name":
+                await desk.engine.do(ev.Invite("cyra", Role.DESK))
+            return await super().ask(field, prompt, hidden)
+
+    async def scene() -> None:
+        nonlocal desk
+        async with Awake(world.desk()) as (desk,):
+            with pytest.raises(Refusal) as refused:
+                await do(desk, Slow(name="dima"), do="meet")
+            assert refused.value.code == "meeting_under_way"
+            assert desk.engine.device.meeting is not None
+            assert desk.engine.device.meeting.name == "cyra"
+
+    desk: Any = None
+    run(scene())
+
+
 def test_a_meeting_over_a_relay_with_another_key_ends_at_once(tmp_path: Path) -> None:
     world = new_pair(tmp_path)
     world.trouble[RELAY] = WRONG_KEY

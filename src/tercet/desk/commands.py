@@ -35,7 +35,10 @@ from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 DEFAULT_DESK = Path("~/desk")
 COST = Cost()
 VAULT_SIZE = 4 * DEFAULT_SIZE  # a desk's state is up to 4 MiB
-NO_ROOT = "No root yet: five people make one with `tercet desk ceremony`."
+NO_ROOT = "No root yet: five people make one with `tercet desk ceremony`, before the first founder is met."
+NEVER_ROOT = (
+    "No root: whoever has the desk's passphrase signs the board for good. For this network it is too late for one."
+)
 DESK_BEAT = 10.0  # seconds; a desk's beat follows its load
 
 app = typer.Typer(no_args_is_help=True, help="What a desk does: found a network, take in reports, answer, export.")
@@ -318,4 +321,5 @@ def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
         show_status(Console(highlight=False), found)
         root = found["root"]
         said = f"Root {root['number']}: the board's key counts to {root['last']}." if root["number"] else NO_ROOT
+        said = NEVER_ROOT if found["neighbours"] and not root["number"] else said
         Console(highlight=False, soft_wrap=True).print(pasted(said), markup=False)

@@ -73,7 +73,7 @@ SENTENCES = {
     "report_lapsed": "Report {number} was not received in time and the desk can no longer open it: write it again.",
     "desk_asks_much": "The desk asks again and again for parts of a file of report {number}; they are not sent.",
     "sealed": "Sealed.",
-    "expected": "It goes under cover, with the beats: that takes about {minutes} minutes on average.",
+    "expected": "It goes under cover, with the beats: that takes about {minutes} min on average.",
     "waits_for_run": "It waits on this device until that is awake (`tercet member run`) or a stick takes it.",
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",

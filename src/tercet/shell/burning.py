@@ -33,6 +33,7 @@ SENTENCES: Final = {
     "two weeks, nothing happens; but what was asked cannot be unasked, so ask only whom you would trust with it.",
     "burn_asked": "{by} wants {name} cut out. Ask {by} in person why. Then answer with the burn command: yes or no.",
     "burn_begun": "It is under way. {name} is in your status until the desk has posted it; then they are gone.",
+    "burn_waits": "Nothing happens to {name} until {other} says the same: your status shows it as long as it waits.",
     "burn_spared": "Nothing happens to {name}. If you had asked somebody, tell them in person, too.",
     "burn_lapsed": "About {name} only one voice was heard in two weeks: nothing happened.",
     "pair_differs": "{name} has another link than you. If yours was not cut out, talk it over: partners share one.",
@@ -58,7 +59,11 @@ async def _burn(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any]:
     if (await person.ask("name_again", "If you are sure, type your word for them once more")).strip() != name:
         raise ShellError("burn_unsure")
     await engine.do(ev.Burn(name))
-    await person.tell("burn_begun", name=name)
+    relation = next((r for r in engine.device.relations if r.name == name), None)
+    if relation is not None and relation.cut.stage is Stage.ASKING:
+        await person.tell("burn_waits", name=name, other=_asked(engine, relation))
+    else:
+        await person.tell("burn_begun", name=name)
     return _facts(engine, name)
 
 
@@ -80,7 +85,11 @@ async def _explain(engine: Engine, relation: Relation, person: Dialogue) -> None
     elif relation.cut.point:
         await person.tell("burn_by_alarm", name=relation.name)
     else:
-        await person.tell("burn_by_asking", name=relation.name, other=", ".join(r.name for r in asked))
+        await person.tell("burn_by_asking", name=relation.name, other=_asked(engine, relation))
+
+
+def _asked(engine: Engine, relation: Relation) -> str:
+    return ", ".join(r.name for r in voices(engine.device.relations, relation))
 
 
 def _facts(engine: Engine, name: str) -> dict[str, Any]:

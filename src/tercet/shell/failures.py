@@ -61,7 +61,7 @@ HINTS = {
     "bad_size": "A vault has 16 to 1024 MiB: choose a size between.",
     "bad_state": "This vault was written by another version of Tercet: open it with that version.",
     "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
-    "burn_unsure": "Nothing was begun: the second answer was another word than the first.",
+    "burn_unsure": "Nothing was begun: the second time you typed another word for them than the first.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",
     "file_there": "There is a file of this name already: choose another name, so that nothing is lost.",
     "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",

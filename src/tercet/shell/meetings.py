@@ -59,7 +59,7 @@ async def _meet(service: Service, always: Role | None, request: Request, person:
         await _stop(engine, person)
         return {}
     name = await person.ask("name", "Your own word for this person (it never leaves this device)")
-    by_codes = bool(request.get("codes"))
+    by_codes, before = bool(request.get("codes")), engine.device.meeting  # another command may have begun one
     ours = before is None or (by_codes and before.scanned and before.name == name)
     try:
         if by_codes:
@@ -67,7 +67,8 @@ async def _meet(service: Service, always: Role | None, request: Request, person:
                 return await screen.meet(name, role, request["codes"] == "alone")
         return await _by_word(service, name, role, str(request.get("relay") or ""), person)
     except BaseException as error:
-        if ours and engine.device.meeting is not None:
+        under_way = isinstance(error, Refusal) and error.code == "meeting_under_way"  # and another command's
+        if ours and not under_way and engine.device.meeting is not None:
             await _stop(engine, person if isinstance(error, asyncio.CancelledError) else None)
         raise
 

@@ -331,7 +331,8 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
             if refused.code not in ASKED_AGAIN:
                 raise
             failure = refused
-            why = f"{refused.hint} [{refused.code}] (It has {len(answer.encode(errors='replace'))} bytes.) "
+            size = f"(It has {len(answer.encode(errors='replace'))} bytes.) " if "long" in refused.code else ""
+            why = f"{refused.hint} [{refused.code}] {size}"
 
 
 async def agreed(person: Dialogue, field: str, prompt: str) -> bool:
