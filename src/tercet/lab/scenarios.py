@@ -30,6 +30,7 @@ from tercet.lab.search import Scenario, Searched, explore
 
 _TWO = ("desk", "second")
 _THREE = ("desk", "second", "third")
+_OTHERS = ("desk", "first", "third")
 _FALSE = ("desk", "first", "fourth")
 FORTNIGHT: Final = 15 * 86_400  # seconds: more than an ASK counts
 
@@ -37,10 +38,10 @@ SCENARIOS: Final = MappingProxyType(
     {
         "two agree": Scenario("first", ("first",), _TWO, _TWO),
         "lost on the way": Scenario("first", ("first",), _TWO, _TWO, mishaps=1),
-        "too late": Scenario("first", ("first",), _TWO, _TWO, moments=1, tick=FORTNIGHT),
-        "captured": Scenario("first", ("first",), _THREE, _TWO, to=("desk",)),
-        "alarm": Scenario("first", ("first",), _THREE, ("second", "third"), to=("second", "third")),
-        "false partner": Scenario("second", ("first",), ("desk", "first", "third"), ("third",), to=("desk", "first")),
+        "too late": Scenario("first", ("first",), _TWO, ("second",), moments=1, tick=FORTNIGHT),
+        "captured": Scenario("first", ("first",), _THREE, _TWO, mishaps=1),
+        "alarm": Scenario("first", ("first",), ("desk", "third"), ("third",), to=("third",), mishaps=1),
+        "false partner": Scenario("second", ("first",), ("desk", "third"), ("third",), to=("desk",)),
         "false below": Scenario("third", ("first",), _FALSE, ("fourth",), to=("first", "fourth")),
     }
 )
@@ -48,10 +49,14 @@ FAST: Final = ("two agree", "false below")
 
 LARGER: Final = MappingProxyType(
     {
+        "too late for two": Scenario("first", ("first",), _TWO, _TWO, moments=1, tick=FORTNIGHT),
+        "captured, and writes": Scenario("first", ("first",), _THREE, _TWO, to=("desk",)),
+        "alarms": Scenario("first", ("first",), _THREE, ("second", "third"), to=("second", "third")),
+        "false partner of all": Scenario("second", ("first",), _OTHERS, ("third",), to=("desk", "first")),
         "all four": Scenario("first", ("first",), (*_THREE, "fourth"), _TWO, to=("desk",)),
         "words twice": Scenario("first", ("first",), _TWO, _TWO, to=_TWO, words=2, mishaps=1),
         "days and losses": Scenario("first", ("first",), _THREE, _TWO, moments=1, mishaps=1, one=True),
-        "both accused": Scenario("second", ("first", "second"), ("desk", "first", "third"), ("desk", "first")),
+        "both accused": Scenario("second", ("first", "second"), _OTHERS, ("desk", "first")),
     }
 )
 

@@ -98,7 +98,8 @@ class _Table:
     def meet(self, inviter: str, joiner: str, role: Role) -> None:
         self.do(inviter, ev.Invite(joiner, role))
         self.do(joiner, ev.Join(inviter, self.codes[inviter], RELAY))
-        for event in (*[ev.Look()] * 6, ev.SameWords(), ev.Look(), ev.Look()):
+        looks: list[ev.Event] = [*[ev.Look()] * 6, ev.SameWords(), ev.Look(), ev.Look()]
+        for event in looks:
             for name in (inviter, joiner):
                 self.do(name, event)
 
