@@ -1,0 +1,114 @@
+"""Forged: what one malicious neighbour may put, from the shares and keys that its device holds.
+
+Does        makes frames with points it holds, points it made up, and points it learned.
+Does not    break a seal, or guess a line.
+Spec        spec/95-lab.md, 13
+Always      1. What it needs for a frame is in its device, was sent to it, or is on the board.
+Read first  Forger.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Final
+
+from tercet.core.burning import COORDINATE, POINT, PRIME, Shares, draw, line_through, point_of
+from tercet.core.chain import lane
+from tercet.core.channel import Letter
+from tercet.core.conversation import burn
+from tercet.core.days import week_of
+from tercet.core.fields import encode
+from tercet.core.relation import PLAIN, RATCHET, Relation, wrap_letter
+from tercet.core.report import SALT, LetterKind, seal_word_content, wrap
+from tercet.lab.frames import Frames, Message
+from tercet.lab.small import FIRST_DAY, START, message
+from tercet.sealing import NONCE
+
+MADE_UP: Final = draw(b"a line of nobody's" + bytes(14))
+ITS_NUMBERS: Final = 1_000  # of messages of its ratchet: beyond all that its own device would use
+
+
+class Forger:
+    """A malicious neighbour's hands; `name` is whose device it has."""
+
+    def __init__(self, frames: Frames, name: str) -> None:
+        self.frames = frames
+        self._name = name
+        self._device = frames.devices[name]
+        self._made = ITS_NUMBERS
+
+    def at_first(self, about: tuple[str, ...], to: tuple[str, ...], numbers: int) -> list[Message]:
+        """What it can put from the beginning.
+
+        Args:
+            about: whom owners speak about; letters and burns are made of points of their lines and of no line.
+            to: whom it writes to.
+            numbers: each letter comes under so many numbers, so that several count, in any order.
+        """
+        held = self._held(about)
+        made_up = point_of(MADE_UP.own), point_of(MADE_UP.link)
+        pairs = [(point, made_up[0]) for point in held] + list(combinations(held, 2))
+        forged = [self.to_intake(pair) for pair in pairs]
+        for relation in (r for r in self._device.relations if r.name in to):
+            bodies = [(LetterKind.ASK, point) for point in (*held, made_up[0])]
+            bodies += [(LetterKind.SHARE, MADE_UP.link)]
+            for number in range(1, numbers + 1):
+                forged += [self._letter(relation, number, *each) for each in bodies]
+            forged += [self._alarm(relation, point) for point in (*held[:1], made_up[0])]
+        return [each for each in forged if each is not None]
+
+    def _held(self, about: tuple[str, ...]) -> list[bytes]:
+        """Points that lie in its device: of its neighbours' lines one each, of its own line all that differ."""
+        own = [point_of(share) for share in Shares(*self._device.shares)] if self._name in about else []
+        return own[:1] + [point_of(r.share) for r in self._device.relations if r.share and r.name in about]
+
+    def learned(self, told: Message) -> list[Message]:
+        """What it can put besides, once a letter came to it: a neighbour's point beside its own."""
+        if told.letter.kind != LetterKind.ASK:
+            return []
+        own = [point_of(r.share) for r in self._device.relations if r.share]
+        whose = [point for point in own if self.frames.whose(point) == self.frames.whose(told.letter.body)]
+        return [self.to_intake((point, told.letter.body)) for point in whose]
+
+    def seen(self, line: bytes) -> list[Message]:
+        """What it can put besides, once a line was burned: two other points of it."""
+        slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
+        one, two = (
+            x.to_bytes(COORDINATE, "big") + ((slope * x + height) % PRIME).to_bytes(COORDINATE, "big") for x in (1, 2)
+        )
+        return [self.to_intake((one, two))]
+
+    def to_intake(self, pair: tuple[bytes, ...]) -> Message:
+        """Two points, as a burn that anybody with a card can put."""
+        first, second = pair[0], pair[1]
+        line_through(first[:POINT], second[:POINT])
+        card, board = self._device.card, self._device.board
+        key, named = board.key_for(FIRST_DAY), board.intake_on(FIRST_DAY)
+        if card is None or key is None or named is None:
+            raise TypeError("not a member")
+        content = burn((first, second), bytes(32), START, FIRST_DAY)
+        sealed = seal_word_content(content, key.week, key.public)
+        where = lane(card.chain, FIRST_DAY, "intake", 0)
+        frame = wrap(where, sealed, week_of(FIRST_DAY), key.public, bytes(NONCE), bytes(SALT))
+        box = self.frames.boxes[named.ids(card.chain.root_on(FIRST_DAY))[0][0]]
+        return self._known(self.frames.message(box, self._name, frame))
+
+    def _letter(self, relation: Relation, number: int, kind: LetterKind, body: bytes) -> Message:
+        """A numbered letter in its session, which claims that none before it will come any more."""
+        at = relation.channel.sent + number
+        letter = Letter(1, at, relation.channel.received, at, START, kind, body)
+        self._made += 1
+        return self._sealed(relation, bytes([RATCHET]) + message(self._made, encode(letter)))
+
+    def _alarm(self, relation: Relation, body: bytes) -> Message:
+        letter = Letter(1, 0, relation.channel.received, 1, START, LetterKind.ALARM, body)
+        return self._sealed(relation, bytes([PLAIN]) + encode(letter))
+
+    def _sealed(self, relation: Relation, content: bytes) -> Message:
+        where, frame = wrap_letter(relation, content, FIRST_DAY, bytes(NONCE))
+        return self._known(self.frames.message(self.frames.boxes[where.boxes[0].id], self._name, frame))
+
+    def _known(self, made: Message | None) -> Message:
+        if made is None:
+            raise TypeError("a frame that says nothing")
+        return made
