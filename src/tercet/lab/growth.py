@@ -111,10 +111,11 @@ def _repeat(world: World, inviter: Machine, joiner: Machine) -> None:
     name, root = chance(16), chance(32)
     for machine in (inviter, joiner):
         *others, made = machine.device.relations
-        relations = (*others, _with_root(made, name, root))
+        relations = (*others, with_root(made, name, root))
         machine.device = msgspec.structs.replace(machine.device, relations=relations)
         machine.saved = save(machine.device)
 
 
-def _with_root(relation: Relation, name: bytes, root: bytes) -> Relation:
+def with_root(relation: Relation, name: bytes, root: bytes) -> Relation:
+    """A relation that was just made, with an id (16 bytes) and a root (32) that repeat."""
     return msgspec.structs.replace(relation, id=name, chain=DayChain(relation.chain.day, root))
