@@ -16,7 +16,7 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core import office
-from tercet.core.burning import DRAWN, agrees, point_of, two_others
+from tercet.core.burning import agrees, point_of, two_others
 from tercet.core.cell import ABOVE, Role
 from tercet.core.channel import Letter
 from tercet.core.cutting import Happening, Stage, lapsed, move
@@ -25,6 +25,7 @@ from tercet.core.mail import replace_relation
 from tercet.core.relation import Relation
 from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
+from tercet.sealing import KEY
 
 # What the one to be cut out is to us -> what those are who hold another point of its line and know us both.
 VOICES: Final = MappingProxyType(
@@ -97,7 +98,7 @@ def tidy(turn: Turn) -> None:
     """What was asked too long ago counts no longer, and the owner is told; a desk posts what it burns itself."""
     for relation in turn.device.relations:
         if relation.cut.stage is Stage.BURNING and turn.device.is_desk:
-            points = two_others(point_of(relation.share), relation.cut.point, turn.chance(2 * DRAWN))
+            points = two_others(point_of(relation.share), relation.cut.point, turn.chance(KEY))
             office.post_burn(turn, *points)
         elif lapsed(relation.cut, turn.sure):
             cut = move(relation.cut, Happening.LAPSE, turn.now)

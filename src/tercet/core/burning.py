@@ -113,13 +113,13 @@ def line_through(first: bytes, second: bytes) -> bytes:
     return _bytes(slope) + _bytes((y - slope * x) % PRIME)
 
 
-def two_others(first: bytes, second: bytes, drawn: bytes) -> tuple[bytes, bytes]:
+def two_others(first: bytes, second: bytes, seed: bytes) -> tuple[bytes, bytes]:
     """Two points of the line through two, drawn by chance: they burn whom those burn, and do not say who held which.
 
     Args:
         first: a point, 64 bytes.
         second: another one.
-        drawn: 96 fresh random bytes.
+        seed: 32 fresh random bytes.
 
     Raises:
         NoLine: both have the same x.
@@ -129,6 +129,7 @@ def two_others(first: bytes, second: bytes, drawn: bytes) -> tuple[bytes, bytes]
     """
     line = line_through(first, second)
     slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
+    drawn = derive(seed, "burn others", length=2 * DRAWN)
     places = (int.from_bytes(drawn[i : i + DRAWN], "big") % PRIME for i in (0, DRAWN))
     one, other = (_bytes(x) + _bytes((slope * x + height) % PRIME) for x in places)
     return one, other

@@ -15,7 +15,7 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core import files
-from tercet.core.burning import DRAWN, point_of, two_others
+from tercet.core.burning import point_of, two_others
 from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
 from tercet.core.conversation import burn, dummy, open_answer, unheard, word
@@ -48,7 +48,7 @@ from tercet.core.report import (
 )
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Return, kept_blocks
 from tercet.core.turn import Turn
-from tercet.sealing import NONCE, CannotOpen, digest
+from tercet.sealing import KEY, NONCE, CannotOpen, digest
 
 CONVERSATION_KEPT = 30 * DAY  # seconds after its last use
 ANSWER_KEPT = 60 * DAY  # seconds; a desk that was silent this long has closed the case with its files
@@ -249,7 +249,7 @@ def _put_word(turn: Turn, report: Report, after: float = 0.0) -> None:
 
 def _put_burn(turn: Turn, relation: Relation, after: float = 0.0) -> None:
     """Send two points of a neighbour's line to the desk, in a frame like any other; nobody's own two."""
-    points = two_others(point_of(relation.share), relation.cut.point, turn.chance(2 * DRAWN))
+    points = two_others(point_of(relation.share), relation.cut.point, turn.chance(KEY))
     if _put_sealed(turn, burn(points, turn.chance(32), turn.now, turn.today), 0, after):
         replace_relation(turn, msgspec.structs.replace(relation, cut=put_at(relation.cut, turn.now)))
 
