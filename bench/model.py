@@ -1,6 +1,6 @@
 """Search a small network for a burn that should not be, or one that does not get through.
 
-    .venv/bin/python bench/model.py [--json] [--record] [--most 400000] [--at-once 2]
+    .venv/bin/python bench/model.py [--json] [--record] [--most 60000] [--at-once 2]
 
 Every search of spec/95-lab.md, 13, to its end, and larger ones as far as `--most` states each, the nearest first
 (tercet.lab.scenarios). For each: states, moves between them, different states of single devices, frames, states in
@@ -51,7 +51,7 @@ def planted(task: tuple[str, int]) -> Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     options(parser)
-    parser.add_argument("--most", type=int, default=400_000, help="states of each search")
+    parser.add_argument("--most", type=int, default=60_000, help="states of each search")
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     chosen = parser.parse_args()
     with Pool(chosen.at_once) as pool:
