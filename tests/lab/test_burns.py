@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, replace
+from math import isclose
 from pathlib import Path
 
 import pytest
 
+from tercet.core import effects as fx
+from tercet.lab.attempts import come_back, intake_of
 from tercet.lab.burned import Burned, exposed, together
 from tercet.lab.burnfaults import FAULTS
 from tercet.lab.burns import BurnWorld
+from tercet.lab.chance import Stream
 from tercet.lab.hunt import Hunt
-from tercet.lab.plan import HOUR, Plan
+from tercet.lab.machine import Machine
+from tercet.lab.plan import DAY, HOUR, Plan
 
 SPEC = (Path(__file__).parents[2] / "spec" / "95-lab.md").read_text()
 CALM = Plan(loss=0.05, naps=0.0, away=0.0, skewed=0.0, sticks=0.0, outage_every=10_000.0, pace=7_200, desk_pace=3_600)
 SMALL = replace(CALM, members=6, days=4, seed=5, reports=1.0)
 QUICK = Hunt(firsts=1, begin=1, end=1.2, second=1.0, malicious=0.5, tries=2.0)
 QUICK = replace(QUICK, opens=HOUR / 2, acts=HOUR / 2, agrees=HOUR, leaves=HOUR, meets=6 * HOUR, comes_back=6 * HOUR)
+SILENT = replace(QUICK, second=0.0, talks=0.0, malicious=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +106,84 @@ def test_a_reader_that_accepts_one_point_is_caught() -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_planted_fault_is_caught_by_its_law(name: str) -> None:
     assert caught(name)
+
+
+# ---- captors
+
+
+@pytest.mark.full
+def test_who_fell_silent_is_asked_about_cut_out_and_does_not_come_back_whatever_is_tried() -> None:
+    world = BurnWorld(replace(SMALL, members=6, days=9, seed=1, reports=0.3), SILENT)
+    burned = world.burned()
+    assert burned.wrong == ()
+    assert burned.by_silence
+    assert not burned.by_alarm
+    assert min(burned.told) > 2 * DAY
+    back = [machine for machine in world.hunted if machine.number in world.lost and not machine.held]
+    assert back
+    assert burned.tried > 50 * len(back)
+    assert any(machine.device.beats > 20 for machine in back)
+
+
+class Listening(BurnWorld):
+    """A world in which it is noted what devices say."""
+
+    heard: set[tuple[str, str]] = set()
+
+    def told(self, machine: Machine, tell: fx.Tell) -> None:
+        """See `World.told`."""
+        self.heard = self.heard | {(machine.name, tell.what)}
+        super().told(machine, tell)
+
+
+@pytest.mark.full
+def test_before_a_burn_the_neighbours_hear_all_that_a_captor_tries_with_the_device() -> None:
+    """Or that they hear nothing of it afterwards would prove nothing."""
+    hunt = Hunt(firsts=0, malicious=0.0, talks=0.0, second=0.0, burning=False)
+    world = Listening(replace(SMALL, days=3), hunt)
+    world.live()
+    machine, office = world.hunted[0], world.machines[0].device.office
+    assert office
+    world._seize(machine.number, machine.number)
+    tried = come_back(machine, machine.old, [post.item for post in office.posts], Stream(1, "captor"))
+    world._calm()
+    world.heard = set()
+    intake = intake_of(machine.device)
+    assert {one.box in intake for one in tried} == {True, False}
+    world._try(machine, [one for one in tried if one.box not in intake])  # or its own points would burn it first
+    world._live(world.agenda.now + 4 * DAY, None)
+    said = {what for who, what in world.heard if who != machine.name}
+    assert said >= {"letter_came", "in_danger", "burn_asked"}, said
+    assert [name for name in tried if name.item in {one.item for one in machine.old}]
+
+
+@pytest.mark.full
+def test_where_nobody_is_cut_out_a_world_loses_exactly_whom_captors_take_of_its_tree() -> None:
+    for seed in (1, 2):
+        world = BurnWorld(replace(SMALL, members=8, seed=seed, pace=14_400), replace(QUICK, burning=False))
+        burned = world.burned()
+        assert burned.lost == burned.without
+        assert {n: loss.origin for n, loss in world.lost.items()} == {n: o.origin for n, o in world.without().items()}
+        assert all(isclose(loss.at, world.without()[n].at, abs_tol=0.01) for n, loss in world.lost.items())
+        assert not burned.dropped
+        assert not burned.safe
+
+
+@pytest.mark.full
+def test_with_both_founders_lost_on_one_day_the_others_keep_each_other_and_reports_arrive() -> None:
+    plan = replace(SMALL, members=8, days=6, seed=3, founding=1, reports=0.6)
+    world = BurnWorld(plan, replace(QUICK, founders=True, firsts=0, talks=0.0))
+    burned = world.burned()
+    assert set(world.lost) == {1, 2}
+    assert burned.wrong == ()
+    assert burned.uncut == 0
+    assert not world.machines[0].device.relations
+    for machine in world.free():
+        kept = {world.by_name[relation.name].number for relation in machine.device.relations}
+        assert kept == world.tree.neighbours[machine.number] - {0, 1, 2} if machine.number else not kept
+    late = [fate for fate in world.ledger.reports.values() if fate.made > world.began + 2 * DAY]
+    assert len(late) > 5
+    assert all(fate.received for fate in late)
 
 
 # ---- figures

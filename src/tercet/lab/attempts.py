@@ -67,11 +67,11 @@ def _burn(device: Device, points: tuple[bytes, bytes], now: int, chance: Stream)
     cut = Cut(Stage.BURNING, points[1])
     lying = msgspec.structs.replace(device.relations[0], share=points[0] + bytes(32), cut=cut)
     liar = msgspec.structs.replace(device, relations=(lying,), reports=(), returns=())
-    intake = _intake(device)
+    intake = intake_of(device)
     return (put for put in _puts(liar, [ev.SendNow()], now, chance) if put.box in intake)
 
 
-def _intake(device: Device) -> set[bytes]:
+def intake_of(device: Device) -> set[bytes]:
     """The intake boxes of all days that a device knows."""
     card = device.card
     days = device.board.intake if card is not None else ()
@@ -83,13 +83,16 @@ def _intake(device: Device) -> set[bytes]:
 
 
 def _puts(device: Device, events: Sequence[ev.Event], now: int, chance: Stream) -> Iterator[Attempt]:
-    """What a device puts when these things happen to it, one after another; refusals pass."""
+    """What a device puts when these things happen to it, and every relay stores it at once; refusals pass."""
     for event in events:
         try:
             device, effects = step(device, event, now, chance)
         except Refusal:
             continue
         yield from _attempts(effects)
+        for effect in effects:
+            if isinstance(effect, fx.PutItem) and effect.ref:
+                device, _ = step(device, ev.Stored(effect.ref, effect.places[0][0]), now, chance)
 
 
 def _attempts(effects: Sequence[fx.Effect]) -> Iterator[Attempt]:
@@ -113,7 +116,7 @@ def come_back(machine: Hunted, old: Sequence[Attempt], board: Sequence[bytes], c
     said += [ev.Burn(name) for name in names]
     said += [ev.Introduce(*two) for two in permutations(names, 2)]
     letters = list(_puts(device, [*said, *[ev.SendNow()] * SAYINGS], now, chance))
-    boxes = {(one.relay, one.box) for one in letters if one.box not in _intake(device)}
+    boxes = {(one.relay, one.box) for one in letters if one.box not in intake_of(device)}
     hello = list(_puts(device, [ev.Invite("somebody new", Role.LINK), ev.Look(), ev.Look()], now, chance))
     again = [*(one.item for one in hello), *(one.item for one in old[-OLD_KEPT:]), *board[-2:]]
     alarms = list(_alarms(device, now, chance))

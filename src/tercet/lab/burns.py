@@ -277,7 +277,7 @@ class BurnWorld(DuressWorld):
         other = self.by_name[tell.facts["name"]].number if "name" in tell.facts else 0
         if other in self.lost and tell.what in ("in_danger", "silent"):
             self._told.setdefault(other, self.agenda.now)
-            self._raised |= {other} if tell.what == "in_danger" else set()
+            self._raised |= {other} if tell.what == "in_danger" and other not in self.law.posted else set()
         elif other in self.lost and tell.what == "burned":
             self._parted(machine.number, other)
 
