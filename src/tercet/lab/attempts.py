@@ -3,7 +3,7 @@
 Does        makes the frames: made-up points, the same share twice, points used before; old letters, hellos, alarms.
 Does not    break a seal: whoever tries holds the keys of one device and no others.
 Spec        spec/95-lab.md, 14
-Always      1. What it makes comes out of the core's own steps, from a state that somebody has doctored.
+Always      1. What it makes comes out of the core's own code, from a state or of points that somebody has doctored.
 Read first  alone(), come_back().
 """
 
@@ -13,17 +13,16 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
-from tercet.core import drawing, understudy
+from tercet.core import drawing, sending, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.burning import PRIME, point_of
 from tercet.core.cell import Role
-from tercet.core.cutting import Cut, Stage
+from tercet.core.conversation import burn
 from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.state import Device
+from tercet.core.turn import Turn
 
 if TYPE_CHECKING:
     from tercet.lab.burns import Hunted
@@ -64,11 +63,9 @@ def alone(device: Device, name: str, used: Sequence[tuple[bytes, bytes]], now: i
 
 def _burn(device: Device, points: tuple[bytes, bytes], now: int, chance: Stream) -> Iterator[Attempt]:
     """The frames by which a device sends two points to the desk, whatever they are."""
-    cut = Cut(Stage.BURNING, points[1])
-    lying = msgspec.structs.replace(device.relations[0], share=points[0] + bytes(32), cut=cut)
-    liar = msgspec.structs.replace(device, relations=(lying,), reports=(), returns=())
-    intake = intake_of(device)
-    return (put for put in _puts(liar, [ev.SendNow()], now, chance) if put.box in intake)
+    turn = Turn(device, now, chance)
+    sending._put_sealed(turn, burn(points, chance(32), now, turn.today), 0, 0.0)
+    return _attempts(turn.effects)
 
 
 def intake_of(device: Device) -> set[bytes]:
