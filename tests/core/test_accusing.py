@@ -509,7 +509,7 @@ def test_a_flood_of_burns_of_nobody_does_not_shut_the_desks_intake() -> None:
     burnt = posts[-30 * office.BURNS_A_DAY :]
     assert max(len(post.item) for post in burnt) < 400
     assert office.BURNS_MOST * (len(encode(burnt[-1])) + 2 * POINT + 16) < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
-    whole = tuple(msgspec.structs.replace(post, item=office._frame_of(turn, post)) for post in posts)
+    whole = tuple(msgspec.structs.replace(post, item=office.frame_of(turn, post)) for post in posts)
     office.change(turn, posts=whole)  # as if each burn were kept as the frame that it travels in
     assert not turn.roomy(ARRIVING_MOST - office.BATCH_MOST)
 

@@ -18,6 +18,7 @@ from tercet.core import (
     effects,
     events,
     fields,
+    files,
     mail,
     office,
     relation,
@@ -45,7 +46,7 @@ HOUSE = Path(__file__).parents[2]
 NAMES = ("00-overview.md", "40-letters.md", "41-beat.md", "50-report.md", "75-understudy.md")
 SPECS = {name: (HOUSE / "spec" / name).read_text() for name in NAMES}
 VERSIONS = {"50-report.md": 2}  # all others are the first
-MODULES = (beat, chain, channel, days, mail, office, relation, report, sending, state, turn, understudy)
+MODULES = (beat, chain, channel, days, files, mail, office, relation, report, sending, state, turn, understudy)
 
 
 def table(spec: str, name: str) -> list[list[str]]:

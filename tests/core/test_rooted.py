@@ -18,7 +18,7 @@ from tercet.core.chain import DayChain
 from tercet.core.days import DAY, day_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
-from tercet.core.office import _frame_of
+from tercet.core.office import frame_of
 from tercet.core.rooted import open_under, seal_root, turned, under
 from tercet.core.turn import Turn
 from tercet.drop import Post
@@ -319,7 +319,7 @@ def test_a_gap_found_while_reading_on_does_not_begin_the_reading_again() -> None
     for _ in range(3):
         desk.do(ev.ChangeRelays((RELAY,)))
     assert desk.device.office
-    last = _frame_of(Turn(desk.device, stage.now, desk.chance), desk.device.office.posts[-1])
+    last = frame_of(Turn(desk.device, stage.now, desk.chance), desk.device.office.posts[-1])
     amal.do(ev.Arrived(ev.Query("board", start=16, round=1), (last,), False, RELAY))
     assert amal.device.board.number == number + 3
     assert amal.device.board.missing == (number + 1, number + 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tercet.core import effects as fx
-from tercet.lab.attempts import come_back, intake_of
+from tercet.lab.attempts import come_back, frames_of, intake_of
 from tercet.lab.burned import Burned, exposed, together
 from tercet.lab.burnfaults import FAULTS
 from tercet.lab.burns import BurnWorld
@@ -142,10 +142,9 @@ def test_before_a_burn_the_neighbours_hear_all_that_a_captor_tries_with_the_devi
     hunt = Hunt(firsts=0, malicious=0.0, talks=0.0, second=0.0, burning=False)
     world = Listening(replace(SMALL, days=3), hunt)
     world.live()
-    machine, office = world.hunted[0], world.machines[0].device.office
-    assert office
+    machine = world.hunted[0]
     world._seize(machine.number, machine.number)
-    tried = come_back(machine, machine.old, [post.item for post in office.posts], Stream(1, "captor"))
+    tried = come_back(machine, machine.old, frames_of(world.machines[0].device), Stream(1, "captor"))
     world._calm()
     world.heard = set()
     intake = intake_of(machine.device)

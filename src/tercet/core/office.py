@@ -107,7 +107,7 @@ def beat(turn: Turn) -> None:
     for number, post in enumerate(office(turn).posts):
         for relay in (*turn.device.relays, *post.farewell):
             if relay not in post.stored:
-                ref, frame = _post_ref(number, relay, post.item), _frame_of(turn, post)
+                ref, frame = _post_ref(number, relay, post.item), frame_of(turn, post)
                 turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), frame, relay))
     _read_intake(turn)
     _close_cases(turn)
@@ -234,7 +234,7 @@ def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[st
     change(turn, posts=(*office(turn).posts, BoardPost(signed, turn.now, farewell=farewell))[-POSTS_MOST:])
 
 
-def _frame_of(turn: Turn, post: BoardPost) -> bytes:
+def frame_of(turn: Turn, post: BoardPost) -> bytes:
     """The frame of a post; that of an entry is made when it travels, so that many entries take little room."""
     card = turn.device.card
     return post.item if card is None or len(post.item) == FRAME else boards.seal_signed(post.item, card.board_secret)

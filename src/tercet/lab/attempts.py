@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tercet.core import drawing, sending, understudy
+from tercet.core import drawing, office, sending, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.burning import PRIME, point_of
@@ -96,6 +96,13 @@ def _attempts(effects: Sequence[fx.Effect]) -> Iterator[Attempt]:
     for effect in effects:
         if isinstance(effect, fx.PutItem):
             yield Attempt(*effect.places[0], effect.item)
+
+
+def frames_of(desk: Device) -> list[bytes]:
+    """What a desk has on the board, frame by frame."""
+    posts = desk.office.posts if desk.office is not None else ()
+    turn = Turn(desk, 0, bytes)
+    return [office.frame_of(turn, post) for post in posts]
 
 
 def come_back(machine: Hunted, old: Sequence[Attempt], board: Sequence[bytes], chance: Stream) -> list[Attempt]:

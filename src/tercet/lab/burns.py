@@ -23,7 +23,7 @@ from tercet.core.cell import ABOVE, Role
 from tercet.core.device import step as core_step
 from tercet.core.state import save
 from tercet.drop import Op, Put
-from tercet.lab.attempts import OLD_KEPT, Attempt, alone, come_back
+from tercet.lab.attempts import OLD_KEPT, Attempt, alone, come_back, frames_of
 from tercet.lab.burned import Burned
 from tercet.lab.burnlaw import FreeLedger, Law
 from tercet.lab.campaigns import Tree
@@ -230,9 +230,7 @@ class BurnWorld(DuressWorld):
     def _come_back(self, machine: Hunted) -> None:
         """A captor opens the device of somebody who was burned, and tries all it can."""
         if machine.held:
-            board = (
-                [post.item for post in self.machines[0].device.office.posts] if self.machines[0].device.office else []
-            )
+            board = frames_of(self.machines[0].device)
             machine.open(False)
             self._try(machine, come_back(machine, machine.old, board, self._captors))
 
