@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core import office
+from tercet.core import committing, office
 from tercet.core.burning import agrees, point_of
 from tercet.core.cell import ABOVE, Role
 from tercet.core.channel import Letter
@@ -97,7 +97,9 @@ def tidy(turn: Turn) -> None:
     """What was asked too long ago counts no longer, and the owner is told; a desk posts what it burns itself."""
     for relation in turn.device.relations:
         if relation.cut.stage is Stage.BURNING and turn.device.is_desk:
-            office.post_burn(turn, point_of(relation.share), relation.cut.point)
+            office.post_burn(
+                turn, (point_of(relation.share), relation.cut.point), committing.about(turn.device, relation)
+            )
         elif lapsed(relation.cut, turn.sure):
             cut = move(relation.cut, Happening.LAPSE, turn.now)
             replace_relation(turn, msgspec.structs.replace(relation, cut=cut))
