@@ -38,7 +38,7 @@ def play(folder: Path, *words: str, command: tuple[str, ...] = COMMAND, **enviro
         env=os.environ | {"TMPDIR": str(folder)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=600,
+        timeout=1_500,
         start_new_session=True,
         text=True,
     )
