@@ -149,6 +149,12 @@ def test_an_example_with_a_wrong_option_does_not_parse() -> None:
         test_an_example_parses("here", "./tercet member report --phot x")
 
 
+def test_nothing_that_a_device_says_as_a_service_stands_in_the_journal() -> None:
+    """It names neighbours, and a journal is read with no passphrase."""
+    lines = (DOCS / "systemd" / "tercet-member.service").read_text().splitlines()
+    assert {"StandardOutput=null", "StandardError=null"} <= set(lines)
+
+
 def test_the_readme_s_two_commands_are_the_entry_s() -> None:
     readme, entry = README.read_text(), (HOUSE / "tercet").read_text()
     section = readme.partition("## The two commands")[2]
