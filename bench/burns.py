@@ -18,17 +18,15 @@ is not caught. The same seed gives the same figures on any machine.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, pstdev
 
 from recording import Row, finish, options
+from worlds import all_done, days_of, pool_of, seeds_of
 
 from tercet.core.cell import Role
 from tercet.lab import Broken, Plan
@@ -54,10 +52,7 @@ PUBLISHED = (5.87, 18.55)  # lost on average of a random member, and of the top,
 
 
 def hunted(plan: Plan, hunt: Hunt) -> Burned:
-    def progress(day: int) -> None:
-        print(f"world {plan.seed}: day {day} of {plan.days}", file=sys.stderr, flush=True)
-
-    burned = BurnWorld(plan, hunt).burned(progress)
+    burned = BurnWorld(plan, hunt).burned(days_of(plan))
     if burned.wrong:
         raise Broken(f"World {plan.seed}: {burned.wrong[0]}")
     return burned
@@ -172,12 +167,6 @@ AFTER = {
 }
 
 
-def seeds_of(text: str) -> list[int]:
-    """Numbers and ranges of them, as `1-4,9`."""
-    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
-    return [seed for end in ends for seed in range(end[0], end[-1] + 1)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     options(parser)
@@ -190,20 +179,13 @@ def main() -> None:
     chosen = parser.parse_args()
     seeds = seeds_of(chosen.seeds)
     plan = replace(BAD, members=chosen.members, days=chosen.days, pace=chosen.pace)
-    with ProcessPoolExecutor(chosen.at_once) as pool:
-        try:
-            tried = pool.submit(models, grown(chosen.members))
-            faults = [pool.submit(planted, name) for name in FAULTS]
-            worlds = [pool.submit(hunted, replace(plan, seed=seed), Hunt()) for seed in seeds]
-            headless = replace(plan, members=12, founding=1, days=12)
-            founders = [pool.submit(hunted, replace(headless, seed=s), FOUNDERS) for s in seeds[: chosen.founders]]
-            every: list[Future[Row] | Future[Burned] | Future[list[Row]]] = [tried, *faults, *worlds, *founders]
-            for each in as_completed(every):
-                each.result()  # the first that breaks ends the bench
-        except Broken as broken:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise SystemExit(str(broken)) from None
+    headless = replace(plan, members=12, founding=1, days=12)
+    with pool_of(chosen.at_once) as pool:
+        tried = pool.submit(models, grown(chosen.members))
+        faults = [pool.submit(planted, name) for name in FAULTS]
+        worlds = [pool.submit(hunted, replace(plan, seed=seed), Hunt()) for seed in seeds]
+        founders = [pool.submit(hunted, replace(headless, seed=s), FOUNDERS) for s in seeds[: chosen.founders]]
+        all_done([tried, *faults, *worlds, *founders])
     rows = rows_of(together([world.result() for world in worlds]))
     if founders:
         lost = together([world.result() for world in founders])

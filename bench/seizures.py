@@ -16,13 +16,11 @@ world of its own. The same seed gives the same figures on any machine.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import sys
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from recording import Row, finish, options
+from worlds import all_done, days_of, pool_of, seeds_of
 
 from tercet.lab import Broken, Plan
 from tercet.lab.captured import JOINED, Captures, Tally, together
@@ -34,10 +32,7 @@ FAULTY_SEIZURES = 96
 
 
 def seized(plan: Plan, seizures: int) -> Captures:
-    def progress(day: int) -> None:
-        print(f"world {plan.seed}: day {day} of {plan.days}", file=sys.stderr, flush=True)
-
-    captures = Captured(plan, seizures).captures(progress)
+    captures = Captured(plan, seizures).captures(days_of(plan))
     if captures.breaches:
         raise Broken(f"World {plan.seed}: {captures.breaches[0]}")
     return captures
@@ -86,23 +81,16 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=1_800.0)
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     chosen = parser.parse_args()
-    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    seeds = seeds_of(chosen.seeds)
     plans = [Plan(members=chosen.members, days=chosen.days, seed=seed, pace=chosen.pace) for seed in seeds]
     parts = [
         (place + 1) * chosen.seizures // len(seeds) - place * chosen.seizures // len(seeds)
         for place in range(len(seeds))
     ]
-    with ProcessPoolExecutor(chosen.at_once) as pool:
-        try:
-            faults = [pool.submit(planted, name) for name in LEAKS]
-            worlds = [pool.submit(seized, plan, part) for plan, part in zip(plans, parts, strict=True)]
-            every: list[Future[Row] | Future[Captures]] = [*faults, *worlds]
-            for each in as_completed(every):
-                each.result()  # the first that breaks ends the bench
-        except Broken as broken:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise SystemExit(str(broken)) from None
+    with pool_of(chosen.at_once) as pool:
+        faults = [pool.submit(planted, name) for name in LEAKS]
+        worlds = [pool.submit(seized, plan, part) for plan, part in zip(plans, parts, strict=True)]
+        all_done([*faults, *worlds])
     captures = together([world.result() for world in worlds])
     rows = [total(captures), *map(shown, captures.tallies), *(fault.result() for fault in faults)]
     finish(chosen, "seizures", chosen.seeds, rows)

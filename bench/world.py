@@ -10,22 +10,17 @@ sentence. Hours are virtual; `seconds` is what the world took here. The same see
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from recording import Row, finish, options
+from worlds import all_done, days_of, pool_of, seeds_of
 
-from tercet.lab import Broken, Plan, Result, Spread, World
+from tercet.lab import Plan, Result, Spread, World
 
 
 def live(plan: Plan) -> Result:
-    def progress(day: int) -> None:
-        print(f"world {plan.seed}: day {day} of {plan.days}", file=sys.stderr, flush=True)
-
-    return World(plan).run(progress)
+    return World(plan).run(days_of(plan))
 
 
 def row(result: Result, pace: float) -> Row:
@@ -74,18 +69,12 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=1_800.0)
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     chosen = parser.parse_args()
-    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    seeds = seeds_of(chosen.seeds)
     plans = [Plan(members=chosen.members, days=chosen.days, seed=seed, pace=chosen.pace) for seed in seeds]
-    with ProcessPoolExecutor(chosen.at_once) as pool:
-        try:
-            done = [pool.submit(live, plan) for plan in plans]
-            for each in as_completed(done):
-                each.result()  # the first that breaks ends the bench
-            results = [each.result() for each in done]
-        except Broken as broken:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise SystemExit(str(broken)) from None
+    with pool_of(chosen.at_once) as pool:
+        done = [pool.submit(live, plan) for plan in plans]
+        all_done(done)
+    results = [each.result() for each in done]
     finish(chosen, "world", chosen.seeds, [row(result, chosen.pace) for result in results])
 
 
