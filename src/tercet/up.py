@@ -247,9 +247,7 @@ class Scene(Stage):
     async def ask_all(self, after: Awaitable[None]) -> dict[str, Line]:
         """Ask each device whom it knows, and hold that to what was meant; returns what each said, by name."""
         await after
-        names = (DESK, *MEMBERS)
-        found = await asyncio.gather(*(self.once(name, self.kind(name), "status") for name in names))
-        statuses = dict(zip(names, found, strict=True))
+        statuses = await self.statuses((DESK, *MEMBERS))
         if picture.bonds(statuses) != meant():
             raise SceneFailure(DESK, "status", "the devices do not know whom they should")
         return statuses

@@ -130,8 +130,7 @@ class Capture:
 
     async def _hold_to_status(self) -> None:
         """Each neighbour's `status` must say the same, of nobody else."""
-        found = await asyncio.gather(*(self._stage.once(name, "member", "status") for name in self._roles))
-        for name, status in zip(self._roles, found, strict=True):
+        for name, status in (await self._stage.statuses(self._roles)).items():
             if [one["name"] for one in status["neighbours"] if one["danger"]] != [self._name]:
                 raise SceneFailure(name, "status", "it does not say who is in danger")
 

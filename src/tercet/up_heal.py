@@ -55,7 +55,7 @@ class Heal:
             ShellError: `scene_failed`.
         """
         await self._burn()
-        self._hold(await self._ask_all(), self._left)
+        self._hold(await self._stage.statuses(self._left), self._left)
         await self._relink()
         await self._report()
 
@@ -92,7 +92,7 @@ class Heal:
             await self._meet(self._partner, one, "link")
             self._left[self._partner][one] = "below"
             self._left[one][self._partner] = "link"
-        found = await self._ask_all()
+        found = await self._stage.statuses(self._left)
         self._hold(found, self._left)
         self._stage.console.print(picture.network(found, DESK))
 
@@ -106,11 +106,6 @@ class Heal:
         if there["text"] != REPORT:
             raise SceneFailure(DESK, "show", "the report there is not the one that was sent")
         self._stage.say(DESK, f"has report 2, from it does not know whom: “{REPORT}”")
-
-    async def _ask_all(self) -> dict[str, Line]:
-        names = tuple(self._left)
-        found = await asyncio.gather(*(self._stage.once(one, self._stage.kind(one), "status") for one in names))
-        return dict(zip(names, found, strict=True))
 
     def _hold(self, found: dict[str, Line], meant: Known) -> None:
         """Each device must know whom it should, and nobody else."""

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,6 +105,12 @@ class Stage:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def statuses(self, names: Iterable[str]) -> dict[str, Line]:
+        """What each device says when it is asked for its status, by name."""
+        asked = tuple(names)
+        found = await asyncio.gather(*(self.once(name, self.kind(name), "status") for name in asked))
+        return dict(zip(asked, found, strict=True))
 
     def kind(self, name: str) -> str:
         """Which commands somebody types: `desk` or `member`."""
