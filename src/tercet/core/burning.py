@@ -50,14 +50,24 @@ def draw(seed: bytes) -> Shares:
 
     Source: spec/33-burn.md, 2.
     """
-    drawn = derive(seed, "burn line", length=6 * DRAWN)
-    slope, height, *places = (int.from_bytes(drawn[i : i + DRAWN], "big") % PRIME for i in range(0, 6 * DRAWN, DRAWN))
-    return Shares(*(_share(slope, height, x) for x in places))
+    slope, height, *places = _numbers(derive(seed, "burn line", length=6 * DRAWN))
+    line = _bytes(slope) + _bytes(height)
+    points = (point_at(line, x) for x in places)
+    return Shares(*(point + _check(line, point) for point in points))
 
 
-def _share(slope: int, height: int, x: int) -> bytes:
-    point = _bytes(x) + _bytes((slope * x + height) % PRIME)
-    return point + _check(_bytes(slope) + _bytes(height), point)
+def point_at(line: bytes, x: int) -> bytes:
+    """The point of a line at a place, 64 bytes.
+
+    Source: spec/33-burn.md, 1.
+    """
+    slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
+    return _bytes(x) + _bytes((slope * x + height) % PRIME)
+
+
+def _numbers(drawn: bytes) -> list[int]:
+    """Numbers of the field out of random bytes, 48 for each."""
+    return [int.from_bytes(drawn[i : i + DRAWN], "big") % PRIME for i in range(0, len(drawn), DRAWN)]
 
 
 def _check(line: bytes, point: bytes) -> bytes:
@@ -128,10 +138,7 @@ def two_others(first: bytes, second: bytes, seed: bytes) -> tuple[bytes, bytes]:
     Source: spec/33-burn.md, 9.
     """
     line = line_through(first, second)
-    slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
-    drawn = derive(seed, "burn others", length=2 * DRAWN)
-    places = (int.from_bytes(drawn[i : i + DRAWN], "big") % PRIME for i in (0, DRAWN))
-    one, other = (_bytes(x) + _bytes((slope * x + height) % PRIME) for x in places)
+    one, other = (point_at(line, x) for x in _numbers(derive(seed, "burn others", length=2 * DRAWN)))
     return one, other
 
 
@@ -141,9 +148,8 @@ def on_line(line: bytes, point: bytes) -> bool:
     Raises:
         Malformed: the point is none.
     """
-    x, y = parse_point(point)
-    slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
-    return (slope * x + height) % PRIME == y
+    x, _ = parse_point(point)
+    return point_at(line, x) == point
 
 
 def burns(share: bytes, first: bytes, second: bytes) -> bool:

@@ -121,24 +121,22 @@ def _takes_back() -> Stepping:
     return take
 
 
-def _drops_another() -> Stepping:
+def _once_dropped(change: Callable[[Device], Device]) -> Stepping:
+    """A step that drops somebody changes something else, too."""
+
     def take(device: Device, event: ev.Event, now: int, chance: Chance) -> Stepped:
         after, effects = honest(device, event, now, chance)
-        if _dropped(device, after):
-            after = msgspec.structs.replace(after, relations=after.relations[1:])
-        return after, effects
+        return change(after) if _dropped(device, after) else after, effects
 
     return take
+
+
+def _drops_another() -> Stepping:
+    return _once_dropped(lambda after: msgspec.structs.replace(after, relations=after.relations[1:]))
 
 
 def _forgets_reports() -> Stepping:
-    def take(device: Device, event: ev.Event, now: int, chance: Chance) -> Stepped:
-        after, effects = honest(device, event, now, chance)
-        if _dropped(device, after):
-            after = msgspec.structs.replace(after, reports=())
-        return after, effects
-
-    return take
+    return _once_dropped(lambda after: msgspec.structs.replace(after, reports=()))
 
 
 FAULTS: Final = MappingProxyType(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Final
 
-from tercet.core.burning import COORDINATE, POINT, PRIME, Shares, draw, line_through, point_of
+from tercet.core.burning import POINT, Shares, draw, line_through, point_at, point_of
 from tercet.core.chain import lane
 from tercet.core.channel import Letter
 from tercet.core.conversation import burn
@@ -72,11 +72,7 @@ class Forger:
 
     def seen(self, line: bytes) -> list[Message]:
         """What it can put besides, once a line was burned: two other points of it."""
-        slope, height = int.from_bytes(line[:COORDINATE], "big"), int.from_bytes(line[COORDINATE:], "big")
-        one, two = (
-            x.to_bytes(COORDINATE, "big") + ((slope * x + height) % PRIME).to_bytes(COORDINATE, "big") for x in (1, 2)
-        )
-        return [self.to_intake((one, two))]
+        return [self.to_intake((point_at(line, 1), point_at(line, 2)))]
 
     def to_intake(self, pair: tuple[bytes, ...]) -> Message:
         """Two points, as a burn that anybody with a card can put."""
