@@ -106,8 +106,16 @@ def _block_turn(key: bytes) -> int:
     return int.from_bytes(derive(key, "block relay", length=4), "big")
 
 
-def block_stored(turn: Turn, report: Report, place: int) -> None:
-    """A relay has the block that was under way: it goes, and the next one is asked for."""
+def stored(turn: Turn, ref: bytes) -> None:
+    """A relay has stored something: if it was a block under way, that goes, and the next one is asked for."""
+    for report in turn.device.reports:
+        for place, media in enumerate(report.media):
+            if media.under_way is not None and media.under_way.ref == ref:
+                _block_stored(turn, report, place)
+                return
+
+
+def _block_stored(turn: Turn, report: Report, place: int) -> None:
     media = report.media[place]
     if media.under_way is None:
         return
@@ -126,10 +134,13 @@ def block_stored(turn: Turn, report: Report, place: int) -> None:
 
 def replace_media(turn: Turn, report: Report, place: int, media: MediaSend) -> Report:
     """Put a changed file in its place; returns the report with it."""
-    files = tuple(media if i == place else m for i, m in enumerate(report.media))
-    report = msgspec.structs.replace(report, media=files)
+    report = _with(report, place, media)
     replace_report(turn, report)
     return report
+
+
+def _with(report: Report, place: int, media: MediaSend) -> Report:
+    return msgspec.structs.replace(report, media=(*report.media[:place], media, *report.media[place + 1 :]))
 
 
 def chunk_read(turn: Turn, event: ChunkRead) -> None:
@@ -168,20 +179,16 @@ def file_stopped(turn: Turn, event: FileStopped) -> None:
 
 
 def _withdraw(turn: Turn, report: Report, place: int, state: MediaState) -> Report:
-    files = tuple(_stop(turn, m, state) if i == place else m for i, m in enumerate(report.media))
+    report = _with(report, place, _stop(turn, report.media[place], state))
     channel = letters.write(report.channel, LetterKind.MEDIA_WITHDRAWN, bytes([place]))
     turn.tell("media_stopped", number=str(report.number), why=state.value)
-    return msgspec.structs.replace(report, media=files, channel=channel)
+    return msgspec.structs.replace(report, channel=channel)
 
 
 def refused(turn: Turn, ref: bytes, code: str) -> None:
     """A relay refused a block: a full box means that an earlier copy of it already lies there."""
     if code == "box_full":
-        for report in turn.device.reports:
-            for place, media in enumerate(report.media):
-                if media.under_way is not None and media.under_way.ref == ref:
-                    block_stored(turn, report, place)
-                    return
+        stored(turn, ref)
 
 
 def give_up_files(turn: Turn, report: Report) -> Report:
@@ -231,5 +238,4 @@ def send_again(turn: Turn, report: Report, body: bytes) -> Report:
     if not media.path:
         return _withdraw(turn, report, request.media, MediaState.MISSING)
     media = msgspec.structs.replace(media, again=wanted, resent=media.resent + len(wanted))
-    files = tuple(media if i == request.media else m for i, m in enumerate(report.media))
-    return msgspec.structs.replace(report, media=files)
+    return _with(report, request.media, media)

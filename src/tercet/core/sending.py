@@ -312,10 +312,7 @@ def stored(turn: Turn, ref: bytes) -> None:
                 report = msgspec.structs.replace(report, state=ReportState.LEFT)
             replace_report(turn, msgspec.structs.replace(report, put=_some_moment_of(turn, turn.now)))
             return
-        for place, media in enumerate(report.media):
-            if media.under_way is not None and media.under_way.ref == ref:
-                files.block_stored(turn, report, place)
-                return
+    files.stored(turn, ref)
 
 
 def arrived(turn: Turn, event: Arrived) -> None:
