@@ -59,8 +59,9 @@ def test_a_request_that_makes_no_sense_is_refused(tmp_path: Path, request_: dict
     run(scene())
 
 
-async def invited(desk: Service) -> tuple[asyncio.Task[Any], Person]:
-    person = Person(name="amal", same_words="yes")
+async def invited(desk: Service, person: Person | None = None) -> tuple[asyncio.Task[Any], Person]:
+    """A desk says a code to amal: the meeting under way, and who sits at its screen."""
+    person = person or Person(name="amal", same_words="yes")
     task = asyncio.create_task(do(desk, person, do="meet"))
     await person.heard("meeting_code")
     return task, person
@@ -479,8 +480,7 @@ def test_a_newcomer_whose_address_lacks_the_pass_is_refused_before_the_code_is_u
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal")) as (desk, amal):
             await do(desk, do="found", relays=[RELAY], shards=1)
-            inviter = Person(name="amal", same_words="yes")
-            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            inviting, inviter = await invited(desk)
             code = (await inviter.heard("meeting_code"))["code"]
             world.refuses[bare] = "no_pass"
             joiner = Person(name="desk", code=code, same_words="yes")
@@ -513,8 +513,7 @@ def test_a_relay_that_cannot_be_met_at_is_asked_for_again(tmp_path: Path) -> Non
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal")) as (desk, amal):
             await do(desk, do="found", relays=[RELAY], shards=1)
-            inviter = Person(name="amal", same_words="yes")
-            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            inviting, inviter = await invited(desk)
             code = (await inviter.heard("meeting_code"))["code"]
             await do(amal, Typing(name="desk", code=code, same_words="yes"), do="meet")
             await inviting
@@ -535,8 +534,7 @@ def test_who_loses_the_pass_in_a_meeting_reads_that_the_code_is_over(tmp_path: P
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal")) as (desk, amal):
             await do(desk, do="found", relays=[RELAY], shards=1)
-            inviter = Person(name="amal", same_words="yes")
-            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            inviting, inviter = await invited(desk)
             code = (await inviter.heard("meeting_code"))["code"]
             with pytest.raises(DropFailure) as failed:
                 await do(amal, Slow(name="desk", code=code), do="meet", relay=RELAY)
@@ -567,8 +565,7 @@ def test_who_still_compares_is_warned_when_the_other_side_saw_other_words(
     async def scene() -> None:
         async with Awake(world.desk(), world.member("amal")) as (desk, amal):
             await do(desk, do="found", relays=[RELAY], shards=1)
-            inviter = Pondering(name="amal", same_words=says)
-            inviting = asyncio.create_task(do(desk, inviter, do="meet"))
+            inviting, inviter = await invited(desk, Pondering(name="amal", same_words=says))
             code = (await inviter.heard("meeting_code"))["code"]
             with pytest.raises(Refusal, match="words_differ"):
                 await do(amal, Person(name="desk", code=code, same_words="no"), do="meet", relay=RELAY)

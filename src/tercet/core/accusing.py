@@ -21,8 +21,8 @@ from tercet.core.cell import ABOVE, Role
 from tercet.core.channel import Letter
 from tercet.core.cutting import Happening, Stage, lapsed, move
 from tercet.core.errors import Refusal
-from tercet.core.mail import replace_relation
-from tercet.core.relation import Relation
+from tercet.core.mail import find_relation, replace_relation
+from tercet.core.relation import Relation, named
 from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import KEY
@@ -41,7 +41,7 @@ def burn(turn: Turn, name: str) -> None:
 
     Source: spec/33-burn.md, 8.
     """
-    relation = _called(turn, name)
+    relation = named(turn.device.relations, name)
     if not relation.share:
         raise Refusal("burn_no_share")
     cut = move(relation.cut, Happening.BURN, turn.now)
@@ -56,7 +56,7 @@ def spare(turn: Turn, name: str) -> None:
     Raises:
         Refusal: `unknown_neighbour`.
     """
-    relation = _called(turn, name)
+    relation = named(turn.device.relations, name)
     cut = move(relation.cut, Happening.SPARE, turn.now)
     replace_relation(turn, msgspec.structs.replace(relation, cut=cut))
 
@@ -82,7 +82,7 @@ def _ask(turn: Turn, about: Relation) -> None:
 
 def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     """A neighbour asks us to cut out another: its point is kept if, with ours, it burns that one."""
-    asking = next((r for r in turn.device.relations if r.id == relation_id), None)
+    asking = find_relation(turn, relation_id)
     if asking is None:
         return
     for relation in turn.device.relations:
@@ -104,10 +104,3 @@ def tidy(turn: Turn) -> None:
             cut = move(relation.cut, Happening.LAPSE, turn.now)
             replace_relation(turn, msgspec.structs.replace(relation, cut=cut))
             turn.tell("burn_lapsed", name=relation.name)
-
-
-def _called(turn: Turn, name: str) -> Relation:
-    relation = next((r for r in turn.device.relations if r.name == name), None)
-    if relation is None:
-        raise Refusal("unknown_neighbour")
-    return relation

@@ -142,10 +142,13 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             accusing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.PAIR:
             relinking.take(turn, event.query.id, letter)
-        elif letter.kind == LetterKind.WELCOME and any(
-            r.host and r.id == event.query.id for r in turn.device.relations
-        ):
+        elif letter.kind == LetterKind.WELCOME and _brought_us_in(turn, event.query.id):
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
+
+
+def _brought_us_in(turn: Turn, relation_id: bytes) -> bool:
+    relation = mail.find_relation(turn, relation_id)
+    return relation is not None and relation.host
 
 
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(

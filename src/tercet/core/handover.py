@@ -16,6 +16,7 @@ from tercet.core import mail, office, sending
 from tercet.core.effects import Places, PutItem, ReadBox, ShowCode
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived
+from tercet.core.relation import named
 from tercet.core.scan import Carried, encode_message, relay_tag
 from tercet.core.turn import LATE_EVERY, Turn
 from tercet.sealing import id_of_read
@@ -29,9 +30,7 @@ def show_letter(turn: Turn, to: str) -> None:
     Raises:
         Refusal: `unknown_neighbour`, `clock_far`.
     """
-    relation = next((r for r in turn.device.relations if r.name == to), None)
-    if relation is None:
-        raise Refusal("unknown_neighbour")
+    relation = named(turn.device.relations, to)
     before = len(turn.effects)
     mail.write_due(turn, relation)
     puts = [e for e in turn.effects[before:] if isinstance(e, PutItem)]

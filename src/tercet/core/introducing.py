@@ -39,7 +39,7 @@ from tercet.core.introduction import (
 )
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.meeting import Here, Stage
-from tercet.core.relation import Relation, cell_of
+from tercet.core.relation import Relation, cell_of, named
 from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import CannotOpen, words_of
@@ -56,7 +56,7 @@ def introduce(turn: Turn, first: str, second: str) -> None:
     Raises:
         Refusal: `unknown_neighbour`, `introduce_whom`, `not_met`, `introduction_under_way`, `too_much_waiting`.
     """
-    pair = (_called(turn, first), _called(turn, second))
+    pair = (named(turn.device.relations, first), named(turn.device.relations, second))
     if (pair[0].role, pair[1].role) not in INTRODUCES:
         pair = (pair[1], pair[0])
     role = INTRODUCES.get((pair[0].role, pair[1].role))
@@ -308,15 +308,8 @@ def _remember(turn: Turn, **fields: object) -> None:
     turn.change(introductions=msgspec.structs.replace(turn.device.introductions, **fields))
 
 
-def _called(turn: Turn, name: str) -> Relation:
-    relation = next((r for r in turn.device.relations if r.name == name), None)
-    if relation is None:
-        raise Refusal("unknown_neighbour")
-    return relation
-
-
 def _unmet(turn: Turn, name: str) -> Relation:
-    relation = _called(turn, name)
+    relation = named(turn.device.relations, name)
     if relation.met:
         raise Refusal("nothing_to_compare")
     return relation

@@ -34,6 +34,7 @@ from tercet.core.relation import (
     held_ref,
     lane_to_read,
     lanes_to_read,
+    named,
     open_letter,
     own_lane,
     seal_letter,
@@ -132,9 +133,7 @@ def write_letter(turn: Turn, to: str, text: str) -> None:
     Raises:
         Refusal: `unknown_neighbour`, `letter_long`, `bad_reply`, `too_much_waiting`.
     """
-    relation = next((r for r in turn.device.relations if r.name == to), None)
-    if relation is None:
-        raise Refusal("unknown_neighbour")
+    relation = named(turn.device.relations, to)
     after = letters.write(relation.channel, LetterKind.TEXT, body_for(turn, relation.channel, text))
     replace_relation(turn, msgspec.structs.replace(relation, channel=after))
 

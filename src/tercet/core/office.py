@@ -215,11 +215,12 @@ def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
     posted = tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT)
     known = any(line_through(both[:POINT], both[POINT:]) == line for both, _ in posted)
     today = sum(abs(turn.now - when) < DAY for _, when in posted)
-    if not known and today >= BURNS_A_DAY:
-        return
-    change(turn, burned=posted if known else (*posted, (b"".join(burn.points), turn.now))[-BURNS_MOST:])
     if not known:
+        if today >= BURNS_A_DAY:
+            return
+        posted = (*posted, (b"".join(burn.points), turn.now))[-BURNS_MOST:]
         _publish(turn, boards.EntryKind.BURN, encode(burn))
+    change(turn, burned=posted)
     parting.take(turn, burn)
 
 

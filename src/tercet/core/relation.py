@@ -19,6 +19,7 @@ from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.cutting import Cut
 from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
+from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.mixing import Mix, chains_on, forget, prove
 from tercet.sealing import FRAME, OLM_CONTENT, CannotOpen, digest, olm_decrypt, olm_encrypt, open_sealed, seal
@@ -111,6 +112,18 @@ def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, .
     above = next((first[role] for role in (*ABOVE, Role.PARTNER) if role in first), b"")
     below = next((first[role] for role in UNDER if role in first), b"")
     return Cell(desk, (*(r.role for r in relations), *expected), above, below)
+
+
+def named(relations: tuple[Relation, ...], name: str) -> Relation:
+    """The neighbour for whom that is the owner's word.
+
+    Raises:
+        Refusal: `unknown_neighbour`.
+    """
+    for relation in relations:
+        if relation.name == name:
+            return relation
+    raise Refusal("unknown_neighbour")
 
 
 def with_neighbour(relations: tuple[Relation, ...], new: Relation) -> tuple[Relation, ...]:

@@ -266,12 +266,12 @@ def _looks(act: _Act) -> list[Look]:
     for neighbour in act.state.neighbours:
         for day in range(neighbour.oldest, act.today + 2):
             kind = class_of(day, act.today, neighbour.oldest)
-            for index, inlet in enumerate(_into(neighbour, day)):
+            for index, where in enumerate(_into(neighbour, day)):
                 for place in range(places):
                     if kind == "over" and place in neighbour.drained:
                         continue
                     query = Query("relation", neighbour.mark, day, index, place, alone=True)
-                    order = partial(_read, act, query, inlet)
+                    order = partial(_read, act, query, where)
                     looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, max(act.today - day, 0)))
     days = [back.day for back in act.state.returns]
     looks += [beat.answers(days, act.today, place, partial(_answer, act, place)) for place in range(places)]

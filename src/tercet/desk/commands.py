@@ -320,6 +320,7 @@ def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
     if not as_json:
         show_status(Console(highlight=False), found)
         root = found["root"]
-        said = f"Root {root['number']}: the board's key counts to {root['last']}." if root["number"] else NO_ROOT
-        said = NEVER_ROOT if found["neighbours"] and not root["number"] else said
+        said = NEVER_ROOT if found["neighbours"] else NO_ROOT
+        if root["number"]:
+            said = f"Root {root['number']}: the board's key counts to {root['last']}."
         Console(highlight=False, soft_wrap=True).print(pasted(said), markup=False)

@@ -24,6 +24,7 @@ from tercet.core.cell import Role
 from tercet.core.days import day_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
+from tercet.core.relation import named
 from tercet.core.root import DELEGATED_MOST
 from tercet.desk import papers
 from tercet.desk.archive import Archive
@@ -223,8 +224,7 @@ class DeskService(Service):
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
-        if name not in [r.name for r in self.engine.device.relations]:
-            raise Refusal("unknown_neighbour")
+        named(self.engine.device.relations, name)  # before the text is asked for
         await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
         return {}

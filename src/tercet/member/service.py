@@ -26,6 +26,7 @@ from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.days import DAY
 from tercet.core.device import step
 from tercet.core.errors import Refusal
+from tercet.core.relation import named
 from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState, blocks_of
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
@@ -308,8 +309,7 @@ class MemberService(Service):
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
-        if name not in [r.name for r in self.engine.device.relations]:
-            raise Refusal("unknown_neighbour")
+        named(self.engine.device.relations, name)  # before the text is asked for
         await ask_until(person, "text", "What to say", lambda text: self.engine.do(ev.WriteLetter(name, text)))
         await person.tell("sealed")
         await self._say_when(person, LETTER_BEATS)

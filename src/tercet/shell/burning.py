@@ -16,7 +16,7 @@ from tercet.core import events as ev
 from tercet.core.accusing import voices
 from tercet.core.cutting import Stage
 from tercet.core.errors import Refusal
-from tercet.core.relation import Relation
+from tercet.core.relation import Relation, named
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError
@@ -48,9 +48,7 @@ def handlers(engine: Engine) -> dict[str, Handler]:
 
 async def _burn(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any]:
     name = await person.ask("name", "Whom do you want cut out, or keep? (your own word)")
-    relation = next((r for r in engine.device.relations if r.name == name), None)
-    if relation is None:
-        raise Refusal("unknown_neighbour")
+    relation = named(engine.device.relations, name)
     await _explain(engine, relation, person)
     if not await agreed(person, "burn", f"Do you want {name} cut out, for good? (yes/no)"):
         await engine.do(ev.Spare(name))
@@ -59,12 +57,12 @@ async def _burn(engine: Engine, _: Request, person: Dialogue) -> dict[str, Any]:
     if (await person.ask("name_again", "If you are sure, type your word for them once more")).strip() != name:
         raise ShellError("burn_unsure")
     await engine.do(ev.Burn(name))
-    relation = next((r for r in engine.device.relations if r.name == name), None)
-    if relation is not None and relation.cut.stage is Stage.ASKING:
+    found = _facts(engine, name)
+    if found["stage"] == Stage.ASKING:
         await person.tell("burn_waits", name=name, other=_asked(engine, relation))
     else:
         await person.tell("burn_begun", name=name)
-    return _facts(engine, name)
+    return found
 
 
 async def _explain(engine: Engine, relation: Relation, person: Dialogue) -> None:
