@@ -14,7 +14,7 @@ from tercet.core import board as boards
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import reader
-from tercet.core.board import BoardView, EntryKind, TwoFaces, apply_entry, open_entry, parse_entry, seal_entry
+from tercet.core.board import BoardView, EntryKind, TwoFaces, apply_entry, open_entry, parse_entry
 from tercet.core.card import SHARDS_MOST, Relay
 from tercet.core.chain import LANE_RELAYS, lane
 from tercet.core.days import DAY, day_of, last_day_of, week_of
@@ -29,6 +29,7 @@ from tercet.drop.ops import name_of
 from tercet.sealing import FRAME, CannotOpen, kem_public, posted_box, sign_public
 from tests.sealing.cases import VECTORS, bad_cases, cases
 
+from .entries import seal_entry
 from .scenes import intake_ids
 from .stage import RELAY, Actor, Seeded, Stage
 from .test_knock import FAILURES, bytes_of

@@ -11,7 +11,7 @@ from tercet.core import board as boards
 from tercet.core import events as ev
 from tercet.core import office
 from tercet.core.beat import name_of
-from tercet.core.board import Burn, EntryKind, burn_of, seal_entry
+from tercet.core.board import Burn, EntryKind, burn_of
 from tercet.core.burning import PRIME, draw, point_of
 from tercet.core.card import Card
 from tercet.core.cell import Role
@@ -23,6 +23,7 @@ from tercet.core.state import save
 from tercet.core.turn import Turn
 from tests.sealing.cases import bad_cases, cases
 
+from .entries import seal_entry
 from .scenes import relation, send_letter
 from .stage import Actor, Stage
 from .test_dealing import shares, tree

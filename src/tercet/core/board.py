@@ -235,12 +235,6 @@ def relay_table(post: bytes, addresses: tuple[str, ...]) -> tuple[Relay, ...]:
     return tuple(Relay(address, posted_box(post_at(post, address)).read) for address in addresses)
 
 
-def seal_entry(entry: Entry, seed: bytes, secret: bytes) -> tuple[bytes, bytes]:
-    """Sign and seal an entry; returns the frame (4,096 bytes) and the digest the next entry names."""
-    signed = sign_entry(entry, seed)
-    return seal_signed(signed, secret), digest(signed)
-
-
 def sign_entry(entry: Entry, seed: bytes) -> bytes:
     """The signature of an entry and the entry; their digest is what the next entry names."""
     payload = encode(entry)
