@@ -185,6 +185,22 @@ def test_with_both_founders_lost_on_one_day_the_others_keep_each_other_and_repor
     assert all(fate.received for fate in late)
 
 
+@pytest.mark.full
+def test_in_a_thousand_hunted_member_days_of_bad_weather_no_report_is_lost_and_no_law_broken() -> None:
+    """`bench/burns.py` hunts twenty times as long."""
+    world = BurnWorld(Plan(members=50, days=20, seed=9, pace=3_600, desk_pace=1_800, sticks=0.0))
+    burned = world.burned()
+    assert burned.member_days == 1_000
+    assert burned.wrong == ()
+    assert burned.reports["received"] > 100
+    assert burned.reports["waiting"] == 0
+    assert len(world.lost) >= 5
+    assert burned.by_alarm
+    assert burned.by_silence
+    assert burned.dropped
+    assert burned.strays
+
+
 # ---- figures
 
 
