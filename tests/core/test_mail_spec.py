@@ -28,7 +28,7 @@ from tercet.core import (
     turn,
     understudy,
 )
-from tercet.core.beat import INTERVALS
+from tercet.core.beat import INTERVALS, READS, SELDOM, intervals_at
 from tercet.core.channel import Letter
 from tercet.core.report import (
     LetterKind,
@@ -113,8 +113,10 @@ def test_a_number_of_the_beat_is_in_its_table() -> None:
 
 
 def test_the_intervals_are_the_codes() -> None:
-    rows = {row[0]: (int(row[1]), int(row[2])) for row in table("41-beat.md", "intervals")}
-    assert rows == dict(INTERVALS)
+    rows = {row[0]: [int(cell) for cell in row[1:5]] for row in table("41-beat.md", "intervals")}
+    assert rows == {kind: [*INTERVALS[kind], *SELDOM[kind]] for kind in INTERVALS}
+    assert intervals_at(READS) is INTERVALS
+    assert intervals_at(READS + 1) is SELDOM
 
 
 def test_the_kinds_of_intake_frames_are_the_codes() -> None:
