@@ -92,10 +92,23 @@ def test_the_same_seed_hunts_the_same(burned: Burned) -> None:
     assert BurnWorld(SMALL, QUICK).burned() == burned
 
 
+class Caught(Exception):
+    """What was planted has shown."""
+
+
 def caught(name: str) -> bool:
+    """Whether the fault's law was broken, on the first day on which it was."""
     world = BurnWorld(replace(SMALL, crash_every=1_000.0), QUICK, FAULTS[name].core())
-    world.live()
-    return any(wrong.startswith(f"{FAULTS[name].law}: ") for wrong in world.law.wrong)
+
+    def look(_: int) -> None:
+        if any(wrong.startswith(f"{FAULTS[name].law}: ") for wrong in world.law.wrong):
+            raise Caught
+
+    try:
+        world.live(look)
+    except Caught:
+        return True
+    return False
 
 
 def test_a_reader_that_accepts_one_point_is_caught() -> None:

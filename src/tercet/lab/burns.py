@@ -21,7 +21,6 @@ from tercet.core import events as ev
 from tercet.core.burning import POINT
 from tercet.core.cell import ABOVE, Role
 from tercet.core.device import step as core_step
-from tercet.core.state import save
 from tercet.drop import Op, Put
 from tercet.lab.attempts import OLD_KEPT, Attempt, alone, come_back, frames_of
 from tercet.lab.burned import Burned
@@ -96,7 +95,7 @@ class Hunted(Taken):
                 made = with_root(made, chance(16), chance(32))
             relations.append(made)
         self.device = msgspec.structs.replace(self.device, relations=tuple(relations))
-        self.saved = save(self.device)
+        self.kept = self.device
 
     def _ask(self, life: int, effect: fx.Effect, relay: str, op: Op, place: int = 0) -> None:
         if isinstance(op, Put) and self.number:
