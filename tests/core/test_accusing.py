@@ -52,10 +52,13 @@ def alarm(actor: Actor, name: str, point: bytes) -> None:
     with_cut(actor, name, stage=Stage.CALLED, point=point)
 
 
-def put_burn(actor: Actor, first: bytes, second: bytes) -> None:
+NOBODYS = bytes(32), b"\1" * 32
+
+
+def put_burn(actor: Actor, first: bytes, second: bytes, commitments: tuple[bytes, ...] = NOBODYS) -> None:
     """Somebody who holds a card puts two points into intake, whatever they are."""
     turn = Turn(actor.device, actor.stage.now, actor.chance)
-    content = burn_content((first, second), actor.chance(32), turn.now, turn.today)
+    content = burn_content((first, second), commitments, actor.chance(32), turn.now, turn.today)
     key = actor.device.board.key_for(turn.today)
     assert key is not None
     assert _put_intake(turn, seal_word_content(content, key.week, key.public), content.back, 0, b"", 0.0)

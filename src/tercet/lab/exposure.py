@@ -406,6 +406,7 @@ def _powers(device: Device) -> tuple[str, ...]:
         "empty_boxes": bool(device.relations),
         "read_boxes": bool(device.relations),
         "burn": bool(device.shares),
+        "be_adopted": device.calling is not None or any(r.adoption for r in device.relations),
     } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
 
