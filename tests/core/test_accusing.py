@@ -52,7 +52,7 @@ def alarm(actor: Actor, name: str, point: bytes) -> None:
     with_cut(actor, name, stage=Stage.CALLED, point=point)
 
 
-NOBODYS = bytes(32), b"\1" * 32
+NOBODYS = bytes(64), b"\1" * 64
 
 
 def put_burn(actor: Actor, first: bytes, second: bytes, commitments: tuple[bytes, ...] = NOBODYS) -> None:

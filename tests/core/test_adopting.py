@@ -74,6 +74,15 @@ def adopted() -> Scene:
     return scene
 
 
+def salted(secret: bytes) -> bytes:
+    return adoption.handed(commitment_of(secret), b"a salt of thirty-two bytes......")
+
+
+def commits(held: tuple[bytes, ...], secrets: list[bytes]) -> bool:
+    """Whether each of the secrets is committed to among what is held."""
+    return all(any(Due(each, 0).is_of(secret) for each in held) for secret in secrets)
+
+
 def put_call(actor: Actor, body: bytes) -> None:
     """Somebody who holds a card puts a call into intake, whatever it is."""
     turn = Turn(actor.device, actor.stage.now, actor.chance)
@@ -122,26 +131,27 @@ def test_only_who_will_be_below_gives_one() -> None:
 
 def test_a_link_hands_them_to_its_partner_and_its_link() -> None:
     _, desk, first, second, third, fourth = family()
-    below = tuple(sorted(commitment_of(relation(one, "first").adoption) for one in (third, fourth)))
-    assert relation(second, "first").branch == relation(desk, "first").branch == below
+    secrets = [relation(one, "first").adoption for one in (third, fourth)]
+    for held in (relation(second, "first").branch, relation(desk, "first").branch):
+        assert commits(held, secrets)
     assert relation(third, "first").branch == ()
-    assert relation(third, "fourth").commitment == commitment_of(relation(fourth, "first").adoption)
+    assert commits((relation(third, "fourth").commitment,), [relation(fourth, "first").adoption])
     assert not [w for r in first.device.relations for w in r.channel.waiting if w.kind == LetterKind.COMMIT]
 
 
 def test_who_has_nobody_below_hands_two_that_look_alike() -> None:
     _, desk, first, second, *_ = family()
     for holder, name in ((first, "second"), (desk, "second"), (second, "first"), (desk, "first")):
-        assert [len(each) for each in relation(holder, name).branch] == [32, 32]
-    assert relation(first, "second").branch == relation(desk, "second").branch
+        assert [len(each) for each in relation(holder, name).branch] == [64, 64]
+    assert not set(relation(first, "second").branch) & set(relation(desk, "second").branch)
 
 
 def test_nothing_is_handed_of_somebody_below_whose_words_were_not_compared() -> None:
-    _, _, first, *_ = family()
+    _, _, first, _, third, fourth = family()
     unmet = tuple(msgspec.structs.replace(r, met=r.name != "third") for r in first.device.relations)
-    handed = committing.ours(msgspec.structs.replace(first.device, relations=unmet))
-    assert relation(first, "fourth").commitment in handed.below
-    assert relation(first, "third").commitment not in handed.below
+    handed = committing.ours(msgspec.structs.replace(first.device, relations=unmet), b"i" * 16)
+    there = [commits(handed.below, [relation(one, "first").adoption]) for one in (third, fourth)]
+    assert there == [False, True]
 
 
 @pytest.mark.parametrize("body", [b"", b"\x93\x01\xc4\x00\x90", bytes(99)])
@@ -160,16 +170,16 @@ def adoption_letter(body: bytes, kind: int = LetterKind.COMMIT) -> Letter:
 
 def test_a_burn_takes_the_commitments_of_those_below_along_whoever_sends_it() -> None:
     _, desk, first, second, third, fourth = family()
-    below = tuple(sorted(commitment_of(relation(one, "first").adoption) for one in (third, fourth)))
+    secrets = [relation(one, "first").adoption for one in (third, fourth)]
     for one in (desk, second, third, fourth):
-        assert committing.about(one.device, relation(one, "first")) == below, one.name
+        assert commits(committing.about(one.device, relation(one, "first")), secrets), one.name
 
 
 def test_a_burn_of_somebody_with_nobody_below_takes_two_along_too() -> None:
     _, _, first, second, third, fourth = family()
     for one, name in ((first, "second"), (third, "fourth"), (first, "third")):
         sent = committing.about(one.device, relation(one, name))
-        assert [len(each) for each in sent] == [32, 32]
+        assert [len(each) for each in sent] == [64, 64]
         assert sent == committing.about(one.device, relation(one, name))
 
 
@@ -243,7 +253,7 @@ def places(desk: Actor, calls: list[bytes], caller: Actor) -> list[int]:
 
 
 def fresh_burn(stage: Stage, desk: Actor, second: Actor, first: Actor, secret: bytes) -> None:
-    put_burn(second, *points(first)[1:3], tuple(sorted((commitment_of(secret), bytes(32)))))
+    put_burn(second, *points(first)[1:3], tuple(sorted((salted(secret), bytes(64)))))
     stage.beat(desk, rounds=2)
 
 
@@ -288,7 +298,7 @@ def test_nobody_is_adopted_without_a_burn() -> None:
 
 
 def test_a_desk_that_adopts_without_a_burn_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adopting, "find", lambda turn, commitment: Due(commitment, turn.now))
+    monkeypatch.setattr(adopting, "find", lambda turn, secret: Due(salted(secret), turn.now))
     assert adopts_without_a_burn()
 
 
@@ -485,7 +495,7 @@ def test_one_whose_partner_was_cut_out_meets_a_new_one() -> None:
     stage.meet(fourth, fifth, Role.PARTNER)
     stage.beat(fourth, fifth, rounds=6)
     assert names(fourth) == {"first", "fifth"}
-    assert relation(fifth, "fourth").commitment == commitment_of(relation(fourth, "first").adoption)
+    assert commits((relation(fifth, "fourth").commitment,), [relation(fourth, "first").adoption])
 
 
 # ---- weather

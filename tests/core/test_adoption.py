@@ -174,7 +174,20 @@ def test_a_call_with_an_olm_key_that_is_none_adopts_nobody() -> None:
 
 
 def test_commitments_of_nobody_fill_what_is_missing_the_same_each_time() -> None:
-    one = committing._two([b"c" * 32], b"b" * 32)
-    assert one == committing._two([b"c" * 32], b"b" * 32)
-    assert b"c" * 32 in one
-    assert derived(b"b" * 32, "nobody's commitment", b"\x01") in one
+    known = b"k" * 64
+    assert known in committing._two([known], b"b" * 32)
+    assert committing._two([known], b"b" * 32) == committing._two([known], b"b" * 32)
+    assert [len(each) for each in committing._two([], b"b" * 32)] == [64, 64]
+
+
+@pytest.mark.parametrize("case", cases("salted", "adoption"))
+def test_a_salted_commitment_is_that_of_the_vectors(case: Any) -> None:
+    commitment, salt = (bytes.fromhex(case["input"][name]) for name in ("commitment", "salt"))
+    assert adoption.handed(commitment, salt).hex() == case["expected"]["salted"]
+    assert salt + derived(commitment, "handed commitment", salt) == adoption.handed(commitment, salt)
+
+
+def test_two_neighbours_get_nothing_of_one_commitment_in_common() -> None:
+    one, other = (adoption.handed(b"c" * 32, salt) for salt in (b"s" * 32, b"t" * 32))
+    assert one[:32] != other[:32]
+    assert one[32:] != other[32:]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import adoption
-from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, Due, Happening, commitment_of, parse_call
+from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, Due, Happening, parse_call
 from tercet.core.cell import PAIR_SECRET, Role
 from tercet.core.channel import Letter
 from tercet.core.encounter import keep
@@ -44,7 +44,7 @@ def take(turn: Turn, body: bytes) -> Letter | None:
 
     Source: spec/34-adoption.md, 5.
     """
-    due = find(turn, commitment_of(parse_call(body).secret))
+    due = find(turn, parse_call(body).secret)
     happening = _happening(due, body)
     due = _adopt(turn, due, body) if due and happening is Happening.CALL else due
     if due is None:
@@ -60,9 +60,9 @@ def _happening(due: Due | None, body: bytes) -> Happening:
     return Happening.SAME_CALL if due.call == digest(body) else Happening.OTHER_CALL
 
 
-def find(turn: Turn, commitment: bytes) -> Due | None:
-    """A commitment that came with a burn."""
-    return next((one for one in _office(turn).due if one.commitment == commitment), None)
+def find(turn: Turn, secret: bytes) -> Due | None:
+    """The commitment to an adoption secret that came with a burn."""
+    return next((one for one in _office(turn).due if one.is_of(secret)), None)
 
 
 def heard(turn: Turn, relation_id: bytes) -> None:

@@ -36,7 +36,7 @@ from tercet.sealing import (
     seal_to,
 )
 
-COMMITMENT: Final = 32  # bytes
+COMMITMENT: Final = 64  # bytes of a commitment as it is handed: a salt and what it makes of the commitment
 COMMITMENTS: Final = 2  # of a pair; spec/34-adoption.md, 2
 SEALED_PAIR: Final = 1200  # bytes; a secret and the pair secret, 64, under HPKE
 CALL_EVERY: Final = 14_400  # seconds between two frames with one call, as for a burn
@@ -138,7 +138,7 @@ class Due(msgspec.Struct, frozen=True, array_like=True):
     """A commitment that came with a burn, as the desk keeps it.
 
     Attributes:
-        commitment: 32 bytes.
+        commitment: as it was handed, 64 bytes.
         since: when it came, seconds.
         stage: what it is.
         call: digest of the call that used it up, 32 bytes; empty while it is due.
@@ -153,6 +153,10 @@ class Due(msgspec.Struct, frozen=True, array_like=True):
     answer: bytes = b""
     relation: bytes = b""
 
+    def is_of(self, secret: bytes) -> bool:
+        """Whether it commits to an adoption secret, 32 bytes."""
+        return self.commitment == handed(commitment_of(secret), self.commitment[:32])
+
     def move(self, happening: Happening) -> tuple[Due, bool]:
         """What it is after something happened, and whether that is answered.
 
@@ -166,6 +170,16 @@ class Due(msgspec.Struct, frozen=True, array_like=True):
 def commitment_of(secret: bytes) -> bytes:
     """What a link is given of an adoption secret (32 bytes): 32 bytes that show nothing of it."""
     return derive(secret, "adoption commitment")
+
+
+def handed(commitment: bytes, salt: bytes) -> bytes:
+    """A commitment (32 bytes) as one neighbour gets it, 64 bytes: with another salt it has no byte in common.
+
+    So what two devices hold of one commitment ties them no more than if they held nothing.
+
+    Source: spec/34-adoption.md, 2.
+    """
+    return salt + derive(commitment, "handed commitment", salt)
 
 
 def parse_call(body: bytes) -> Call:

@@ -3,7 +3,7 @@
 Does        hands our own commitment and those of the pair below us to partner and link, and keeps theirs.
 Does not    know a secret that was committed to, but our own.
 Spec        spec/34-adoption.md, 2
-Always      1. What is handed has one length, whether anybody is below us or not.
+Always      1. No two get the same bytes, and what is handed has one length, whether anybody is below us or not.
             2. Nothing of somebody who was introduced is handed on before words were compared.
 Read first  hand(), take(), about().
 """
@@ -15,10 +15,10 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.adoption import COMMITMENTS, commitment_of
+from tercet.core.adoption import COMMITMENT, COMMITMENTS, commitment_of, handed
 from tercet.core.cell import ABOVE, Role
 from tercet.core.channel import Letter
-from tercet.core.fields import Key, Malformed, Version1, decode, encode
+from tercet.core.fields import Malformed, Version1, decode, encode
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.relation import Relation
 from tercet.core.report import LetterKind
@@ -30,18 +30,21 @@ HANDED_TO: Final = (Role.PARTNER, *ABOVE)
 TAKEN_FROM: Final = (Role.PARTNER, Role.BELOW, Role.FOUNDER)
 
 
+Entry = Annotated[bytes, msgspec.Meta(min_length=COMMITMENT, max_length=COMMITMENT)]
+
+
 class Handed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Body of a letter COMMIT.
 
     Attributes:
         version: 1.
-        own: the writer's own commitment, given to its link; 32 bytes, of nobody where there is none.
-        below: those of the pair below the writer, 32 bytes each, the smaller first; of nobody where there is none.
+        own: the writer's own commitment, given to its link; 64 bytes, of nobody where there is none.
+        below: those of the pair below the writer, 64 bytes each, the smaller first; of nobody where there is none.
     """
 
     version: Version1
-    own: Key
-    below: Annotated[tuple[Key, ...], msgspec.Meta(min_length=COMMITMENTS, max_length=COMMITMENTS)]
+    own: Entry
+    below: Annotated[tuple[Entry, ...], msgspec.Meta(min_length=COMMITMENTS, max_length=COMMITMENTS)]
 
 
 def parse_handed(body: bytes) -> Handed:
@@ -50,10 +53,10 @@ def parse_handed(body: bytes) -> Handed:
     Raises:
         Malformed: it is no such body.
     """
-    handed = decode(body, Handed)
-    if not handed.below[0] < handed.below[1]:
+    said = decode(body, Handed)
+    if not said.below[0] < said.below[1]:
         raise Malformed
-    return handed
+    return said
 
 
 def hand(turn: Turn) -> None:
@@ -66,18 +69,19 @@ def hand(turn: Turn) -> None:
         return
     if not turn.device.blank:
         turn.change(blank=turn.chance(KEY))
-    body = encode(ours(turn.device))
     for relation in to:
+        body = encode(ours(turn.device, relation.id))
         if relation.handed != body:
             channel = letters.write(relation.channel, LetterKind.COMMIT, body)
             replace_relation(turn, msgspec.structs.replace(relation, channel=channel, handed=body))
 
 
-def ours(device: Device) -> Handed:
-    """What a device hands: its own commitment, and those of the pair below it."""
-    own = next((r.adoption for r in device.relations if r.role in ABOVE and r.adoption), b"")
+def ours(device: Device, to: bytes) -> Handed:
+    """What a device hands to one neighbour, by the relation's id: its own commitment, and those of the pair below."""
+    own = next((commitment_of(r.adoption) for r in device.relations if r.role in ABOVE and r.adoption), b"")
     below = [r.commitment for r in device.relations if r.role is Role.BELOW and r.met and r.commitment]
-    return Handed(1, commitment_of(own) if own else _nobodys(device.blank, 0), _two(below, device.blank))
+    blank = derive(device.blank, "handed to", to)
+    return Handed(1, _salted(own, blank, 0), _two([_salted(each, blank, 1 + i) for i, each in enumerate(below)], blank))
 
 
 def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
@@ -86,11 +90,11 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     if relation is None or relation.role not in TAKEN_FROM:
         return
     try:
-        handed = parse_handed(letter.body)
+        said = parse_handed(letter.body)
     except Malformed:
         return
-    own = relation.commitment if relation.role is Role.BELOW and relation.commitment else handed.own
-    replace_relation(turn, msgspec.structs.replace(relation, commitment=own, branch=handed.below))
+    own = said.own if relation.role is Role.PARTNER else relation.commitment
+    replace_relation(turn, msgspec.structs.replace(relation, commitment=own, branch=said.below))
 
 
 def about(device: Device, gone: Relation) -> tuple[bytes, ...]:
@@ -98,18 +102,20 @@ def about(device: Device, gone: Relation) -> tuple[bytes, ...]:
 
     Source: spec/34-adoption.md, 3.
     """
-    known = gone.branch
+    known, blank = gone.branch, derive(gone.share, "nobody known", device.blank)
     if gone.role in ABOVE:
         partner = [r.commitment for r in device.relations if r.role is Role.PARTNER and r.commitment]
-        known = (commitment_of(gone.adoption), *partner) if gone.adoption else ()
-    return _two(list(known), derive(gone.share, "nobody known", device.blank))
+        known = (_salted(commitment_of(gone.adoption), blank, 0), *partner) if gone.adoption else ()
+    return _two(list(known), blank)
 
 
 def _two(known: list[bytes], blank: bytes) -> tuple[bytes, ...]:
     """Two commitments, the smaller first: those that are known, and of nobody what is missing."""
-    return tuple(sorted([*known, *(_nobodys(blank, 1 + i) for i in range(COMMITMENTS - len(known)))]))
+    missing = range(1 + len(known), 1 + COMMITMENTS)
+    return tuple(sorted([*known, *(_salted(b"", blank, number) for number in missing)]))
 
 
-def _nobodys(blank: bytes, number: int) -> bytes:
-    """Bytes that look like a commitment and are nobody's, the same each time."""
-    return derive(blank, "nobody's commitment", bytes([number]))
+def _salted(commitment: bytes, blank: bytes, number: int) -> bytes:
+    """A commitment as it is handed, the same each time; of nobody, and looking alike, if there is none."""
+    nobodys = derive(blank, "nobody's commitment", bytes([number]))
+    return handed(commitment or nobodys, derive(blank, "salt", bytes([number])))

@@ -41,7 +41,7 @@ def dummy(back: bytes, now: int, day: int, kind: ReportKind = ReportKind.DUMMY) 
 
 
 def burn(points: tuple[bytes, bytes], commitments: tuple[bytes, ...], back: bytes, now: int, day: int) -> WordContent:
-    """Two points (64 bytes each) of a burn line, and the commitments (32 each) of those below, as they go to the desk.
+    """Two points (64 bytes each) of a burn line, and the commitments (64 each) of those below, as they go to the desk.
 
     Other arguments as for `word`.
     """

@@ -88,8 +88,8 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         cut: how far cutting the other out has come, and the second point of its line, where there is one.
         host: whether the other is who brought us in; a second one is not.
         adoption: our adoption secret while the other is our link, 32 bytes; or empty.
-        commitment: the other's own, given to its link, 32 bytes; or empty.
-        branch: the commitments of the pair below the other, 32 bytes each, two or none.
+        commitment: the other's own: of one below us 32 bytes; of a partner as it was handed, 64; or empty.
+        branch: the commitments of the pair below the other, as handed, 64 bytes each; two or none.
         handed: what we last handed the other of commitments.
         adopted: when one of the two adopted the other from afar, seconds; 0 for never.
     """

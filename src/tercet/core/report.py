@@ -397,7 +397,7 @@ def _parse_word(plain: bytes, week: int) -> WordContent:
 
 
 def parse_burn(letter: Letter) -> tuple[tuple[bytes, bytes], tuple[bytes, ...]]:
-    """The two points in a burn's letter, 64 bytes each, and the two commitments, 32 bytes each; the smaller first.
+    """The two points in a burn's letter, 64 bytes each, and the two commitments, 64 bytes each; the smaller first.
 
     Raises:
         Malformed: there are no two points with a line and two commitments, or of two the larger comes first.

@@ -28,6 +28,7 @@ from tercet.lab.ties import Address, Tie
 from tercet.member.locked import Plan
 
 POWERS: Final = {
+    "be_adopted": "be adopted by the desk in this member's place, if its link is cut out",
     "be_the_member": "read and write in the place of this member, until its neighbours' devices mix or it is given up",
     "ask_the_desk": "speak to the desk in the conversations that are kept",
     "report": "send reports, and fill intake with noise: the card says no number and no name",
