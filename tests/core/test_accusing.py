@@ -307,7 +307,8 @@ def test_asking_again_while_the_letter_waits_writes_no_second_one() -> None:
     _, _, _, second, *_ = tree()
     for _ in range(3):
         second.do(ev.Burn("first"))
-    assert [w.kind for w in relation(second, "desk").channel.waiting] == [LetterKind.ASK]
+    waiting = [w.kind for w in relation(second, "desk").channel.waiting]
+    assert waiting.count(LetterKind.ASK) == 1
 
 
 def test_a_burn_that_comes_again_is_posted_once_whichever_two_points_are_sent() -> None:
@@ -434,7 +435,8 @@ def test_a_process_killed_at_any_effect_loses_nothing_and_burns_nobody_else() ->
         desk, second, third, fourth = scene_of(Killed(at))
         assert gone(desk, second, third, fourth), at
         assert entries(desk) == 1
-        assert (names(desk), names(second)) == ({"second"}, {"desk"})
+        assert {name for name in names(desk) if not name.startswith("adopted")} == {"second"}
+        assert names(second) == {"desk"}
 
 
 def test_a_vault_that_went_back_a_step_asks_and_burns_again() -> None:
