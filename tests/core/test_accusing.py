@@ -12,6 +12,7 @@ from tercet.core import burning, office, parting, sending
 from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.adoption import COMMITMENT, DUE_MOST
 from tercet.core.burning import POINT, burns, draw, point_of
 from tercet.core.cell import Role
 from tercet.core.conversation import burn as burn_content
@@ -503,7 +504,8 @@ def flooded(days: int) -> Turn:
         turn = Turn(turn.device, stage.now + day * DAY, desk.chance)
         for number in range(office.BURNS_A_DAY):
             nobody = draw((day * office.BURNS_A_DAY + number).to_bytes(32, "big"))
-            office.post_burn(turn, point_of(nobody.own), point_of(nobody.link))
+            points = point_of(nobody.own), point_of(nobody.link)
+            office.post_burn(turn, points, (desk.chance(COMMITMENT), desk.chance(COMMITMENT)))
     return turn
 
 
@@ -513,7 +515,9 @@ def test_a_flood_of_burns_of_nobody_does_not_shut_the_desks_intake() -> None:
     posts = office.office(turn).posts
     burnt = posts[-30 * office.BURNS_A_DAY :]
     assert max(len(post.item) for post in burnt) < 400
-    assert office.BURNS_MOST * (len(encode(burnt[-1])) + 2 * POINT + 16) < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
+    a_burn, (*_, due) = len(encode(burnt[-1])) + 2 * POINT + 16, office.office(turn).due
+    taken = office.BURNS_MOST * a_burn + DUE_MOST * len(encode(msgspec.structs.replace(due, call=bytes(32))))
+    assert taken < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
     whole = tuple(msgspec.structs.replace(post, item=office.frame_of(turn, post)) for post in posts)
     office.change(turn, posts=whole)  # as if each burn were kept as the frame that it travels in
     assert not turn.roomy(ARRIVING_MOST - office.BATCH_MOST)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from tercet.core import adopting, adoption, calling, committing
+from tercet.core import adopting, adoption, burning, calling, committing
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.adoption import ADOPTED_MOST, CALL_EVERY, CALL_KEPT, COMMITMENT_KEPT, Due, commitment_of
+from tercet.core.adoption import ADOPTED_MOST, CALL_EVERY, CALL_KEPT, COMMITMENT_KEPT, DUE_MOST, Due, commitment_of
 from tercet.core.cell import Role
 from tercet.core.channel import Letter
 from tercet.core.conversation import call as call_content
@@ -335,6 +335,98 @@ def test_commitments_that_come_with_a_burn_that_is_posted_already_count_not() ->
     fresh_burn(stage, desk, second, first, b"t" * 32)
     assert places(desk, [call_of(b"t" * 32).body], second) == [0]
     assert len(office_of(desk).due) == 2
+
+
+def everything_tried(stage: Stage, desk: Actor, second: Actor, first: Actor, third: Actor, fourth: Actor) -> list[int]:
+    """How many a desk adopts for the true burn, while a third party does what it can; after each try.
+
+    The third party holds what five devices hold of the commitments of the pair, and both secrets, too; the link handed
+    its commitments to whoever wanted them, who send them in with burns of their own, before and after.
+    """
+    link = [relation(first, one.name).commitment for one in (third, fourth)]
+    secrets = [relation(one, "first").adoption for one in (third, fourth)]
+    again = [tuple(sorted(adoption.handed(each, bytes([salt] * 32)) for each in link)) for salt in (1, 2)]
+    put_burn(second, *nobodys_points("before"), again[0])
+    stage.beat(desk, rounds=2)
+    cut_out(second, desk, first)
+    stage.beat(desk, rounds=2)
+    put_burn(second, *nobodys_points("after"), again[1])
+    stage.beat(desk, rounds=2)
+    stolen = [*link, *(each[32:] for each in relation(second, "first").branch)]
+    calls = [call_of(each).body for each in stolen * 2]
+    counts = places(desk, calls, second)
+    before = desk.device
+    keyed = [adoption.call_with(each, b"", bytes([n] * 32), 0, Seeded(str(n))) for n in range(3) for each in secrets]
+    counts += places(desk, [one.body for one in keyed], second)
+    desk.device = before  # its vault went back
+    return counts + places(desk, [one.body for one in (*keyed[2:], *keyed)], second)
+
+
+def nobodys_points(line: str) -> tuple[bytes, bytes]:
+    nobody = burning.draw(line.encode().ljust(32))
+    return burning.point_of(nobody.own), burning.point_of(nobody.link)
+
+
+ONE_PAIR = [0] * 8 + [1] + [2] * 5 + [1] + [2] * 9
+
+
+def test_a_burn_is_followed_by_one_adoption_of_one_pair_whoever_calls_and_whatever_is_sent_in() -> None:
+    stage, desk, first, second, third, fourth = family()
+    assert everything_tried(stage, desk, second, first, third, fourth) == ONE_PAIR
+
+
+def test_a_desk_that_takes_a_commitment_for_its_secret_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adoption, "commitment_of", lambda secret: secret)
+    stage, desk, first, second, third, fourth = family()
+    assert everything_tried(stage, desk, second, first, third, fourth) != ONE_PAIR
+
+
+def test_a_desk_that_adopts_for_each_burn_in_which_a_secret_came_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(turn: Turn, secret: bytes) -> Due | None:
+        known = [one for one in office_of_turn(turn).due if one.is_of(secret)]
+        return next((one for one in known if not one.call), known[0] if known else None)
+
+    monkeypatch.setattr(adopting, "find", fault)
+    stage, desk, first, second, third, fourth = family()
+    assert everything_tried(stage, desk, second, first, third, fourth) != ONE_PAIR
+
+
+def office_of_turn(turn: Turn) -> Office:
+    assert turn.device.office is not None
+    return turn.device.office
+
+
+def test_a_commitment_that_came_before_is_kept_as_long_again_and_stays_what_it_is() -> None:
+    stage, desk, first, second, *_ = family()
+    fresh_burn(stage, desk, second, first, b"s" * 32)
+    assert places(desk, [call_of(b"s" * 32).body], second) == [1]
+    (due,) = [one for one in office_of(desk).due if one.call]
+    turn = Turn(desk.device, stage.now + DAY, desk.chance)
+    adopting.note(turn, (due.commitment, bytes(64)))
+    assert {one.commitment: (one.stage, one.since) for one in office_of_turn(turn).due} == {
+        due.commitment: (due.stage, turn.now),
+        bytes(64): (adoption.Stage.DUE, turn.now),
+    }
+
+
+def test_of_too_many_commitments_the_oldest_go() -> None:
+    stage, desk, *_ = family()
+    turn = Turn(desk.device, stage.now, desk.chance)
+    for number in range(DUE_MOST):
+        adopting.note(turn, (number.to_bytes(64, "big"), (number + DUE_MOST).to_bytes(64, "big")))
+    assert len(office_of_turn(turn).due) == DUE_MOST
+    assert office_of_turn(turn).due[-1].commitment == (2 * DUE_MOST - 1).to_bytes(64, "big")
+
+
+def test_a_call_of_one_whom_the_desks_owner_dropped_is_answered_no_more() -> None:
+    stage, desk, first, second, *_ = family()
+    fresh_burn(stage, desk, second, first, b"s" * 32)
+    ours = call_of(b"s" * 32)
+    assert places(desk, [ours.body], second) == [1]
+    desk.do(ev.WordsDiffer("adopted 1"))
+    assert places(desk, [ours.body], second) == [0]
+    (due,) = [one for one in office_of(desk).due if one.call]
+    assert (due.stage, due.answer) == (adoption.Stage.DONE, b"")
 
 
 def test_a_desk_forgets_commitments_with_their_burn() -> None:

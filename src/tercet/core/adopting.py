@@ -13,27 +13,32 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import adoption
-from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, Due, Happening, parse_call
+from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, DUE_MOST, Due, Happening, parse_call
 from tercet.core.cell import PAIR_SECRET, Role
 from tercet.core.channel import Letter
 from tercet.core.encounter import keep
 from tercet.core.fields import Malformed
 from tercet.core.report import LetterKind
-from tercet.core.state import ARRIVING_MOST, Office
+from tercet.core.state import OWNER_MOST, Office
 from tercet.core.turn import Turn
 from tercet.sealing import CannotOpen, digest
 
 
 def note(turn: Turn, commitments: tuple[bytes, ...]) -> None:
-    """Keep the commitments that came with a burn that is posted now."""
-    known = {one.commitment for one in _office(turn).due}
-    fresh = tuple(Due(each, turn.now) for each in commitments if each not in known)
-    _change(turn, due=(*_office(turn).due, *fresh))
+    """Keep the commitments that came with a burn that is posted now; one that came before is kept as long again."""
+    before = {one.commitment: one for one in _office(turn).due}
+    came = tuple(msgspec.structs.replace(before.get(each, Due(each, 0)), since=turn.now) for each in commitments)
+    others = (one for one in before.values() if one.commitment not in commitments)
+    _change(turn, due=(*others, *came)[-DUE_MOST:])
 
 
 def tidy(turn: Turn) -> None:
-    """Forget commitments with their burns."""
-    _change(turn, due=tuple(one for one in _office(turn).due if turn.sure - one.since <= COMMITMENT_KEPT))
+    """Forget commitments with their burns, and answers to those whom our owner dropped."""
+    there = {relation.id for relation in turn.device.relations}
+    kept = (one for one in _office(turn).due if turn.sure - one.since <= COMMITMENT_KEPT)
+    dropped = Happening.DROPPED
+    due = tuple(one.move(dropped)[0] if one.relation and one.relation not in there else one for one in kept)
+    _change(turn, due=due)
 
 
 def take(turn: Turn, body: bytes) -> Letter | None:
@@ -75,7 +80,7 @@ def heard(turn: Turn, relation_id: bytes) -> None:
 def _adopt(turn: Turn, due: Due, body: bytes) -> Due | None:
     """Make the relation; none, and nothing changes, if there is no room for it or the caller's pair is another."""
     unmet = sum(bool(r.adopted) and not r.met for r in turn.device.relations)
-    if unmet >= ADOPTED_MOST or not turn.roomy(ARRIVING_MOST):
+    if unmet >= ADOPTED_MOST or not turn.roomy(OWNER_MOST):
         return None
     call, cell, number = parse_call(body), turn.device.cell, _office(turn).adopted + 1
     if cell.objection(Role.FOUNDER, call.pair, call.shared, 0):

@@ -42,6 +42,7 @@ SEALED_PAIR: Final = 1200  # bytes; a secret and the pair secret, 64, under HPKE
 CALL_EVERY: Final = 14_400  # seconds between two frames with one call, as for a burn
 CALL_KEPT: Final = 14 * DAY  # seconds that a pair calls; spec/34-adoption.md, 6
 ADOPTED_MOST: Final = 32  # whom a desk has adopted and never met; likewise
+DUE_MOST: Final = 512  # commitments that a desk keeps, the newest; a flood of burns pushes out the oldest
 COMMITMENT_KEPT: Final = 120 * DAY  # seconds, as the burn with which it came
 
 
@@ -60,6 +61,7 @@ class Happening(StrEnum):
     SAME_CALL = "the same call"
     OTHER_CALL = "another call"
     LETTER = "letter"
+    DROPPED = "dropped"
 
 
 # The stage, and what happens -> the stage after, and whether the call is answered. What is not here changes nothing
@@ -70,6 +72,7 @@ TABLE: Final = MappingProxyType(
         (Stage.ANSWERED, Happening.SAME_CALL): (Stage.ANSWERED, True),
         (Stage.ANSWERED, Happening.OTHER_CALL): (Stage.ANSWERED, False),
         (Stage.ANSWERED, Happening.LETTER): (Stage.DONE, False),
+        (Stage.ANSWERED, Happening.DROPPED): (Stage.DONE, False),
         (Stage.DONE, Happening.SAME_CALL): (Stage.DONE, False),
         (Stage.DONE, Happening.OTHER_CALL): (Stage.DONE, False),
     }

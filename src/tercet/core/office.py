@@ -286,7 +286,7 @@ def _intake_lane(network: DayChain, intake: DayChain, day: int, shard: int) -> L
 
 
 def _forget_keys(turn: Turn) -> None:
-    """Erase private keys 45 days after their week, with the list of reports they opened, and old posts."""
+    """Erase private keys 45 days after their week, with the list of reports they opened, and old posts and burns."""
     confirmed = turn.device.confirmed
     dead = {w for w in office(turn).seeds if confirmed > last_day_of(w) + KEYS_KEPT}
     change(
@@ -294,6 +294,7 @@ def _forget_keys(turn: Turn) -> None:
         seeds={w: s for w, s in office(turn).seeds.items() if w not in dead},
         seen={w: s for w, s in office(turn).seen.items() if w not in dead},
         posts=tuple(p for p in office(turn).posts if turn.sure - p.issued <= POSTS_KEPT),
+        burned=tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT),
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Final
 
+from tercet.core.adoption import COMMITMENT
 from tercet.core.burning import POINT, Shares, draw, line_through, point_at, point_of
 from tercet.core.chain import lane
 from tercet.core.channel import Letter
@@ -25,6 +26,7 @@ from tercet.lab.small import FIRST_DAY, START, message
 from tercet.sealing import NONCE
 
 MADE_UP: Final = draw(b"a line of nobody's" + bytes(14))
+NOBODYS: Final = bytes(COMMITMENT), bytes([1] * COMMITMENT)
 ITS_NUMBERS: Final = 1_000  # of messages of its ratchet: beyond all that its own device would use
 
 
@@ -82,7 +84,7 @@ class Forger:
         key, named = board.key_for(FIRST_DAY), board.intake_on(FIRST_DAY)
         if card is None or key is None or named is None:
             raise TypeError("not a member")
-        content = burn((first, second), bytes(32), START, FIRST_DAY)
+        content = burn((first, second), NOBODYS, bytes(32), START, FIRST_DAY)
         sealed = seal_word_content(content, key.week, key.public)
         where = lane(card.chain, FIRST_DAY, "intake", 0)
         frame = wrap(where, sealed, week_of(FIRST_DAY), key.public, bytes(NONCE), bytes(SALT))
