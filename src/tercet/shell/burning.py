@@ -36,8 +36,8 @@ SENTENCES: Final = {
     "burn_waits": "Nothing happens to {name} until {other} says the same: your status shows it as long as it waits.",
     "burn_spared": "Nothing happens to {name}. If you had asked somebody, tell them in person, too.",
     "burn_lapsed": "About {name} only one voice was heard in two weeks: nothing happened.",
-    "adoption_begun": "Your link is gone: your device asks the desk to take you in, which needs a day or two and nothing "
-    "from you. If you would rather meet another link in person, do: then it ends by itself.",
+    "adoption_begun": "Your link is gone: your device asks the desk to take you in, which needs a day or two and "
+    "nothing from you. If you would rather meet another link in person, do: then it ends by itself.",
     "adopted": "The desk took you in: it is your neighbour {name}, and your link. It does not know who you are. For "
     "eight weeks you take nobody below.",
     "adoption_lapsed": "The desk did not take you in within two weeks. Reports go on; to have a link, meet one.",
