@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tercet.core import effects as fx
+from tercet.core.cell import ABOVE, Role
 from tercet.lab.attempts import come_back, frames_of, intake_of
 from tercet.lab.burned import Burned, exposed, together
 from tercet.lab.burnfaults import FAULTS
@@ -21,7 +22,7 @@ from tercet.lab.plan import DAY, HOUR, Plan
 
 SPEC = (Path(__file__).parents[2] / "spec" / "95-lab.md").read_text()
 CALM = Plan(loss=0.05, naps=0.0, away=0.0, skewed=0.0, sticks=0.0, outage_every=10_000.0, pace=7_200, desk_pace=3_600)
-SMALL = replace(CALM, members=6, days=4, seed=5, reports=1.0)
+SMALL = replace(CALM, members=6, days=4, seed=12, reports=1.0)
 QUICK = Hunt(firsts=1, begin=1, end=1.2, second=1.0, malicious=0.5, tries=2.0)
 QUICK = replace(QUICK, opens=HOUR / 2, acts=HOUR / 2, agrees=HOUR, leaves=HOUR, meets=6 * HOUR, comes_back=6 * HOUR)
 SILENT = replace(QUICK, second=0.0, talks=0.0, malicious=0.0)
@@ -80,7 +81,17 @@ def test_who_left_in_time_is_named_in_vain_and_nobody_is_lost_who_would_not_be_w
     world: BurnWorld, burned: Burned
 ) -> None:
     assert set(world.lost) < set(world.without())
-    assert (burned.vain, burned.lost, burned.without) == (2, (3,), (5,))
+    assert (burned.vain, burned.lost, burned.without) == (1, (3,), (4,))
+
+
+def test_those_below_a_member_who_was_cut_out_are_adopted_by_the_desk(world: BurnWorld, burned: Burned) -> None:
+    """Or have met a link meanwhile: the desk keeps a neighbour then that does not write."""
+    unmet = {relation.name for relation in world.machines[0].device.relations if not relation.met}
+    assert burned.unhealed == 0
+    assert len(burned.healed) == len(unmet) == 2
+    links = [r for m in world.free() if m.name in unmet for r in m.device.relations if r.role in ABOVE]
+    assert len(links) == 2
+    assert [r.met for r in links if r.role is Role.DESK] == [False]
 
 
 def test_every_report_of_a_free_member_is_received(burned: Burned) -> None:

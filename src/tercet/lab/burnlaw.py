@@ -100,9 +100,10 @@ class Law:
             whom = self._world.by_name[name]
             self.dropped.setdefault((number, whom.number), self._world.agenda.now)
         for relation in after.relations:
-            whom = self._world.by_name[relation.name]
-            if relation.id not in held and (relation.id in self._gone[number] or (number, whom.number) in self.dropped):
-                self._say("stays out", machine, f"has {whom.name} again, whom it had dropped")
+            known = self._world.by_name.get(relation.name)  # a desk calls whom it adopted by no name of theirs
+            again = relation.id in self._gone[number] or (known is not None and (number, known.number) in self.dropped)
+            if relation.id not in held and again:
+                self._say("stays out", machine, f"has {relation.name} again, whom it had dropped")
 
     def _drop(self, machine: Machine, relation: Relation) -> None:
         self._gone[machine.number][relation.id] = relation.name
