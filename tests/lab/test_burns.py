@@ -84,14 +84,16 @@ def test_who_left_in_time_is_named_in_vain_and_nobody_is_lost_who_would_not_be_w
     assert (burned.vain, burned.lost, burned.without) == (1, (3,), (4,))
 
 
-def test_those_below_a_member_who_was_cut_out_are_adopted_by_the_desk(world: BurnWorld, burned: Burned) -> None:
-    """Or have met a link meanwhile: the desk keeps a neighbour then that does not write."""
+def test_the_desk_adopts_those_below_who_was_cut_out_and_each_ends_with_one_link(
+    world: BurnWorld, burned: Burned
+) -> None:
+    """Where somebody met a link sooner the desk keeps a neighbour that does not write."""
     unmet = {relation.name for relation in world.machines[0].device.relations if not relation.met}
     assert burned.unhealed == 0
     assert len(burned.healed) == len(unmet) == 2
     links = [r for m in world.free() if m.name in unmet for r in m.device.relations if r.role in ABOVE]
     assert len(links) == 2
-    assert [r.met for r in links if r.role is Role.DESK] == [False]
+    assert all(r.met is (r.role is Role.LINK) for r in links)
 
 
 def test_every_report_of_a_free_member_is_received(burned: Burned) -> None:
