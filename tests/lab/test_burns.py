@@ -111,7 +111,7 @@ class Caught(Exception):
 
 def caught(name: str) -> bool:
     """Whether the fault's law was broken, on the first day on which it was."""
-    world = BurnWorld(replace(SMALL, crash_every=1_000.0), QUICK, FAULTS[name].core())
+    world = BurnWorld(replace(SMALL, seed=2, crash_every=1_000.0), QUICK, FAULTS[name].core())
 
     def look(_: int) -> None:
         if any(wrong.startswith(f"{FAULTS[name].law}: ") for wrong in world.law.wrong):
