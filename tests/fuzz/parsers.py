@@ -79,6 +79,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.board.apply_entry": "core-entry",
     "tercet.core.board.body_of": "core-entry core-week-keys core-relay-list",
     "tercet.core.board.parse_entry": "core-entry core-week-keys core-relay-list",
+    "tercet.core.notice.parse_notice": "core-notice",
     "tercet.core.burning.line_through": "core-burn",
     "tercet.core.burning.on_line": "core-burn",
     "tercet.core.burning.parse_point": "core-burn",

@@ -251,6 +251,24 @@ def export(
 
 
 @app.command()
+def notice(
+    until: Annotated[int, typer.Option(help="Days that it holds, 0 to 60; 0 for today alone.", min=0, max=60)],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A file with the text; else you are asked for it.")
+    ] = None,
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say something to every member: it is shown to you first, and goes onto the board if you say yes."""
+
+    async def read() -> dict[str, Any]:
+        return {"text": papers.read_words(source) if source else ""}
+
+    _do(folder, answers, as_json, {"do": "notice", "days": until, **run(read(), as_json)})
+
+
+@app.command()
 def relays(
     relay: Annotated[list[str], typer.Option(help="A relay's address; all that are to be used, one to eight.")],
     folder: DeskPath = DEFAULT_DESK,

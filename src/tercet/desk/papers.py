@@ -185,6 +185,22 @@ def read_file(path: Path) -> str:
         raise ShellError("root_file") from None
 
 
+def read_words(path: Path) -> str:
+    """The text of a file that a person wrote, without the line breaks at its end.
+
+    Raises:
+        ShellError: `text_file`, it cannot be read, is no UTF-8, or is too long for anything.
+    """
+    try:
+        with path.expanduser().open(encoding="utf-8", newline="") as file:
+            text = file.read(FILE_MOST + 1)
+    except (OSError, ValueError):
+        raise ShellError("text_file") from None
+    if len(text) > FILE_MOST:
+        raise ShellError("text_file")
+    return text.replace("\r\n", "\n").rstrip("\n")
+
+
 def write_file(path: Path, title: str, data: bytes) -> None:
     """Write a file that is not there yet.
 
