@@ -19,7 +19,8 @@ from tercet.core.burning import POINT, line_through
 from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
-from tercet.core.notice import HeldNotice, Notice, keep, parse_notice
+from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
+from tercet.core.statement import Said, parse_said, signed_by
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
 
 SIGNATURE: Final = 64  # bytes
@@ -45,6 +46,7 @@ class EntryKind(IntEnum):
     INTAKE = 3
     BURN = 4
     NOTICE = 6
+    STATEMENT = 7
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -273,7 +275,7 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | Notice | None:
+def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | Notice | Said | None:
     """The message in an entry; none for a kind that this version does not know.
 
     Raises:
@@ -292,6 +294,8 @@ def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | Notice |
         return body
     if entry.kind == EntryKind.NOTICE:
         return parse_notice(entry.body, day_of(entry.issued))
+    if entry.kind == EntryKind.STATEMENT:
+        return parse_said(entry.body)
     return None
 
 
@@ -343,6 +347,8 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     if isinstance(body, Notice):
         fresh_notice = HeldNotice(entry.number, entry.issued, body.until, body.text)
         return msgspec.structs.replace(view, notices=keep(view.notices, fresh_notice))
+    if isinstance(body, Said):
+        return _take_statement(view, entry, body)
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
@@ -351,6 +357,15 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
     kept = sorted((k for k in keys.values() if k.week >= first), key=lambda k: k.week)[-KEYS_KEPT:]
     return msgspec.structs.replace(view, keys=tuple(kept))
+
+
+def _take_statement(view: BoardView, entry: Entry, said: Said) -> BoardView:
+    """Keep a statement that enough of the held root's own five have signed; of another one nothing stays."""
+    if not view.root or not signed_by(said, view.root):
+        return view
+    statement, until = said.statement, day_of(entry.issued) + NOTICE_DAYS
+    fresh = HeldNotice(entry.number, entry.issued, until, statement.text, said=statement.number)
+    return msgspec.structs.replace(view, notices=keep(view.notices, fresh))
 
 
 def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[IntakeDay, ...]:

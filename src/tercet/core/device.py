@@ -248,6 +248,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
         e.Reply: lambda turn, event: office.reply(turn, event.case, event.text),
         e.WriteNotice: lambda turn, event: office.post_notice(turn, event.text, event.until),
+        e.PostStatement: lambda turn, event: office.post_statement(turn, event.said),
         e.NoticesSeen: _notices_seen,
         e.NotesSeen: _notes_seen,
         e.ChunkRead: files.chunk_read,

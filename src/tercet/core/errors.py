@@ -82,6 +82,12 @@ HINTS: Final = MappingProxyType(
         "too_much_waiting": "Too much is waiting: let the device reach a relay, and read what came, then try again.",
         "unknown_neighbour": "Nobody you met goes by that word: look at the status for the words you chose.",
         "unknown_report": "There is no such report: look at the list for its number.",
+        "voice_few": "Too few of the five have signed this statement: do not believe it, or ask the others to sign.",
+        "voice_fork": "Two roots claim one place, so one is false: ask the group in person which one is theirs.",
+        "voice_long": "The statement is too long for everyone: shorten it, or make two.",
+        "voice_old": "Keys that were replaced signed this, and the newest root does not list it: do not believe it.",
+        "voice_odd": "A statement needs words, and nothing that steers a screen or turns lines about: type it plainly.",
+        "voice_root": "This statement names a root that is not here: ask for a file with the whole row of roots.",
         "words_differ": "The words on the two screens differed: nothing was kept; someone may be in between.",
         "words_refused": "The other side did not confirm: someone may be between; nothing was kept; take a fresh code.",
     }

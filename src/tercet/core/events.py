@@ -283,6 +283,12 @@ class WriteNotice(msgspec.Struct, frozen=True):
     until: int
 
 
+class PostStatement(msgspec.Struct, frozen=True):
+    """The desk is given what the group says in public, signed."""
+
+    said: bytes
+
+
 class NoticesSeen(msgspec.Struct, frozen=True):
     """The owner has read the notices that are here."""
 
@@ -362,6 +368,7 @@ Event = (
     | WriteWord
     | Reply
     | WriteNotice
+    | PostStatement
     | NoticesSeen
     | NotesSeen
     | ChunkRead

@@ -42,6 +42,7 @@ class HeldNotice(msgspec.Struct, frozen=True, array_like=True):
         until: the last day on which it holds.
         text: the words.
         seen: whether the owner has read it.
+        said: number of the statement that this is, said in public; 0 for a notice.
     """
 
     number: int
@@ -49,6 +50,7 @@ class HeldNotice(msgspec.Struct, frozen=True, array_like=True):
     until: int
     text: str
     seen: bool = False
+    said: int = 0
 
 
 def parse_notice(body: bytes, issued: Day) -> Notice:
@@ -69,7 +71,7 @@ def parse_notice(body: bytes, issued: Day) -> Notice:
 
 def keep(held: tuple[HeldNotice, ...], fresh: HeldNotice) -> tuple[HeldNotice, ...]:
     """The notices held after one more was taken in: what is held already, word for word, is not kept twice."""
-    if any((one.until, one.text) == (fresh.until, fresh.text) for one in held):
+    if any((one.until, one.text, one.said) == (fresh.until, fresh.text, fresh.said) for one in held):
         return held
     return tuple(sorted((*held, fresh), key=lambda one: one.number)[-NOTICES_KEPT:])
 

@@ -41,8 +41,10 @@ from tercet.core.report import (
     return_root,
     unwrap,
 )
+from tercet.core.root import parse_signed
 from tercet.core.rooted import seal_root
 from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
+from tercet.core.statement import parse_said, signed_by
 from tercet.core.turn import Turn
 from tercet.core.wording import size_of
 from tercet.sealing import (
@@ -192,6 +194,8 @@ def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotic
     for both, _ in office(turn).burned:
         _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
     for one in in_force(notices, turn.today):
+        if one.said:  # three of the five signed it; it can be brought again
+            continue
         _publish(turn, boards.EntryKind.NOTICE, encode(Notice(one.until, one.text)))
 
 
@@ -249,6 +253,23 @@ def post_notice(turn: Turn, text: str, until: int) -> None:
     except (Malformed, UnicodeEncodeError):
         raise Refusal("notice_odd") from None
     _publish(turn, boards.EntryKind.NOTICE, body)
+
+
+def post_statement(turn: Turn, data: bytes) -> None:
+    """Put on the board what the group says in public.
+
+    Raises:
+        Malformed: it is no statement.
+        Refusal: `not_the_desk`, `root_first`, `voice_few`.
+
+    Source: spec/62-voice.md, 6.
+    """
+    held, said = office(turn).roots, parse_said(data)
+    if not held:
+        raise Refusal("root_first")
+    if not signed_by(said, parse_signed(held[-1]).payload):
+        raise Refusal("voice_few")
+    _publish(turn, boards.EntryKind.STATEMENT, encode(said))
 
 
 def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:
