@@ -269,6 +269,23 @@ def notice(
 
 
 @app.command()
+def statement(
+    signed: Annotated[Path, typer.Argument(help="A statement's file, with enough signatures.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put on the board what the group says in public, for every member to read."""
+
+    async def read() -> dict[str, Any]:
+        return {"said": encode(papers.read_statement(signed).said).hex()}
+
+    _do(folder, answers, as_json, {"do": "statement", **run(read(), as_json)})
+    if not as_json:
+        Console().print("It is on the board, for every member.")
+
+
+@app.command()
 def relays(
     relay: Annotated[list[str], typer.Option(help="A relay's address; all that are to be used, one to eight.")],
     folder: DeskPath = DEFAULT_DESK,

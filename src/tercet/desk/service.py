@@ -148,6 +148,7 @@ class DeskService(Service):
                 "export": self._export,
                 "letter": self._letter,
                 "notice": self._notice,
+                "statement": self._statement,
                 "relays": self._relays,
                 "board_key": self._board_key,
                 "load_roots": self._load_roots,
@@ -190,6 +191,14 @@ class DeskService(Service):
         await person.tell("notice_posted")
         await self.engine.do(ev.SendNow())
         return {"until": date_of(until), "number": self.engine.device.board.number}
+
+    async def _statement(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        try:
+            await self.engine.do(ev.PostStatement(bytes.fromhex(str(request.get("said")))))
+        except (ValueError, Malformed):
+            raise ShellError("voice_file") from None
+        await self.engine.do(ev.SendNow())
+        return {"number": self.engine.device.board.number}
 
     async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
         addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))

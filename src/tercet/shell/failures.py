@@ -84,10 +84,13 @@ HINTS = {
     "root_file": "This is no file of the ceremony, or not of this kind: ask for it to be sent again.",
     "root_five": "A root needs five keys, of two founders, a desk and two guardians: give each file once.",
     "root_unlike": "These files are not of one root: give only those that came from one draft.",
+    "root_words": "The first root is known by eight words, or by 64 digits: copy them from where they were printed.",
     "scene_failed": "The scene did not come true: the last step shown is where it stopped.",
     "second_not_understood": "No vault was made: have the second passphrase explained to you, then begin again.",
     "text_file": "This file cannot be read as text: give a short one in UTF-8.",
     "unforeseen": "Something failed that nobody foresaw; what was saved is safe: tell the makers what you did.",
+    "voice_file": "This is no statement file, or a damaged one: ask for it to be sent again.",
+    "voice_unlike": "These files are not of one statement: give only those that came from one draft.",
 }
 
 

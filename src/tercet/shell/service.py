@@ -43,7 +43,7 @@ AWAITED_BEAT: Final = 10.0  # seconds on average, while somebody waits at a scre
 ANSWERED_HERE: Final = frozenset({"meeting_code", "meeting_compare"})  # whoever meets sees these on their own screen
 ASKED_AGAIN: Final = frozenset(
     {"bad_code", "unknown_word", "report_long", "report_odd", "report_empty", "letter_long", "bad_reply"}
-    | {"bad_address", "no_pass", "notice_long", "notice_odd"}
+    | {"bad_address", "no_pass", "notice_long", "notice_odd", "voice_long", "voice_odd"}
 )  # an answer that cannot be used: another one may
 KIB: Final = 1_024
 MIB: Final = 1_048_576
@@ -311,7 +311,7 @@ class Service:
         """The notices that hold today, as they are shown."""
         device = self.engine.device
         return [
-            {"issued": n.issued, "until": date_of(n.until), "text": n.text, "new": not n.seen}
+            {"issued": n.issued, "until": date_of(n.until), "text": n.text, "new": not n.seen, "said": n.said}
             for n in in_force(device.board.notices, self.engine.clock() // DAY)
         ]
 

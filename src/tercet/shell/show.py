@@ -154,6 +154,7 @@ def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
     """What the desk said to everyone, line by line."""
     for one in notices:
         fresh = " (new)" if one["new"] else ""
-        console.print(f"{moment(one['issued'])}  to everyone, until {one['until']}{fresh}:", markup=False)
+        what = f"said in public, statement {one['said']}" if one.get("said") else f"to everyone, until {one['until']}"
+        console.print(f"{moment(one['issued'])}  {what}{fresh}:", markup=False)
         for line in shown_lines(one["text"]):
             console.print("  " + line, markup=False)
