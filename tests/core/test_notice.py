@@ -24,7 +24,7 @@ from tercet.drop import Put, Read
 from tests.sealing.cases import bad_cases, cases, hold_vectors
 
 from .entries import seal_entry
-from .stage import START, Actor, Stage
+from .stage import RELAY, START, Actor, Stage
 from .test_board import board_frames, members, publish, shown
 from .test_rooted import founded, rotated, thief_of
 
@@ -159,6 +159,17 @@ def test_a_newcomer_reads_the_notices_that_hold_and_not_those_that_are_over() ->
     stage.beat(desk, newcomer, rounds=2)
     assert texts(newcomer) == ["holds"]
     assert len(newcomer.heard("notice_came")) == 1
+
+
+def test_a_notice_comes_by_stick_too() -> None:
+    stage = Stage()
+    desk, amal = members(stage)
+    saying(stage, desk)
+    frame = board_frames(stage)[-1]
+    stage.down = set(stage.relays)
+    amal.do(ev.Arrived(ev.Query("board"), (frame,), False, RELAY, carried=True))
+    assert texts(amal) == [RIGHT_TO_LEFT]
+    assert len(amal.heard("notice_came")) == 1
 
 
 def test_a_replayed_notice_comes_to_nothing() -> None:

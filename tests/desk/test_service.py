@@ -179,6 +179,7 @@ def test_a_notice_is_shown_as_members_will_see_it_and_posted_only_after_a_yes(tm
             lines = [facts["line"] for what, facts in person.told if what == "notice_line"]
             assert lines == NOTICE.split("\n")
             assert person.words()[-1] == "notice_posted"
+            assert [one["text"] for one in (await do(desk, do="inbox"))["notices"]] == [NOTICE]
             await beat(amal)
             (new,) = (await do(amal, do="inbox"))["notices"]
             assert (new["text"], new["until"], new["new"]) == (NOTICE, done["until"], True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tercet.cli import app
 from tercet.desk import page, papers
@@ -128,11 +128,11 @@ def test_the_page_has_a_hint_for_every_code_that_it_comes_to() -> None:
 
 def test_the_command_writes_the_page_and_says_its_hash(tmp_path: Path) -> None:
     place = tmp_path / "verify.html"
-    result = CliRunner().invoke(app, ["voice", "page", "--to", str(place), "--json"])
+    result = typed("voice", "page", "--to", str(place), "--json")
     said = json.loads(result.stdout)
     assert said == {"what": "page_written", "sha256": hashlib.sha256(place.read_bytes()).hexdigest()}
     assert place.read_text() == page.page_text()
-    assert CliRunner().invoke(app, ["voice", "page", "--to", str(place)]).stderr.strip().endswith("[file_there]")
+    assert typed("voice", "page", "--to", str(place)).stderr.strip().endswith("[file_there]")
 
 
 # ---- in a browser
@@ -153,12 +153,16 @@ def test_what_is_refused_is_refused_in_the_browser_for_the_same_reason(opened: O
     assert opened.made.locator("#said").count() == 0
 
 
+def typed(*words: str) -> Result:
+    """A command; a browser's loop may run in this thread."""
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(CliRunner().invoke, app, list(words)).result()
+
+
 def by_command(folder: Path, first: str, text: str) -> Case:
     place = folder / "file"
     place.write_text(text)
-    words = ["verify", str(place), "--root", first, "--json"]
-    with ThreadPoolExecutor(1) as beside:  # the browser's loop runs in this thread
-        result = beside.submit(CliRunner().invoke, app, words).result()
+    result = typed("verify", str(place), "--root", first, "--json")
     failed = [json.loads(line)["failed"] for line in result.stdout.splitlines() if '"failed"' in line]
     return {"fails": failed[0]} if failed else {"holds": result.exit_code == 0}
 

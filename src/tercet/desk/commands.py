@@ -28,7 +28,7 @@ from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_carried, show_notes, show_status
+from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status
 from tercet.shell.text import shown, shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
@@ -179,6 +179,7 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     if found["cases"]:
         console.print(table)
     show_notes(console, found["letters"])
+    show_notices(console, found["notices"])
 
 
 def files_line(media: list[dict[str, Any]]) -> str:

@@ -246,7 +246,8 @@ class DeskService(Service):
         cases = await asyncio.to_thread(self.archive.cases)
         letters = self.letters()
         await self.engine.do(ev.NotesSeen())
-        return {"cases": [_plain(case) for case in cases], "letters": letters}
+        notices = [one | {"new": False} for one in self.notices()]  # its own words
+        return {"cases": [_plain(case) for case in cases], "letters": letters, "notices": notices}
 
     async def _show(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
