@@ -40,7 +40,7 @@ from tercet.lab.hunt import Hunt
 from tercet.lab.plan import HOUR
 
 BAD = Plan(sticks=0.0)
-FAULTY = Plan(members=6, days=4, seed=5, pace=7_200, desk_pace=3_600, loss=0.05, naps=0.0, away=0.0, skewed=0.0)
+FAULTY = Plan(members=6, days=4, seed=2, pace=7_200, desk_pace=3_600, loss=0.05, naps=0.0, away=0.0, skewed=0.0)
 FAULTY = replace(FAULTY, sticks=0.0, reports=1.0, outage_every=10_000.0, crash_every=1_000.0)
 QUICK = Hunt(firsts=1, begin=1, end=1.2, second=1.0, malicious=0.5, tries=2.0, opens=HOUR / 2, acts=HOUR / 2)
 QUICK = replace(QUICK, agrees=HOUR, leaves=HOUR, meets=6 * HOUR)

@@ -84,6 +84,9 @@ def test_a_seized_member_yields_what_the_table_says_and_her_neighbours_learn_of_
     assert "opens the notebook once more" in said
     for name in up.meant()[up.SEIZED]:
         assert re.search(rf"{name} +sees: “dalia was cut out", said)
+    for name in ("fadi", "ghada"):
+        assert re.search(rf"{name} +sees: “The desk took you in", said)
+    assert re.search("has two founders more, adopted 1, adopted 2: it does not know who they are", said)
     assert f"has report 2, from it does not know whom: “{up_heal.REPORT}”" in said
     assert list(tmp_path.iterdir()) == []
     assert running(tmp_path) == {}

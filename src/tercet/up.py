@@ -308,7 +308,7 @@ def up(
             )
             if capture:
                 await scene.watched(Capture(scene, SEIZED, meant()[SEIZED], scene.others[SEIZED]).play())
-                await scene.watched(Heal(scene, SEIZED, meant(), scene.meet).play())
+                await scene.watched(Heal(scene, SEIZED, meant()).play())
             if not once:
                 console.print(Panel(scene.next_commands(), title="The network stays up. In another terminal:"))
                 console.print("Ctrl-C ends it and removes everything.")

@@ -1,8 +1,8 @@
-"""`tercet up --capture`, the end: two cut the seized member out, and the pair below comes to a link again.
+"""`tercet up --capture`, the end: two cut the seized member out, and the desk adopts the pair below.
 
-Does        has two neighbours burn her, waits until all have dropped her, lets her pair meet a new link and report.
-Does not    tell anybody who was cut out: each device reads the board, and knows by its own share.
-Spec        spec/33-burn.md, 6 to 9; spec/21-cell.md, 6
+Does        has two neighbours burn her, waits until all have dropped her and her pair has the desk for its link.
+Does not    tell anybody who was cut out, or the desk whom it adopts: each device reads the board, and knows.
+Spec        spec/33-burn.md, 6 to 9; spec/34-adoption.md
 Always      1. Whoever still knows her, or does not know whom they should, ends the scene.
 Read first  Heal.play().
 """
@@ -10,7 +10,6 @@ Read first  Heal.play().
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tercet.member.service import SENTENCES
@@ -19,7 +18,6 @@ from tercet.scene.actor import Actor, Line, SceneFailure
 from tercet.scene.stage import DESK, UNDER_COVER, Stage
 
 REPORT: Final = "The four houses are empty now. Two families need blankets."
-Meet = Callable[[str, str, str], Awaitable[None]]
 Known = dict[str, dict[str, str]]
 
 
@@ -30,13 +28,11 @@ class Heal:
         stage: where everybody else is awake.
         name: who was seized.
         known: whom each knew, and as what.
-        meet: lets two meet: who says the code, who hears it, and what the first is to the second then.
     """
 
-    def __init__(self, stage: Stage, name: str, known: Known, meet: Meet) -> None:
+    def __init__(self, stage: Stage, name: str, known: Known) -> None:
         self._stage = stage
         self._name = name
-        self._meet = meet
         roles = known[name]
         self._neighbours = tuple(roles)
         self._link = next(one for one, role in roles.items() if role in ("link", "desk"))
@@ -56,7 +52,7 @@ class Heal:
         """
         await self._burn()
         self._hold(await self._stage.statuses(self._left), self._left)
-        await self._relink()
+        await self._adopt()
         await self._report()
 
     async def _burn(self) -> None:
@@ -85,16 +81,31 @@ class Heal:
             if not self._stage.actors[one].last("burned"):
                 raise
 
-    async def _relink(self) -> None:
-        """The partner takes her place: each of the pair below meets them in person."""
-        self._stage.say(self._partner, f"is told by a friend of both where to find {' and '.join(self._below)}.")
-        for one in self._below:
-            await self._meet(self._partner, one, "link")
-            self._left[self._partner][one] = "below"
-            self._left[one][self._partner] = "link"
+    async def _adopt(self) -> None:
+        """The pair below calls the desk, each with a secret of its own; their owners do nothing, and see it."""
+
+        async def comes(one: str) -> None:
+            told = await self._stage.actors[one].hears("adopted", UNDER_COVER * Actor.PATIENCE)
+            self._stage.say(one, f"sees: “{SENTENCES['adopted'].format(name=told['name'])}”")
+
+        await asyncio.gather(*(comes(one) for one in self._below))
         found = await self._stage.statuses(self._left)
         self._hold(found, self._left)
-        self._stage.console.print(picture.network(found, DESK))
+        self._hold_adopted(found)
+        for one in (DESK, *self._below):
+            self._stage.console.print(picture.network(found, one))
+
+    def _hold_adopted(self, found: dict[str, Line]) -> None:
+        """The pair has the desk for its link, introduced and not met; the desk has two it does not know, no more."""
+        unmet = {name: [one for one in status["neighbours"] if not one["met"]] for name, status in found.items()}
+        for name, ones in unmet.items():
+            meant = ["desk"] if name in self._below else ["founder"] * len(self._below) * (name == DESK)
+            if [one["role"] for one in ones] != meant:
+                raise SceneFailure(name, "status", f"has {len(ones)} neighbours whom it did not meet")
+        names = ", ".join(one["name"] for one in unmet[DESK])
+        if any(name in names for name in found):
+            raise SceneFailure(DESK, "status", f"knows by name whom it adopted: {names}")
+        self._stage.say(DESK, f"has two founders more, {names}: it does not know who they are, or whose link is gone.")
 
     async def _report(self) -> None:
         last = self._below[-1]

@@ -17,6 +17,7 @@ from . import keys, pack
 
 ROLES = {"partner", "link", "below", "desk", "founder"}  # spec/30-meeting.md, 1
 STAGES = {"quiet", "called", "accused", "asking", "burning"}  # spec/33-burn.md, 8
+STAGES |= {"due", "answered", "done"}  # spec/34-adoption.md, 5
 DAYS = range(15_000, 40_000)  # days that a person may live to see
 TIMES = range(1_500_000_000, 2_500_000_000)  # seconds, likewise
 SEALED_REPORT = 3_989  # spec/50-report.md, 1

@@ -12,6 +12,7 @@ from tercet.core import burning, office, parting, sending
 from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.adoption import COMMITMENT, DUE_MOST
 from tercet.core.burning import POINT, burns, draw, point_of
 from tercet.core.cell import Role
 from tercet.core.conversation import burn as burn_content
@@ -52,10 +53,13 @@ def alarm(actor: Actor, name: str, point: bytes) -> None:
     with_cut(actor, name, stage=Stage.CALLED, point=point)
 
 
-def put_burn(actor: Actor, first: bytes, second: bytes) -> None:
+NOBODYS = bytes(64), b"\1" * 64
+
+
+def put_burn(actor: Actor, first: bytes, second: bytes, commitments: tuple[bytes, ...] = NOBODYS) -> None:
     """Somebody who holds a card puts two points into intake, whatever they are."""
     turn = Turn(actor.device, actor.stage.now, actor.chance)
-    content = burn_content((first, second), actor.chance(32), turn.now, turn.today)
+    content = burn_content((first, second), commitments, actor.chance(32), turn.now, turn.today)
     key = actor.device.board.key_for(turn.today)
     assert key is not None
     assert _put_intake(turn, seal_word_content(content, key.week, key.public), content.back, 0, b"", 0.0)
@@ -304,7 +308,8 @@ def test_asking_again_while_the_letter_waits_writes_no_second_one() -> None:
     _, _, _, second, *_ = tree()
     for _ in range(3):
         second.do(ev.Burn("first"))
-    assert [w.kind for w in relation(second, "desk").channel.waiting] == [LetterKind.ASK]
+    waiting = [w.kind for w in relation(second, "desk").channel.waiting]
+    assert waiting.count(LetterKind.ASK) == 1
 
 
 def test_a_burn_that_comes_again_is_posted_once_whichever_two_points_are_sent() -> None:
@@ -431,7 +436,8 @@ def test_a_process_killed_at_any_effect_loses_nothing_and_burns_nobody_else() ->
         desk, second, third, fourth = scene_of(Killed(at))
         assert gone(desk, second, third, fourth), at
         assert entries(desk) == 1
-        assert (names(desk), names(second)) == ({"second"}, {"desk"})
+        assert {name for name in names(desk) if not name.startswith("adopted")} == {"second"}
+        assert names(second) == {"desk"}
 
 
 def test_a_vault_that_went_back_a_step_asks_and_burns_again() -> None:
@@ -498,7 +504,8 @@ def flooded(days: int) -> Turn:
         turn = Turn(turn.device, stage.now + day * DAY, desk.chance)
         for number in range(office.BURNS_A_DAY):
             nobody = draw((day * office.BURNS_A_DAY + number).to_bytes(32, "big"))
-            office.post_burn(turn, point_of(nobody.own), point_of(nobody.link))
+            points = point_of(nobody.own), point_of(nobody.link)
+            office.post_burn(turn, points, (desk.chance(COMMITMENT), desk.chance(COMMITMENT)))
     return turn
 
 
@@ -508,7 +515,9 @@ def test_a_flood_of_burns_of_nobody_does_not_shut_the_desks_intake() -> None:
     posts = office.office(turn).posts
     burnt = posts[-30 * office.BURNS_A_DAY :]
     assert max(len(post.item) for post in burnt) < 400
-    assert office.BURNS_MOST * (len(encode(burnt[-1])) + 2 * POINT + 16) < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
+    a_burn, (*_, due) = len(encode(burnt[-1])) + 2 * POINT + 16, office.office(turn).due
+    taken = office.BURNS_MOST * a_burn + DUE_MOST * len(encode(msgspec.structs.replace(due, call=bytes(32))))
+    assert taken < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
     whole = tuple(msgspec.structs.replace(post, item=office.frame_of(turn, post)) for post in posts)
     office.change(turn, posts=whole)  # as if each burn were kept as the frame that it travels in
     assert not turn.roomy(ARRIVING_MOST - office.BATCH_MOST)

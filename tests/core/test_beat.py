@@ -157,7 +157,7 @@ def test_a_beat_without_a_span_orders_everything_now() -> None:
     assert [e.after for e in effects if isinstance(e, fx.PutItem | fx.ReadBox)] == [0.0] * (1 + READS)
 
 
-@pytest.mark.parametrize(("pace", "reads"), [(300, 2), (PACE, 2), (10_799, 2), (10_800, 3), (21_600, 6)])
+@pytest.mark.parametrize(("pace", "reads"), [(300, 2), (PACE, 2), (7_199, 2), (7_200, 3), (21_600, 7)])
 def test_a_device_that_beats_seldom_reads_more_boxes_a_beat_and_puts_one(pace: int, reads: int) -> None:
     assert beats.reads_at(float(pace)) == reads
     world = World()
@@ -286,10 +286,10 @@ def test_the_same_kinds_of_boxes_are_read_as_often_whatever_there_is_to_say() ->
 def test_a_beat_that_awaits_only_answers_to_what_was_said_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = beats._looks
 
-    def planted(turn: Turn) -> list[beats.Look]:
+    def planted(turn: Turn, reads: int) -> list[beats.Look]:
         kept = turn.device.returns
         turn.change(returns=tuple(r for r in kept if r.owner))
-        looks = honest(turn)
+        looks = honest(turn, reads)
         turn.change(returns=kept)
         return looks
 
@@ -376,9 +376,9 @@ def test_each_kind_of_box_is_looked_at_within_a_few_of_its_intervals(
         assert gap <= max(1, times * INTERVALS[kind][place] / share), (kind, place)
 
 
-def drawn_of(days: list[int], today: int) -> Counter[int | None]:
+def drawn_of(days: list[int], today: int, reads: int = READS) -> Counter[int | None]:
     chance = Seeded("answers")
-    return Counter(beats.draw_answer(days, today, chance) for _ in range(10_000))
+    return Counter(beats.draw_answer(beats.weights_of(days, today, reads), chance) for _ in range(10_000))
 
 
 def test_each_answer_awaited_is_looked_for_half_as_often_for_each_day_since_its_frame_was_put() -> None:
@@ -387,6 +387,18 @@ def test_each_answer_awaited_is_looked_for_half_as_often_for_each_day_since_its_
         assert abs(often[place] - 10_000 * weight / 30) < 4 * (10_000 * weight / 30) ** 0.5
     assert drawn_of([], 100) == {None: 10_000}
     assert drawn_of([101], 100) == {0: 10_000}  # a clock that went back
+
+
+def test_where_beats_are_rare_an_answer_is_looked_for_as_often_for_some_days() -> None:
+    assert [beats.weights_of([100 - age], 100, READS + 5) for age in (0, 4, 5, 9, 10, 20, 90)] == [
+        [16],
+        [16],
+        [8],
+        [8],
+        [4],
+        [1],
+        [1],
+    ]
 
 
 def test_no_answer_has_a_count_or_a_moment_of_its_own_that_would_tell_when_its_frame_was_put() -> None:

@@ -97,7 +97,7 @@ def test_a_lost_step_deals_the_same_share_again() -> None:
     before = relation(desk, "first").share
     first.device = load(saved)
     first.do(ev.WentBack())
-    stage.beat(first, desk, rounds=3)
+    stage.beat(first, desk, rounds=4)
     assert len(before) == SHARE
     assert relation(desk, "first").share == before == shares(first).link
     assert relation(first, "desk").channel.waiting == ()

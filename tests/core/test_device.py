@@ -60,7 +60,7 @@ def test_letters_pass_between_partners_once_and_in_order() -> None:
     desk, first, second = founders(stage)
     for n in range(5):
         first.do(ev.WriteLetter("second", f"letter {n}"))
-    stage.beat(first, second, rounds=8)
+    stage.beat(first, second, rounds=9)
     relation = next(r for r in second.device.relations if r.name == "first")
     assert [n.text for n in relation.notes] == [f"letter {n}" for n in range(5)]
     assert not next(r for r in first.device.relations if r.name == "second").channel.waiting
@@ -120,7 +120,7 @@ def test_one_neighbour_whose_days_are_out_of_reach_does_not_hold_up_the_others()
     others = tuple(r for r in first.device.relations if r.name != "second")
     first.device = msgspec.structs.replace(first.device, relations=(broken, *others))
     first.do(ev.WriteLetter("desk", "x"))
-    stage.beat(first, desk, first, desk)
+    stage.beat(first, desk, first, desk, rounds=2)
     assert first.heard("clock_far")
     assert [n.text for r in desk.device.relations if r.name == "first" for n in r.notes] == ["x"]
 

@@ -393,9 +393,10 @@ def test_who_is_bound_cannot_decline() -> None:
 
 
 def said_by(actor: Actor, name: str) -> list[tuple[int, bytes]]:
-    """What waits for a neighbour and is no text, or a share of a line."""
+    """What waits for a neighbour and is no text, share of a line or commitment."""
     waiting = relation(actor, name).channel.waiting
-    return [(w.kind, w.body) for w in waiting if w.kind not in (LetterKind.TEXT, LetterKind.SHARE)]
+    others = (LetterKind.TEXT, LetterKind.SHARE, LetterKind.COMMIT)
+    return [(w.kind, w.body) for w in waiting if w.kind not in others]
 
 
 @pytest.mark.parametrize("place", ["link", "busy", "misfit"])

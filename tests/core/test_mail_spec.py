@@ -28,7 +28,7 @@ from tercet.core import (
     turn,
     understudy,
 )
-from tercet.core.beat import INTERVALS
+from tercet.core.beat import INTERVALS, READS, SELDOM, intervals_at
 from tercet.core.channel import Letter
 from tercet.core.report import (
     LetterKind,
@@ -113,17 +113,19 @@ def test_a_number_of_the_beat_is_in_its_table() -> None:
 
 
 def test_the_intervals_are_the_codes() -> None:
-    rows = {row[0]: (int(row[1]), int(row[2])) for row in table("41-beat.md", "intervals")}
-    assert rows == dict(INTERVALS)
+    rows = {row[0]: [int(cell) for cell in row[1:5]] for row in table("41-beat.md", "intervals")}
+    assert rows == {kind: [*INTERVALS[kind], *SELDOM[kind]] for kind in INTERVALS}
+    assert intervals_at(READS) is INTERVALS
+    assert intervals_at(READS + 1) is SELDOM
 
 
 def test_the_kinds_of_intake_frames_are_the_codes() -> None:
     kinds = {k.value: k.name for k in ReportKind}
-    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY", 4: "FILLER", 5: "BURN"}
+    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY", 4: "FILLER", 5: "BURN", 6: "CALL"}
     content = {row[1]: row for row in table("50-report.md", "content")}
     word = {row[1]: row for row in table("50-report.md", "word")}
-    words = "2 a word, 3 a dummy, 4 a filler, 5 a burn (`33-burn.md`, 9)"
-    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 to 5", words])
+    words = "2 a word, 3 a dummy, 4 a filler, 5 a burn (`33-burn.md`, 9), 6 a call (`34-adoption.md`, 3)"
+    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 to 6", words])
 
 
 def test_the_purposes_of_lanes_are_the_codes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 
 import pytest
@@ -30,6 +31,7 @@ class Holder:
 
     def __init__(self, name: str, world: Weather) -> None:
         self.world = world
+        self.name = name
         self.chance = Seeded(name)
         self.device = Device()
         self.shows = b""
@@ -60,6 +62,13 @@ class Holder:
                 self.world.ever |= {effect.content: None} if effect.content else {}
 
 
+@cache
+def _founded(name: str) -> tuple[Device, bytes]:
+    """A new desk and the state of its chance: the same in each example, so made once."""
+    chance = Seeded(name)
+    return step(Device(), ev.SetUpDesk((RELAY,), 1), START, chance)[0], chance.state
+
+
 class Weather(RuleBasedStateMachine):
     """What can happen while two people hold their screens to each other's cameras."""
 
@@ -72,7 +81,7 @@ class Weather(RuleBasedStateMachine):
         self.sides = (Holder("inviter", self), Holder("joiner", self))
         self.strangers = (Holder("stranger", self), Holder("other stranger", self))
         for desk in (self.sides[0], self.strangers[0]):
-            desk.tell(ev.SetUpDesk((RELAY,), 1))
+            desk.device, desk.chance.state = _founded(desk.name)
         self.strangers[0].tell(ev.InviteByCode("x", Role.DESK, True))
         self.strangers[1].tell(ev.JoinByCode("y", self.strangers[0].shows))
         self.sides[0].tell(ev.InviteByCode("new", Role.DESK, True))
@@ -201,6 +210,8 @@ def test_some_meetings_by_code_in_bad_weather_come_to_a_good_end() -> None:
 
 @pytest.mark.full
 class TestMeetingByCodeInAnyWeatherForLong(Weather.TestCase):  # type: ignore[misc]
+    """Other examples in each run: what shows in one of a hundred is missed by one run in 150, by two in 22,500."""
+
     settings = settings(
-        max_examples=1_500, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=500, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class Loose:
 
     def __init__(self, name: str, world: Weather) -> None:
         self.world = world
+        self.name = name
         self.chance = Seeded(name)
         self.device = Device()
         self.pending: list[object] = []
@@ -72,6 +74,14 @@ class Loose:
             self.let(0)
 
 
+@cache
+def _founded(name: str) -> tuple[Device, bytes, tuple[fx.Effect, ...]]:
+    """A new desk, the state of its chance, and what it ordered: the same in each example, so made once."""
+    chance = Seeded(name)
+    device, effects = step(Device(), ev.SetUpDesk((RELAY,), 1), START, chance)
+    return device, chance.state, effects
+
+
 class Weather(RuleBasedStateMachine):
     """What can happen while two people meet."""
 
@@ -85,7 +95,7 @@ class Weather(RuleBasedStateMachine):
         self.mix = Random(7)
         self.sides = (Loose("inviter", self), Loose("joiner", self))
         desk, new = self.sides
-        desk.tell(ev.SetUpDesk((RELAY,), 1))
+        desk.device, desk.chance.state, desk.pending[:] = _founded(desk.name)
         desk.tell(ev.Invite("new", Role.DESK))
         desk.settle()
         new.tell(ev.Join("desk", desk.code, RELAY))
@@ -222,6 +232,8 @@ def test_some_meetings_in_bad_weather_come_to_a_good_end() -> None:
 
 @pytest.mark.full
 class TestMeetingInAnyWeatherForLong(Weather.TestCase):  # type: ignore[misc]
+    """Other examples in each run: what shows in one of a hundred is missed by one run in 150, by two in 22,500."""
+
     settings = settings(
-        max_examples=1_500, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=500, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck)
     )

@@ -31,10 +31,10 @@ from .test_dealing import shares, tree
 OTHER = draw(b"a line of nobody's" + bytes(14))
 
 
-def post(desk: Actor, first: bytes, second: bytes) -> None:
+def post(desk: Actor, first: bytes, second: bytes, commitments: tuple[bytes, ...] = ()) -> None:
     """The desk posts two points, and puts them at its relays."""
     turn = Turn(desk.device, desk.stage.now, desk.chance)
-    office.post_burn(turn, first, second)
+    office.post_burn(turn, (first, second), commitments)
     desk.device = turn.device
     for effect in turn.effects:
         desk.act(effect)
@@ -183,11 +183,11 @@ def test_an_introduction_that_hangs_on_a_burned_neighbour_is_over() -> None:
 def test_only_a_desk_posts_and_only_two_points_with_a_line() -> None:
     _, desk, first, *_ = tree()
     with pytest.raises(Refusal, match="not_the_desk"):
-        office.post_burn(Turn(first.device, first.stage.now, first.chance), *points(first)[:2])
+        office.post_burn(Turn(first.device, first.stage.now, first.chance), (points(first)[0], points(first)[1]), ())
     same = points(first)[0]
     for pair in ((same, same), (same, b"\xff" * 64), (same[:-1], points(first)[1])):
         with pytest.raises(Malformed):
-            office.post_burn(Turn(desk.device, desk.stage.now, desk.chance), *pair)
+            office.post_burn(Turn(desk.device, desk.stage.now, desk.chance), pair, ())
 
 
 def test_the_order_on_the_board_says_nothing_of_who_gave_which() -> None:

@@ -340,7 +340,8 @@ def test_writing_only_queues_and_the_letter_goes_when_it_is_sent() -> None:
 
 
 def test_a_letter_put_again_is_another_item_in_the_box_of_the_day_and_is_delivered_once() -> None:
-    stage, _, first, second = founders()
+    stage, desk, first, second = founders()
+    stage.beat(first, second, desk, rounds=3)  # until all that devices say by themselves is said
     unheard: list[fx.PutItem] = []
     drop_effects(
         first, lambda effect: isinstance(effect, fx.PutItem) and bool(effect.ref) and not unheard.append(effect)

@@ -19,7 +19,7 @@ from ..shell.world import RELAY, Awake, Person, World, beat, do, run
 
 def test_a_network_is_founded_once(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.make("desk", 16 * 1_048_576)
+    world.make("desk")
 
     async def scene() -> None:
         async with Awake(world.desk()) as (desk,):

@@ -22,7 +22,8 @@ def shown(scenario: Scenario) -> list[str]:
     names = scenario.bad, scenario.about, scenario.on, scenario.speakers, scenario.to
     cells = [name if isinstance(name, str) else ", ".join(name) or "nobody" for name in names]
     hours = scenario.tick // 3_600 if scenario.moments else 0
-    return [*cells, str(scenario.words), str(hours), str(scenario.mishaps)]
+    numbers = str(scenario.words), str(hours), str(scenario.mishaps)
+    return [*cells, *numbers, scenario.begun or "nobody", "yes" if scenario.calls else "no"]
 
 
 def test_the_spec_names_each_search_with_its_bounds() -> None:

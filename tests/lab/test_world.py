@@ -16,10 +16,11 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.device import step
 from tercet.core.report import ReportState
-from tercet.core.state import Device
+from tercet.core.state import Device, save
 from tercet.drop import FRAME, Answer, MemoryStore, Put, Stored
 from tercet.lab import Broken, Plan, World
 from tercet.lab.machine import Machine
+from tercet.lab.world import Step
 
 Effects = tuple[fx.Effect, ...]
 Change = Callable[[Device, ev.Event, Device, Effects], tuple[Device, Effects]]
@@ -81,9 +82,31 @@ def test_watchers_see_every_device_beat_alike(lived: World) -> None:
 
 @pytest.fixture(scope="module")
 def tiny() -> World:
-    world = World(TINY, keep_lines=10**6)
+    world = World(TINY, step=unchanged(step), keep_lines=10**6)
     world.run()
     return world
+
+
+def unchanged(core: Step) -> Step:
+    """A core whose every step is looked at: a machine keeps a state, and makes its bytes when somebody looks."""
+
+    def watched(before: Device, *given: object) -> tuple[Device, Effects]:
+        data = save(before)
+        try:
+            return core(before, *given)
+        finally:
+            assert save(before) == data
+
+    return watched
+
+
+def test_a_step_that_changed_the_state_it_was_given_would_be_seen() -> None:
+    def careless(before: Device, *given: object) -> tuple[Device, Effects]:
+        before.looked[b"a box"] = before.beats
+        return step(before, *given)  # type: ignore[arg-type]
+
+    with pytest.raises(AssertionError):
+        World(TINY, step=unchanged(careless)).run()
 
 
 def test_no_line_of_the_trace_holds_a_sealed_byte_or_a_spoken_word(tiny: World) -> None:
@@ -231,8 +254,8 @@ def test_a_vault_that_loses_what_was_saved_is_found_out() -> None:
     """The invariant "kept"."""
     world = World(TINY)
 
-    def keep(machine: Machine, data: bytes) -> bytes:
-        return machine.saved if world.rough and machine.number else data
+    def keep(machine: Machine, state: Device) -> Device | None:
+        return machine.kept if world.rough and machine.number else state
 
     world.keep = keep  # type: ignore[method-assign]
     with pytest.raises(Broken, match="gone after a crash"):

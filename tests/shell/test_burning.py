@@ -15,7 +15,7 @@ from tercet.shell.failures import ShellError
 from tercet.shell.show import show_status
 
 from .test_engine import Scene
-from .world import MIB, Awake, Death, Person, World, beat, do, meet, run
+from .world import Awake, Death, Person, World, beat, do, meet, run
 
 EVERY = 5  # boundaries: a process is killed at each fifth, from the first on; the core is killed at each effect
 
@@ -32,7 +32,7 @@ async def founded(world: World, desk: Any, amal: Any, badr: Any) -> None:
 def three(folder: Path) -> World:
     world = World(folder)
     for name in ("desk", "amal", "badr"):
-        world.make(name, 16 * MIB)
+        world.make(name)
     return world
 
 

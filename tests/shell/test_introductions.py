@@ -14,13 +14,13 @@ from tercet.core import events as ev
 from tercet.core.errors import Refusal
 from tercet.shell.show import show_status
 
-from .world import MIB, Awake, Person, World, beat, do, meet, run
+from .world import Awake, Person, World, beat, do, meet, run
 
 
 def three(folder: Path) -> World:
     world = World(folder)
     for name in ("desk", "amal", "badr"):
-        world.make(name, 16 * MIB)
+        world.make(name)
     return world
 
 

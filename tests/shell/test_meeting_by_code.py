@@ -93,7 +93,7 @@ def test_two_phones_without_a_network_meet_write_and_report(tmp_path: Path) -> N
 def test_a_desk_brings_in_a_founder_by_codes_alone(tmp_path: Path) -> None:
     world = World(tmp_path)
     for name in ("desk", "amal"):
-        world.make(name, 16 * 1_048_576)
+        world.make(name)
     two = Two(tmp_path)
 
     async def scene() -> None:

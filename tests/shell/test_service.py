@@ -70,7 +70,7 @@ async def invited(desk: Service, person: Person | None = None) -> tuple[asyncio.
 def new_pair(tmp_path: Path) -> World:
     """A desk with a network and nobody in it yet, and one newcomer."""
     world = World(tmp_path)
-    world.make("desk", 16 * 1_048_576)
+    world.make("desk")
     world.make("amal")
     return world
 
@@ -699,7 +699,7 @@ def test_meetings_of_one_desk_with_two_newcomers_at_two_beats_a_look_all_come_tr
 
 async def found_beating(world: World) -> None:
     for name in ("desk", "amal", "badr"):
-        world.make(name, 16 * 1_048_576)
+        world.make(name)
     async with Awake(world.desk(), world.member("amal"), world.member("badr")) as services:
         desk, amal, badr = services
         await do(desk, do="found", relays=[RELAY], shards=1)

@@ -149,7 +149,7 @@ class World:
     def drop(self, address: str) -> WorldDrop:
         return WorldDrop(self, address, "")
 
-    def make(self, name: str, size: int = 16 * MIB) -> Path:
+    def make(self, name: str, size: int = 8 * MIB) -> Path:
         path = self.folder / name / "vault"
         path.parent.mkdir(exist_ok=True)
         create(path, PASSPHRASE, NOTEBOOK, size=size, cost=LOW_COST)
@@ -232,7 +232,7 @@ async def meet(first: Service, second: Service, name: str, their_name: str, role
 async def found(world: World) -> None:
     """A desk with two founders who know each other; all are asleep afterwards."""
     for name in ("desk", "amal", "badr"):
-        world.make(name, 16 * MIB)
+        world.make(name)
     async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
         await do(desk, do="found", relays=list(world.relays), shards=1)
         await meet(desk, amal, "desk", "amal")

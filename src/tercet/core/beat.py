@@ -10,7 +10,7 @@ Read first  covered(), INTERVALS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from math import inf
@@ -31,6 +31,7 @@ from tercet.core.report import return_lane
 from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
 
+Intervals = Mapping[str, tuple[int, int]]
 INTAKE_SHARE: Final = 4  # of so many PUTs one goes to intake
 SLOTS: Final = 4  # turns in a round of the neighbours, however many there are; one without a neighbour goes to intake
 READS: Final = 2  # boxes read a beat, and
@@ -38,7 +39,7 @@ READS_EVERY: Final = 3_600  # seconds of its pace for each of them, if that make
 PACE: Final = 1_800  # seconds between beats, on average, unless the owner chooses otherwise
 PACE_LEAST: Final = 300  # seconds
 PACE_MOST: Final = 21_600  # seconds
-DOUBLINGS: Final = 4  # times that the interval of an awaited answer doubles, once a day
+DOUBLINGS: Final = 4  # times that the interval of an awaited answer doubles, once a day, more seldom where beats are
 ANSWERS: Final = b"answers"  # with a place, the name of the look for any of the answers awaited
 HOT: Final = 10_000  # beats added to the waiting of a box that is known to hold more, until it is read empty
 INTERVALS: Final = MappingProxyType(
@@ -52,6 +53,8 @@ INTERVALS: Final = MappingProxyType(
         "board": (16, 16),
     }
 )  # beats between two looks into a box of a class, at its first and at its second relay
+SELDOM: Final = INTERVALS | {"today": (2, 8), "yesterday": (2, 4), "late": (24, 24), "over": (8, 8), "return": (2, 16)}
+# the same where a beat reads more than READS: so seldom that a day's boxes must be found in a few beats
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -81,7 +84,12 @@ def reads_at(pace: float) -> int:
     Args:
         pace: seconds between its beats, on average.
     """
-    return max(READS, int(pace) // READS_EVERY)
+    return max(READS, int(pace) // READS_EVERY + 1)
+
+
+def intervals_at(reads: int) -> Intervals:
+    """The intervals of a device that reads so many boxes a beat."""
+    return INTERVALS if reads <= READS else SELDOM
 
 
 def covered(turn: Turn, span: float, reads: int) -> None:
@@ -109,7 +117,7 @@ def _put(turn: Turn, after: float) -> None:
 
 
 def _choose(turn: Turn, reads: int) -> list[Callable[[float], None]]:
-    chosen, looked = choose(_looks(turn), turn.device.looked, turn.device.beats, reads)
+    chosen, looked = choose(_looks(turn, reads), turn.device.looked, turn.device.beats, reads)
     turn.change(looked=looked)
     return [look.order for look in chosen] + [_filler(turn)] * (reads - len(chosen))
 
@@ -152,18 +160,19 @@ def _filler(turn: Turn) -> Callable[[float], None]:
     return lambda after: turn.order(ReadBox(Query("cover", alone=True), read, relay, after=after))
 
 
-def _looks(turn: Turn) -> list[Look]:
+def _looks(turn: Turn, reads: int) -> list[Look]:
     places = min(LANE_RELAYS, len(turn.device.relays))
-    looks = [look for relation in turn.device.relations for look in _at_neighbour(turn, relation, places)]
-    days = [back.made // DAY for back in turn.device.returns]
-    looks += [answers(days, turn.today, place, partial(_answer, turn, place)) for place in range(places)]
+    intervals = intervals_at(reads)
+    looks = [look for relation in turn.device.relations for look in _at_neighbour(turn, relation, places, intervals)]
+    weights = weights_of((back.made // DAY for back in turn.device.returns), turn.today, reads)
+    looks += [answers(weights, intervals, place, partial(_answer, turn, weights, place)) for place in range(places)]
     for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
         name = board_name(relay.address)
         looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
     return looks
 
 
-def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
+def _at_neighbour(turn: Turn, relation: Relation, places: int, intervals: Intervals) -> list[Look]:
     looks = []
     for day in days_to_read(relation, turn.now, late=True):
         kind = _class(turn, relation, day)
@@ -173,7 +182,7 @@ def _at_neighbour(turn: Turn, relation: Relation, places: int) -> list[Look]:
                 if kind == "over" and _drained(turn, relation, query):
                     continue
                 order, age = _letters(turn, query, relation), max(turn.today - day, 0)
-                looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, age))
+                looks.append(Look(name_of(query, kind), intervals[kind][place], order, age))
     return looks
 
 
@@ -206,43 +215,56 @@ def _letters(turn: Turn, query: Query, relation: Relation) -> Callable[[float], 
     return order
 
 
-def answers(days: Sequence[int], today: int, place: int, order: Callable[[float], None]) -> Look:
+def weights_of(days: Iterable[int], today: int, reads: int) -> list[int]:
+    """How often each answer awaited is looked for, against the others.
+
+    Half as often for each day since its frame was put; where a beat reads more than READS + 1 boxes, for each
+    reads - READS days.
+
+    Args:
+        days: on which their frames were sealed.
+        today: the day.
+        reads: boxes read a beat.
+    """
+    return [1 << DOUBLINGS - min(max(today - day, 0) // max(reads - READS, 1), DOUBLINGS) for day in days]
+
+
+def answers(weights: Sequence[int], intervals: Intervals, place: int, order: Callable[[float], None]) -> Look:
     """The look for any of the answers awaited: which one is drawn when the time has come.
 
     No answer has a count of its own, or a moment from which it is waited for: either would tell the beat
     in which its frame was put.
 
     Args:
-        days: on which their frames were sealed.
-        today: the day.
+        weights: of the answers awaited.
+        intervals: of the classes, at this pace.
         place: of the box at its relays.
         order: draws one and reads it, that many seconds from now.
     """
-    weight = sum(_weights(days, today))
-    interval = (INTERVALS["return"][place] << DOUBLINGS) / weight if weight else inf
+    weight = sum(weights)
+    interval = (intervals["return"][place] << DOUBLINGS) / weight if weight else inf
     return Look(ANSWERS + bytes([place]), interval, order)
 
 
-def draw_answer(days: Sequence[int], today: int, chance: Chance) -> int | None:
-    """The place among the answers awaited of the one to look for: half as often for each day since its frame was put.
+def draw_answer(weights: Sequence[int], chance: Chance) -> int | None:
+    """The place among the answers awaited of the one to look for.
+
+    Args:
+        weights: of the answers awaited.
+        chance: randomness.
 
     Returns:
         None if none is awaited.
     """
-    weights = _weights(days, today)
     if not weights:
         return None
     drawn = int.from_bytes(chance(8), "big") % sum(weights)
     return next(number for number, so_far in enumerate(accumulate(weights)) if drawn < so_far)
 
 
-def _weights(days: Sequence[int], today: int) -> list[int]:
-    return [1 << DOUBLINGS - min(max(today - day, 0), DOUBLINGS) for day in days]
-
-
-def _answer(turn: Turn, place: int, after: float) -> None:
+def _answer(turn: Turn, weights: Sequence[int], place: int, after: float) -> None:
     returns = turn.device.returns
-    drawn = draw_answer([back.made // DAY for back in returns], turn.today, turn.chance)
+    drawn = draw_answer(weights, turn.chance)
     if drawn is None:
         _filler(turn)(after)
         return

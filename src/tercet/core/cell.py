@@ -103,12 +103,14 @@ class Cell(msgspec.Struct, frozen=True):
         held: what the neighbours are to it; one who is being introduced and was accepted counts.
         above: the pair secret of the link, ours or (while we have none) our partner's, 32 bytes; or empty.
         below: the pair secret of the pair below, 32 bytes; or empty.
+        young: whether a desk adopted us from afar, less than eight weeks ago.
     """
 
     desk: bool = False
     held: tuple[Role, ...] = ()
     above: bytes = b""
     below: bytes = b""
+    young: bool = False
 
     def admit(self, role: Role) -> None:
         """Ask for the place of a neighbour.
@@ -118,7 +120,7 @@ class Cell(msgspec.Struct, frozen=True):
 
         Raises:
             Refusal: `partner_taken`, `link_taken`, `pair_below_full`, `not_the_desk`, `desk_takes_founders`,
-                or `link_first`: who has no link yet takes nobody below.
+                or `link_first`: who has no link yet takes nobody below; `adopted_lately`: nor who was just adopted.
 
         Source: spec/21-cell.md, 1.
         """
@@ -128,6 +130,8 @@ class Cell(msgspec.Struct, frozen=True):
             raise Refusal(reason)
         if role is Role.BELOW and not any(held in ABOVE for held in self.held):
             raise Refusal("link_first")
+        if role is Role.BELOW and self.young:
+            raise Refusal("adopted_lately")
 
     def secret(self, role: Role) -> bytes:
         """The pair secret that counts between us and a neighbour of a role, 32 bytes; or empty."""

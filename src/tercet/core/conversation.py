@@ -1,6 +1,6 @@
 """Conversation frames: what a reporter sends to intake, and the desk's one answer to each.
 
-Does        seals and opens answers; writes words, burns and dummies.
+Does        seals and opens answers; writes words, burns, calls and dummies.
 Does not    use a ratchet: each answer has a key of its own, kept until it came.
 Spec        spec/50-report.md, 5
 Always      1. A frame that does not open changes nothing.
@@ -40,10 +40,18 @@ def dummy(back: bytes, now: int, day: int, kind: ReportKind = ReportKind.DUMMY) 
     return WordContent(1, kind, day, back, NOBODY, Letter(1, 0, 0, 0, now, 0, b""))
 
 
-def burn(points: tuple[bytes, bytes], back: bytes, now: int, day: int) -> WordContent:
-    """Two points (64 bytes each) of a burn line, as they go to the desk; other arguments as for `word`."""
-    body = min(points) + max(points)
+def burn(points: tuple[bytes, bytes], commitments: tuple[bytes, ...], back: bytes, now: int, day: int) -> WordContent:
+    """Two points (64 bytes each) of a burn line, and the commitments (64 each) of those below, as they go to the desk.
+
+    Other arguments as for `word`.
+    """
+    body = min(points) + max(points) + b"".join(sorted(commitments))
     return WordContent(1, ReportKind.BURN, day, back, NOBODY, Letter(1, 0, 0, 0, now, LetterKind.BURN, body))
+
+
+def call(body: bytes, back: bytes, now: int, day: int) -> WordContent:
+    """A call for adoption, as it goes to the desk; other arguments as for `word`."""
+    return WordContent(1, ReportKind.CALL, day, back, NOBODY, Letter(1, 0, 0, 0, now, LetterKind.ADOPT, body))
 
 
 def seal_answer(where: Lane, letter: Letter, nonce: bytes) -> bytes:

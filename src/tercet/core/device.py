@@ -17,8 +17,11 @@ import msgspec
 
 from tercet.core import (
     accusing,
+    adopting,
     beat,
     bycode,
+    calling,
+    committing,
     dealing,
     encounter,
     files,
@@ -82,6 +85,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
         files.move_media(turn)
     mail.begin_mixes(turn)
     dealing.deal(turn)
+    committing.hand(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -94,6 +98,7 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
         reader.read(turn)
     mail.begin_mixes(turn)
     dealing.deal(turn)
+    committing.hand(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -115,6 +120,7 @@ def _time_passes(turn: Turn) -> None:
     accusing.tidy(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
+        calling.tidy(turn)
 
 
 def _stored(turn: Turn, event: e.Stored) -> None:
@@ -146,6 +152,10 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             accusing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.PAIR:
             relinking.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.COMMIT:
+            committing.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.HERE:
+            adopting.heard(turn, event.query.id)
         elif letter.kind == LetterKind.WELCOME and _brought_us_in(turn, event.query.id):
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
 

@@ -14,6 +14,7 @@ from typing import Final
 
 HINTS: Final = MappingProxyType(
     {
+        "adopted_lately": "The desk adopted you less than eight weeks ago: until they are over, take nobody below.",
         "bad_code": "That is not a meeting code: type three digits and four words, as the other screen shows them.",
         "bad_name": "Choose a short word of your own for this person: 1 to 40 characters on one line.",
         "bad_reply": "Write between one letter and what fits in a letter; shorten it or send it in two.",

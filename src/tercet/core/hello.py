@@ -56,7 +56,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
         network: digest of the board key of the writer's network, 32 bytes; none from a newcomer.
         promise: the inviter's, 32 bytes: it fixes `reveal` before the joiner says anything; empty from the joiner.
         burn_point: reserved for burn lines, up to 96 bytes; empty in this version.
-        commitment: reserved for adoption, up to 32 bytes; empty in this version.
+        commitment: to the adoption secret of who will be below the reader (spec/34-adoption.md), 32 bytes; else empty.
         pair: tag of the pair secret that counts between the two, 32 bytes; empty if the writer knows none.
     """
 
@@ -125,6 +125,8 @@ def parse_hello(content: bytes, side: int) -> Hello:
     """
     hello = decode(content, Hello)
     if len(hello.promise) != (0 if side else 32) or len(hello.pair) not in (0, 32):
+        raise Malformed
+    if len(hello.commitment) not in ((0, 32) if hello.role is Role.BELOW else (0,)):
         raise Malformed
     return hello
 

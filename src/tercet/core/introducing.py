@@ -329,4 +329,4 @@ def _write(turn: Turn, to: bytes, kind: LetterKind, body: bytes) -> None:
 
 def _here(turn: Turn) -> Here:
     """What we bring: the place that the owner agreed to is still free for the one it was agreed for."""
-    return here_of(turn, cell_of(turn.device.relations, turn.device.is_desk))
+    return here_of(turn, cell_of(turn.device.relations, turn.device.is_desk, turn.device.confirmed))

@@ -24,6 +24,7 @@ from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
 from tercet.core.relation import (
+    FIRST_TEXT,
     LETTER_TEXT,
     NUMBERS_SKIPPED,
     Note,
@@ -134,7 +135,10 @@ def write_letter(turn: Turn, to: str, text: str) -> None:
         Refusal: `unknown_neighbour`, `letter_long`, `bad_reply`, `too_much_waiting`.
     """
     relation = named(turn.device.relations, to)
-    after = letters.write(relation.channel, LetterKind.TEXT, body_for(turn, relation.channel, text))
+    body = body_for(turn, relation.channel, text)
+    if relation.adopted and not relation.channel.received and len(body) > FIRST_TEXT:
+        raise Refusal("letter_long")
+    after = letters.write(relation.channel, LetterKind.TEXT, body)
     replace_relation(turn, msgspec.structs.replace(relation, channel=after))
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.adoption import commitment_of
 from tercet.core.card import Card
 from tercet.core.cell import ABOVE, COMPLEMENT, PAIR_SECRET, Cell, Role, gives
 from tercet.core.chain import DayChain
@@ -171,6 +172,7 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
         scanned: whether it is a meeting by scanned codes.
         expect: by scanned codes, digest of the hello that the other screen showed, 32 bytes.
         frames: by scanned codes alone, ours that the other may not have yet; the newest last.
+        adoption: the secret of the commitment in our hello, 32 bytes; empty if we will not be below the other.
     """
 
     stage: Stage
@@ -202,6 +204,7 @@ class Meeting(msgspec.Struct, frozen=True, array_like=True):
     scanned: bool = False
     expect: bytes = b""
     frames: tuple[bytes, ...] = ()
+    adoption: bytes = b""
 
     @property
     def compare(self) -> tuple[str, ...]:
@@ -426,6 +429,8 @@ def relation_of(meeting: Meeting) -> Relation:
         Channel(),
         meeting.session,
         pair=meeting.pair,
+        adoption=meeting.adoption,
+        commitment=parse_hello(meeting.theirs, 1 - meeting.side).commitment,
     )
 
 
@@ -456,8 +461,10 @@ def greet(meeting: Meeting, role: Role, here: Here, chance: Chance) -> Meeting:
         promise = promise_of(reveal)
     public = (kem_public(seed), account.identity, account.one_time)
     tag = here.cell.tag(COMPLEMENT[role], meeting.shared, meeting.side)
-    hello = Hello(1, here.today, role, *public, here.network, promise, b"", b"", tag)
-    drawn = {"seed": seed, "account": account.pickle, "reveal": reveal}
+    adoption = chance(32) if role is Role.BELOW else b""
+    commitment = commitment_of(adoption) if adoption else b""
+    hello = Hello(1, here.today, role, *public, here.network, promise, b"", commitment, tag)
+    drawn = {"seed": seed, "account": account.pickle, "reveal": reveal, "adoption": adoption}
     return msgspec.structs.replace(meeting, role=role, ours=encode(hello), **drawn)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import msgspec
 
+from tercet.core import adopting, parting
 from tercet.core import board as boards
 from tercet.core import channel as letters
-from tercet.core import parting
 from tercet.core.burning import POINT, line_through
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
@@ -34,9 +34,9 @@ from tercet.core.report import (
     ReportKind,
     ResendRequest,
     WordContent,
-    burn_points,
     conversation_id,
     open_content,
+    parse_burn,
     return_lane,
     return_root,
     unwrap,
@@ -104,6 +104,7 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
 def beat(turn: Turn) -> None:
     """Everything a beat does for a desk."""
     _forget_keys(turn)
+    adopting.tidy(turn)
     _publish_keys(turn)
     _publish_intake(turn)
     if office(turn).roots and turn.sure - office(turn).rooted > ROOTS_AGAIN:
@@ -208,8 +209,8 @@ def publish_roots(turn: Turn) -> None:
     change(turn, posts=(*office(turn).posts, *(BoardPost(frame, turn.now) for frame in frames)), rooted=turn.now)
 
 
-def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
-    """Post two points, unless their line was burned before or too many were today.
+def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes, ...]) -> None:
+    """Post two points, unless their line was burned before or too many were today; keep the commitments with it.
 
     The desk learns whom they burn only if that is a neighbour of its own, and then drops it.
 
@@ -219,7 +220,7 @@ def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
 
     Source: spec/33-burn.md, 9.
     """
-    burn, line = boards.burn_of(first, second), line_through(first, second)
+    burn, line = boards.burn_of(*points), line_through(*points)
     posted = tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT)
     known = any(line_through(both[:POINT], both[POINT:]) == line for both, _ in posted)
     today = sum(abs(turn.now - when) < DAY for _, when in posted)
@@ -228,6 +229,7 @@ def post_burn(turn: Turn, first: bytes, second: bytes) -> None:
             return
         posted = (*posted, (b"".join(burn.points), turn.now))[-BURNS_MOST:]
         _publish(turn, boards.EntryKind.BURN, encode(burn))
+        adopting.note(turn, commitments)
     change(turn, burned=posted)
     parting.take(turn, burn)
 
@@ -332,7 +334,7 @@ def _intake_lane(network: DayChain, intake: DayChain, day: int, shard: int) -> L
 
 
 def _forget_keys(turn: Turn) -> None:
-    """Erase private keys 45 days after their week, with the list of reports they opened, and old posts."""
+    """Erase private keys 45 days after their week, with the list of reports they opened, and old posts and burns."""
     confirmed = turn.device.confirmed
     dead = {w for w in office(turn).seeds if confirmed > last_day_of(w) + KEYS_KEPT}
     change(
@@ -340,6 +342,7 @@ def _forget_keys(turn: Turn) -> None:
         seeds={w: s for w, s in office(turn).seeds.items() if w not in dead},
         seen={w: s for w, s in office(turn).seen.items() if w not in dead},
         posts=tuple(p for p in office(turn).posts if turn.sure - p.issued <= POSTS_KEPT),
+        burned=tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT),
     )
 
 
@@ -470,9 +473,11 @@ def _say(turn: Turn, case_id: bytes) -> Letter | None:
 
 
 def _hear(turn: Turn, content: WordContent) -> Letter:
-    """Take in a word or a burn; returns what to answer: nothing to what is no word, or where nothing is open."""
+    """Take in a word, a burn or a call; returns what to answer: nothing where nothing is open, or is adopted."""
     if content.kind == ReportKind.BURN:
-        post_burn(turn, *burn_points(content.letter))
+        post_burn(turn, *parse_burn(content.letter))
+    if content.kind == ReportKind.CALL and (answer := adopting.take(turn, content.letter.body)):
+        return answer
     case = find_case(turn, content.id)
     if case is None:
         return Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import introducing
+from tercet.core import calling, introducing
 from tercet.core.board import Burn
 from tercet.core.burning import burns
 from tercet.core.cutting import Happening, move
@@ -25,6 +25,7 @@ def take(turn: Turn, burn: Burn) -> None:
         if relation.share and burns(relation.share, *burn.points):
             _drop(turn, relation)
             turn.tell("burned", name=relation.name)
+            calling.begin(turn, relation)
 
 
 def _drop(turn: Turn, gone: Relation) -> None:

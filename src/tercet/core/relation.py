@@ -18,16 +18,28 @@ from tercet.core.cell import ABOVE, UNDER, Cell, Role
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.cutting import Cut
-from tercet.core.days import KEPT_DAYS, LATE_DAYS, day_of
+from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS, day_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.mixing import Mix, chains_on, forget, prove
-from tercet.sealing import FRAME, OLM_CONTENT, CannotOpen, digest, olm_decrypt, olm_encrypt, open_sealed, seal
+from tercet.sealing import (
+    FRAME,
+    OLM_CONTENT,
+    OLM_FIRST_CONTENT,
+    CannotOpen,
+    digest,
+    olm_decrypt,
+    olm_encrypt,
+    open_sealed,
+    seal,
+)
 
 PLAIN: Final = 0  # first byte of a frame's content: a letter under the outer key alone
 RATCHET_KEY: Final = 36  # bytes of a message that name its ratchet key: type, version, tag, length, key
 RATCHET: Final = 1  # first byte: an Olm message that holds a letter
 LETTER_TEXT: Final = OLM_CONTENT - 48  # bytes of text in a letter; 48 for the numbers around it
+FIRST_TEXT: Final = OLM_FIRST_CONTENT - 48  # bytes of text in a letter to one who has not answered yet
+ADOPTED_YOUNG: Final = 56 * DAY  # seconds that somebody adopted from afar takes nobody below; spec/34-adoption.md, 6
 NUMBERS_SKIPPED: Final = 16  # letter numbers that a lost step may have used; fewer than are under way at once
 UNREAD_KEPT: Final = 100  # letters; more wait at the relay until some are read
 NOTES_BYTES: Final = 49_152  # of text that a neighbour can make us keep, read or not
@@ -75,6 +87,11 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         dealt: whether ours was written to the other.
         cut: how far cutting the other out has come, and the second point of its line, where there is one.
         host: whether the other is who brought us in; a second one is not.
+        adoption: our adoption secret while the other is our link, 32 bytes; or empty.
+        commitment: the other's own: of one below us 32 bytes; of a partner as it was handed, 64; or empty.
+        branch: the commitments of the pair below the other, as handed, 64 bytes each; two or none.
+        handed: what we last handed the other of commitments.
+        adopted: when one of the two adopted the other from afar, seconds; 0 for never.
     """
 
     id: bytes
@@ -98,20 +115,27 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     dealt: bool = False
     cut: Cut = Cut()
     host: bool = False
+    adoption: bytes = b""
+    commitment: bytes = b""
+    branch: tuple[bytes, ...] = ()
+    handed: bytes = b""
+    adopted: int = 0
 
 
-def cell_of(relations: tuple[Relation, ...], desk: bool, expected: tuple[Role, ...] = ()) -> Cell:
+def cell_of(relations: tuple[Relation, ...], desk: bool, confirmed: int, expected: tuple[Role, ...] = ()) -> Cell:
     """What the cell rule needs to know.
 
     Args:
         relations: all of a device's.
         desk: whether it is a desk.
+        confirmed: the confirmed day.
         expected: what people who are being introduced, and were accepted, will be to it.
     """
     first = {role: r.pair for r in reversed(relations) for role in (r.role,) if r.pair}
     above = next((first[role] for role in (*ABOVE, Role.PARTNER) if role in first), b"")
     below = next((first[role] for role in UNDER if role in first), b"")
-    return Cell(desk, (*(r.role for r in relations), *expected), above, below)
+    young = any(r.adopted and r.role in ABOVE and confirmed * DAY < r.adopted + ADOPTED_YOUNG for r in relations)
+    return Cell(desk, (*(r.role for r in relations), *expected), above, below, young)
 
 
 def named(relations: tuple[Relation, ...], name: str) -> Relation:

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.adoption import COMMITMENT, COMMITMENTS, parse_call
 from tercet.core.burning import POINT, line_through
 from tercet.core.chain import Lane, lane_of
 from tercet.core.channel import Channel, Letter
@@ -59,6 +60,7 @@ class ReportKind(IntEnum):
     DUMMY = 3
     FILLER = 4
     BURN = 5
+    CALL = 6
 
 
 class LetterKind(IntEnum):
@@ -81,6 +83,9 @@ class LetterKind(IntEnum):
     ASK = 14
     BURN = 15
     PAIR = 16
+    COMMIT = 17
+    ADOPT = 18
+    HERE = 19
 
 
 class MediaKind(StrEnum):
@@ -169,7 +174,7 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     Attributes:
         version: 1.
         kind: `ReportKind.WORD`, or `DUMMY`, which the desk only answers, or `FILLER`, which it only lets go, or
-            `BURN`, whose letter is two points of a burn line.
+            `BURN`, whose letter is two points of a burn line, or `CALL`, whose letter asks for adoption.
         day: the sender's day when it was sealed.
         back: 32 bytes, the secret of the box for the answer.
         id: of the conversation, 16 bytes; zeros in all but a word.
@@ -177,7 +182,7 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     """
 
     version: Version1
-    kind: Annotated[int, msgspec.Meta(ge=2, le=5)]
+    kind: Annotated[int, msgspec.Meta(ge=2, le=6)]
     day: Day
     back: Key
     id: Ref
@@ -383,23 +388,30 @@ def _parse_word(plain: bytes, week: int) -> WordContent:
     if week_of(content.day) != week or dummy != (content.id == NOBODY) or (dummy and content.letter.number):
         raise Malformed
     if content.kind == ReportKind.BURN:
-        burn_points(content.letter)
+        parse_burn(content.letter)
+    if content.kind == ReportKind.CALL:
+        if content.letter.kind != LetterKind.ADOPT:
+            raise Malformed
+        parse_call(content.letter.body)
     return content
 
 
-def burn_points(letter: Letter) -> tuple[bytes, bytes]:
-    """The two points in a burn's letter, 64 bytes each, the smaller first.
+def parse_burn(letter: Letter) -> tuple[tuple[bytes, bytes], tuple[bytes, ...]]:
+    """The two points in a burn's letter, 64 bytes each, and the two commitments, 64 bytes each; the smaller first.
 
     Raises:
-        Malformed: there are no two points with a line, or the larger comes first.
+        Malformed: there are no two points with a line and two commitments, or of two the larger comes first.
 
     Source: spec/33-burn.md, 9.
     """
-    first, second = letter.body[:POINT], letter.body[POINT:]
+    first, second, rest = letter.body[:POINT], letter.body[POINT : 2 * POINT], letter.body[2 * POINT :]
     line_through(first, second)
-    if letter.kind != LetterKind.BURN or first > second:
+    commitments = rest[:COMMITMENT], rest[COMMITMENT:]
+    if letter.kind != LetterKind.BURN or first > second or len(rest) != COMMITMENTS * COMMITMENT:
         raise Malformed
-    return first, second
+    if not commitments[0] < commitments[1]:
+        raise Malformed
+    return (first, second), commitments
 
 
 def _sound(place: Place | None) -> bool:

@@ -13,12 +13,12 @@ from functools import partial
 
 import msgspec
 
+from tercet.core import calling, committing, files
 from tercet.core import channel as letters
-from tercet.core import files
 from tercet.core.burning import point_of, two_others
 from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
-from tercet.core.conversation import burn, dummy, open_answer, unheard, word
+from tercet.core.conversation import burn, call, dummy, open_answer, unheard, word
 from tercet.core.cutting import due, put_at
 from tercet.core.days import DAY, day_of
 from tercet.core.effects import PutItem
@@ -113,6 +113,8 @@ def send_all(turn: Turn, polls: int = 0) -> None:
     """
     for relation in due(turn.device.relations, turn.now):
         _put_burn(turn, relation)
+    if calling.due(turn):
+        _put_call(turn)
     for report in turn.device.reports:
         if _report_due(turn, report):
             _put_report(turn, report)
@@ -156,8 +158,11 @@ def send_one(turn: Turn, after: float) -> bool:
     reports = [r for r in turn.device.reports if _report_due(turn, r)]
     talks = sorted((r for r in turn.device.reports if r.put or not r.sealed), key=_spoke)
     burns = due(turn.device.relations, turn.now)
+    calls = [turn.device.calling] if turn.device.calling and calling.due(turn) else []
     if burns and not burns[0].cut.put:
         _put_burn(turn, burns[0], after)
+    elif calls and not calls[0].put:
+        _put_call(turn, after)
     elif fresh := next((r for r in reports if not r.put), None):
         _put_report(turn, fresh, after)
     elif word := next((r for r in talks if letters.unsaid(r.channel)), None):
@@ -166,6 +171,7 @@ def send_one(turn: Turn, after: float) -> bool:
         again = [(r.put, partial(_put_report, turn, r)) for r in reports]
         again += [(_spoke(r), partial(_put_word, turn, r)) for r in talks[:1] if abs(turn.now - _spoke(r)) >= ASK_EVERY]
         again += [(r.cut.put, partial(_put_burn, turn, r)) for r in burns]
+        again += [(one.put, partial(_put_call, turn)) for one in calls]
         if again:
             min(again, key=lambda one: one[0])[1](after)
         else:
@@ -250,8 +256,16 @@ def _put_word(turn: Turn, report: Report, after: float = 0.0) -> None:
 def _put_burn(turn: Turn, relation: Relation, after: float = 0.0) -> None:
     """Send two points of a neighbour's line to the desk, in a frame like any other; nobody's own two."""
     points = two_others(point_of(relation.share), relation.cut.point, turn.chance(KEY))
-    if _put_sealed(turn, burn(points, turn.chance(32), turn.now, turn.today), 0, after):
+    commitments = committing.about(turn.device, relation)
+    if _put_sealed(turn, burn(points, commitments, turn.chance(32), turn.now, turn.today), 0, after):
         replace_relation(turn, msgspec.structs.replace(relation, cut=put_at(relation.cut, turn.now)))
+
+
+def _put_call(turn: Turn, after: float = 0.0) -> None:
+    """Call the desk, in a frame like any other."""
+    ours = turn.device.calling
+    if ours and _put_sealed(turn, call(ours.body, turn.chance(32), turn.now, turn.today), 0, after):
+        calling.put_at(turn)
 
 
 def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> bool:
@@ -339,7 +353,9 @@ def arrived(turn: Turn, event: Arrived) -> None:
 
 
 def _take_answer(turn: Turn, back: Return, letter: Letter) -> bool:
-    """Take in what the desk says to a report; False: there is no room, it stays at the relay."""
+    """Take in what the desk says to a report or a call; False: there is no room, it stays at the relay."""
+    if letter.kind == LetterKind.ADOPT:
+        return calling.take(turn, letter)
     report = next((r for r in turn.device.reports if r.number == back.owner), None)
     if report is None:
         return True

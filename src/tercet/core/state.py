@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.adoption import Calling, Due
 from tercet.core.board import BoardView
 from tercet.core.bycode import Screen
 from tercet.core.card import Card, Relay
@@ -154,6 +155,8 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         rooted: when they were last put on the board, seconds.
         fresh: 32 bytes, seed of a board key that is to be delegated; empty for none.
         burned: burns of the last 120 days: both points, 128 bytes, and when they were posted.
+        due: commitments that came with them.
+        adopted: how many were ever adopted.
     """
 
     post: bytes
@@ -171,6 +174,8 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     rooted: int = 0
     fresh: bytes = b""
     burned: tuple[tuple[bytes, int], ...] = ()
+    due: tuple[Due, ...] = ()
+    adopted: int = 0
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):
@@ -212,6 +217,8 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         screen: meetings by codes that are over.
         ahead: what beats drawn ahead for a locked process mean, until it was taken over from.
         shares: of our burn line, 96 bytes each, as `burning.Shares` names them; none before there is a neighbour.
+        blank: 32 random bytes, of which commitments of nobody are made; empty before any was handed.
+        calling: our call to the desk, since our link was cut out; or none.
     """
 
     version: Annotated[int, msgspec.Meta(ge=STATE_VERSION, le=STATE_VERSION)] = STATE_VERSION
@@ -233,12 +240,14 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     screen: Screen = Screen()
     ahead: Ahead = Ahead()
     shares: tuple[bytes, ...] = ()
+    blank: bytes = b""
+    calling: Calling | None = None
 
     @property
     def cell(self) -> Cell:
         """What the cell rule needs to know; who is being introduced, and was accepted, has a place."""
         coming = self.introductions.coming
-        return cell_of(self.relations, self.is_desk, (coming.role,) if coming else ())
+        return cell_of(self.relations, self.is_desk, self.confirmed, (coming.role,) if coming else ())
 
     @property
     def names(self) -> frozenset[str]:

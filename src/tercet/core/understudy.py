@@ -10,6 +10,7 @@ Read first  Understudy, step(); drawing.draw().
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Final
 
@@ -206,7 +207,7 @@ def _beat(act: _Act, span: float, reads: int) -> None:
     act.change(beats=act.state.beats + 1)
     moments = [span * int.from_bytes(act.chance(4), "big") / 2**32 for _ in range(1 + reads)]
     _put(act, moments[0])
-    chosen, looked = choose(_looks(act), act.state.looked, act.state.beats, reads)
+    chosen, looked = choose(_looks(act, reads), act.state.looked, act.state.beats, reads)
     act.change(looked=looked)
     for number, moment in enumerate(moments[1:]):
         if number < len(chosen):
@@ -261,8 +262,8 @@ def _order_put(act: _Act, where: Outlet, frame: bytes, after: float) -> None:
     act.effects.append(PutItem(b"", places, frame, after))
 
 
-def _looks(act: _Act) -> list[Look]:
-    looks, places = [], min(LANE_RELAYS, len(act.state.relays))
+def _looks(act: _Act, reads: int) -> list[Look]:
+    looks, places, intervals = [], min(LANE_RELAYS, len(act.state.relays)), beat.intervals_at(reads)
     for neighbour in act.state.neighbours:
         for day in range(neighbour.oldest, act.today + 2):
             kind = class_of(day, act.today, neighbour.oldest)
@@ -272,9 +273,9 @@ def _looks(act: _Act) -> list[Look]:
                         continue
                     query = Query("relation", neighbour.mark, day, index, place, alone=True)
                     order = partial(_read, act, query, where)
-                    looks.append(Look(name_of(query, kind), INTERVALS[kind][place], order, max(act.today - day, 0)))
-    days = [back.day for back in act.state.returns]
-    looks += [beat.answers(days, act.today, place, partial(_answer, act, place)) for place in range(places)]
+                    looks.append(Look(name_of(query, kind), intervals[kind][place], order, max(act.today - day, 0)))
+    weights = beat.weights_of((back.day for back in act.state.returns), act.today, reads)
+    looks += [beat.answers(weights, intervals, place, partial(_answer, act, weights, place)) for place in range(places)]
     for place, relay in enumerate(act.state.relays[:BOARD_RELAYS]):
         looks.append(Look(beat.board_name(relay.address), INTERVALS["board"][place], partial(_board, act, relay)))
     return looks
@@ -291,9 +292,9 @@ def _read(act: _Act, query: Query, where: Inlet, after: float) -> None:
     act.effects.append(ReadBox(query, read, act.relays(where.turn)[query.place], after=after))
 
 
-def _answer(act: _Act, place: int, after: float) -> None:
+def _answer(act: _Act, weights: Sequence[int], place: int, after: float) -> None:
     returns = act.state.returns
-    drawn = beat.draw_answer([back.day for back in returns], act.today, act.chance)
+    drawn = beat.draw_answer(weights, act.chance)
     if drawn is None:
         _filler(act, after)
     else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tercet.core import drawing, office, sending, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.adoption import COMMITMENT
 from tercet.core.burning import PRIME, point_of
 from tercet.core.cell import Role
 from tercet.core.conversation import burn
@@ -64,7 +65,8 @@ def alone(device: Device, name: str, used: Sequence[tuple[bytes, bytes]], now: i
 def _burn(device: Device, points: tuple[bytes, bytes], now: int, chance: Stream) -> Iterator[Attempt]:
     """The frames by which a device sends two points to the desk, whatever they are."""
     turn = Turn(device, now, chance)
-    sending._put_sealed(turn, burn(points, chance(32), now, turn.today), 0, 0.0)
+    commitments = chance(COMMITMENT), chance(COMMITMENT)
+    sending._put_sealed(turn, burn(points, commitments, chance(32), now, turn.today), 0, 0.0)
     return _attempts(turn.effects)
 
 

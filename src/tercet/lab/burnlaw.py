@@ -100,9 +100,10 @@ class Law:
             whom = self._world.by_name[name]
             self.dropped.setdefault((number, whom.number), self._world.agenda.now)
         for relation in after.relations:
-            whom = self._world.by_name[relation.name]
-            if relation.id not in held and (relation.id in self._gone[number] or (number, whom.number) in self.dropped):
-                self._say("stays out", machine, f"has {whom.name} again, whom it had dropped")
+            known = self._world.by_name.get(relation.name)  # a desk calls whom it adopted by no name of theirs
+            again = relation.id in self._gone[number] or (known is not None and (number, known.number) in self.dropped)
+            if relation.id not in held and again:
+                self._say("stays out", machine, f"has {relation.name} again, whom it had dropped")
 
     def _drop(self, machine: Machine, relation: Relation) -> None:
         self._gone[machine.number][relation.id] = relation.name
@@ -200,13 +201,20 @@ class FreeLedger(Ledger):
         if not self._meeting:
             super()._hold_beat(machine, event, effects)
 
+    def _know(self, writer: str, reader: str) -> bool:
+        """Whether both are free and each has the other: who meets a new link may be off when the last word comes."""
+        pair = self._burns.by_name[writer], self._burns.by_name[reader]
+        names = ({relation.name for relation in machine.device.relations} for machine in pair)
+        return not any(machine.number in self._burns.lost for machine in pair) and all(
+            other.name in known for other, known in zip(pair[::-1], names, strict=True)
+        )
+
     @contextmanager
     def _of_the_free(self) -> Iterator[None]:
         """For a moment it holds only what free members wrote, and wrote to one another."""
         reports, threads = self.reports, self.threads
-        gone = {self._burns.machines[number].name for number in self._burns.lost}
         self.reports = {text: fate for text, fate in reports.items() if fate.member not in self._burns.lost}
-        self.threads = {both: thread for both, thread in threads.items() if not gone.intersection(both)}
+        self.threads = {both: thread for both, thread in threads.items() if self._know(*both)}
         try:
             yield
         finally:

@@ -18,10 +18,12 @@ import msgspec
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.adoption import Due, parse_call
 from tercet.core.burning import POINT
 from tercet.core.cell import ABOVE, Role
 from tercet.core.device import step as core_step
-from tercet.core.state import save
+from tercet.core.relation import Relation
+from tercet.core.state import Device
 from tercet.drop import Op, Put
 from tercet.lab.attempts import OLD_KEPT, Attempt, alone, come_back, frames_of
 from tercet.lab.burned import Burned
@@ -88,20 +90,43 @@ class Hunted(Taken):
         return done
 
     def _repeat(self, known: set[bytes]) -> None:
-        relations = []
         for made in self.device.relations:
             if made.id not in known:
-                pair = sorted((self.number, self.world.by_name[made.name].number))
+                other = self.world.by_name.get(made.name) or _adopted(self.world, self.device, made)
+                pair = sorted((self.number, other.number))
                 chance = Stream(self.world.plan.seed, f"root {pair[0]} {pair[1]}")
-                made = with_root(made, chance(16), chance(32))
-            relations.append(made)
-        self.device = msgspec.structs.replace(self.device, relations=tuple(relations))
-        self.saved = save(self.device)
+                new = msgspec.structs.replace(with_root(made, chance(16), chance(32)), name=other.name)
+                self.device = _with(self.device, made, new)
+        self.kept = self.device
 
     def _ask(self, life: int, effect: fx.Effect, relay: str, op: Op, place: int = 0) -> None:
         if isinstance(op, Put) and self.number:
             self.old = [*self.old[1 - OLD_KEPT :], Attempt(relay, op.box, op.item)]
         super()._ask(life, effect, relay, op, place)
+
+
+def _adopted(world: World, desk: Device, made: Relation) -> Machine:
+    """Who called a desk and was adopted: it knows the secret."""
+    due = next(one for one in desk.office.due if one.relation == made.id) if desk.office else None
+    for machine in world.machines:
+        calling = machine.device.calling
+        if due and calling and due.is_of(parse_call(calling.body).secret):
+            return machine
+    raise Broken(f"{made.name} is nobody who called.")
+
+
+def _with(device: Device, old: Relation, new: Relation) -> Device:
+    """A device with a relation in the place of another, also where a desk remembers whom it adopted."""
+    office = device.office
+    if office is not None:
+        dues = (_due_of(due, new.id) if due.relation == old.id else due for due in office.due)
+        office = msgspec.structs.replace(office, due=tuple(dues))
+    relations = tuple(new if relation is old else relation for relation in device.relations)
+    return msgspec.structs.replace(device, relations=relations, office=office)
+
+
+def _due_of(due: Due, relation: bytes) -> Due:
+    return msgspec.structs.replace(due, relation=relation)
 
 
 class BurnWorld(DuressWorld):
@@ -272,7 +297,10 @@ class BurnWorld(DuressWorld):
             return
         if not self.rough:
             self._owners[machine.number].told(tell)
-        other = self.by_name[tell.facts["name"]].number if "name" in tell.facts else 0
+        named = self.by_name.get(tell.facts.get("name", ""))  # whom a desk adopted it calls by no name of theirs
+        other = named.number if named else 0
+        if tell.what == "adopted" and machine.number in self._orphans:
+            self._healed[machine.number] = self.agenda.now
         if other in self.lost and tell.what in ("in_danger", "silent"):
             self._told.setdefault(other, self.agenda.now)
             self._raised |= {other} if tell.what == "in_danger" and other not in self.law.posted else set()

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from tercet.core import events as ev
+from tercet.core.state import Device
 from tercet.lab.campaigns import ORDERS, STATES, TAKEN, Catch, Tree, draw_campaigns
 from tercet.lab.captured import JOINED, Captures, Tally
 from tercet.lab.chance import Stream
@@ -124,14 +125,14 @@ class Captured(World):
             self._beating[self._numbers[id(chance)]] = device.confirmed
         return super().step(*given)
 
-    def keep(self, machine: Machine, data: bytes) -> bytes:
+    def keep(self, machine: Machine, state: Device) -> Device | None:
         """What a vault keeps: the newest state, and the one before."""
         number = machine.number
-        if number and machine.saved:
-            self._before[number] = Kept(machine.saved, self._confirmed(machine))
+        if number and machine.kept is not None:
+            self._before[number] = Kept(machine.kept, self._confirmed(machine))
         if number in self._beating:
             self._beaten[number] = self._beating.pop(number)
-        return super().keep(machine, data)
+        return super().keep(machine, state)
 
     def _confirmed(self, machine: Machine) -> int:
         return self._beaten.get(machine.number, machine.device.confirmed)
@@ -139,7 +140,7 @@ class Captured(World):
     def kept(self, machine: Machine) -> tuple[Kept, ...]:
         """What a machine's vault holds: the newest state, then the one before."""
         before = self._before.get(machine.number)
-        newest = Kept(machine.saved, self._confirmed(machine))
+        newest = Kept(machine.kept or Device(), self._confirmed(machine))
         return (newest, before) if before else (newest,)
 
     # ---- campaigns

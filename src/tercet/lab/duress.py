@@ -76,7 +76,7 @@ class Taken(Machine):
             if drawn is not None:
                 drawn = self.understudy.changed(drawn, self._chance)
             self.area = understudy.pack(drawn, self._chance)
-            self.device, self.saved = Device(), b""
+            self.device, self.kept = Device(), None
         self._opened = True
         self.stop(0.0, "is opened")
 

@@ -28,6 +28,7 @@ from tercet.lab.ties import Address, Tie
 from tercet.member.locked import Plan
 
 POWERS: Final = {
+    "be_adopted": "be adopted by the desk in this member's place, if its link is cut out",
     "be_the_member": "read and write in the place of this member, until its neighbours' devices mix or it is given up",
     "ask_the_desk": "speak to the desk in the conversations that are kept",
     "report": "send reports, and fill intake with noise: the card says no number and no name",
@@ -409,6 +410,7 @@ def _powers(device: Device) -> tuple[str, ...]:
         "empty_boxes": bool(device.relations),
         "read_boxes": bool(device.relations),
         "burn": bool(device.shares),
+        "be_adopted": device.calling is not None or any(r.adoption for r in device.relations),
     } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
 

@@ -12,19 +12,23 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Final
 
+from tercet.core.adoption import COMMITMENT, Call
 from tercet.core.burning import POINT, Shares, draw, line_through, point_at, point_of
+from tercet.core.cell import Role
 from tercet.core.chain import lane
 from tercet.core.channel import Letter
-from tercet.core.conversation import burn
+from tercet.core.committing import about
+from tercet.core.conversation import burn, call
 from tercet.core.days import week_of
 from tercet.core.fields import encode
 from tercet.core.relation import PLAIN, RATCHET, Relation, wrap_letter
-from tercet.core.report import SALT, LetterKind, seal_word_content, wrap
+from tercet.core.report import SALT, LetterKind, WordContent, seal_word_content, wrap
 from tercet.lab.frames import Frames, Message
 from tercet.lab.small import FIRST_DAY, START, message
-from tercet.sealing import NONCE
+from tercet.sealing import KEY, NONCE, kem_public
 
 MADE_UP: Final = draw(b"a line of nobody's" + bytes(14))
+NOBODYS: Final = bytes(COMMITMENT), bytes([1] * COMMITMENT)
 ITS_NUMBERS: Final = 1_000  # of messages of its ratchet: beyond all that its own device would use
 
 
@@ -62,6 +66,20 @@ class Forger:
         own = [point_of(share) for share in Shares(*self._device.shares)] if self._name in about else []
         return own[:1] + [point_of(r.share) for r in self._device.relations if r.share and r.name in about]
 
+    def honest(self, name: str) -> Message:
+        """What the partner of somebody puts about whom two agreed."""
+        partner = next(r.name for r in self.frames.devices[name].relations if r.role is Role.PARTNER)
+        device, line = self.frames.devices[partner], self.frames.lines[name]
+        gone = next(r for r in device.relations if r.name == name)
+        return Forger(self.frames, partner).to_intake((point_at(line, 3), point_at(line, 4)), about(device, gone))
+
+    def calls(self) -> list[Message]:
+        """Calls for adoption: twice with each secret in its device, and with each commitment as if that were one."""
+        known = [r.adoption for r in self._device.relations if r.adoption]
+        known += [r.commitment[-KEY:] for r in self._device.relations if r.commitment]
+        keys = (bytes([1] * KEY), bytes([2] * KEY))
+        return [self._sent(_call(secret, shared)) for secret in known for shared in keys]
+
     def learned(self, told: Message) -> list[Message]:
         """What it can put besides, once a letter came to it: a neighbour's point beside its own."""
         if told.letter.kind != LetterKind.ASK:
@@ -74,15 +92,23 @@ class Forger:
         """What it can put besides, once a line was burned: two other points of it."""
         return [self.to_intake((point_at(line, 1), point_at(line, 2)))]
 
-    def to_intake(self, pair: tuple[bytes, ...]) -> Message:
-        """Two points, as a burn that anybody with a card can put."""
+    def to_intake(self, pair: tuple[bytes, ...], along: tuple[bytes, ...] = ()) -> Message:
+        """Two points, as a burn that anybody with a card can put.
+
+        Whoever is below somebody sends along what it knows of that one's pair, so that a true commitment comes with a
+        burn of nobody, too; others send what is nobody's.
+        """
         first, second = pair[0], pair[1]
         line_through(first[:POINT], second[:POINT])
+        link = [r for r in self._device.relations if r.role is Role.LINK]
+        commitments = along or (about(self._device, link[0]) if link else NOBODYS)
+        return self._sent(burn((first, second), commitments, bytes(32), START, FIRST_DAY))
+
+    def _sent(self, content: WordContent) -> Message:
         card, board = self._device.card, self._device.board
         key, named = board.key_for(FIRST_DAY), board.intake_on(FIRST_DAY)
         if card is None or key is None or named is None:
             raise TypeError("not a member")
-        content = burn((first, second), bytes(32), START, FIRST_DAY)
         sealed = seal_word_content(content, key.week, key.public)
         where = lane(card.chain, FIRST_DAY, "intake", 0)
         frame = wrap(where, sealed, week_of(FIRST_DAY), key.public, bytes(NONCE), bytes(SALT))
@@ -108,3 +134,9 @@ class Forger:
         if made is None:
             raise TypeError("a frame that says nothing")
         return made
+
+
+def _call(secret: bytes, shared: bytes) -> WordContent:
+    """A call with a secret, and keys of whoever makes it."""
+    made = Call(1, secret, shared, kem_public(shared), bytes(KEY), bytes(KEY), b"")
+    return call(encode(made), bytes(32), START, FIRST_DAY)

@@ -17,7 +17,6 @@ from tercet.core import events as ev
 from tercet.core.cell import COMPLEMENT, Role
 from tercet.core.chain import DayChain
 from tercet.core.relation import Relation
-from tercet.core.state import save
 from tercet.lab.chance import Stream
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _repeat(world: World, inviter: Machine, joiner: Machine) -> None:
         *others, made = machine.device.relations
         relations = (*others, with_root(made, name, root))
         machine.device = msgspec.structs.replace(machine.device, relations=relations)
-        machine.saved = save(machine.device)
+        machine.kept = machine.device
 
 
 def with_root(relation: Relation, name: bytes, root: bytes) -> Relation:

@@ -34,6 +34,8 @@ INVARIANTS: Final = (
     "gone is gone",
     "remembered",
     "through",
+    "one adoption",
+    "linked",
 )
 
 
@@ -72,6 +74,7 @@ class Judge:
     def __init__(self, frames: Frames, about: tuple[str, ...]) -> None:
         self.frames = frames
         self.about = about
+        self._founded = {r.id for device in frames.devices.values() for r in device.relations}
 
     def of_change(self, before: Local, after: Local, burned: Set[bytes]) -> None:
         """One move of a device, in which it read of these lines on the board."""
@@ -81,7 +84,7 @@ class Judge:
             raise Wrong("remembered", f"{after.name} would not be the same after a restart")
         old = {r.id: r for r in before.device.relations}
         new = {r.id: r for r in after.device.relations}
-        if not set(new) <= set(old):
+        if any(not relation.adopted or id in self._founded for id, relation in new.items() if id not in old):
             raise Wrong("gone is gone", f"{after.name} has a neighbour again")
         lost = [old[id] for id in old if id not in new]
         office = after.device.office
@@ -92,10 +95,26 @@ class Judge:
                 raise Wrong("nobody else", f"{after.name} drops {relation.name}, whom no burn names")
         if office is None:
             for id, relation in new.items():
-                if burned and relation != old[id] and old[id].cut.by not in {r.id for r in lost}:
+                if burned and id in old and relation != old[id] and old[id].cut.by not in {r.id for r in lost}:
                     raise Wrong("nobody else", f"{relation.name} changes at {after.name}, whom no burn names")
         for relation in new.values():
             self._of_stage(after, relation)
+        if office is not None:
+            self._of_adoptions(after, burned)
+        links = (r for r in self.frames.devices[after.name].relations if r.role is Role.LINK)
+        if after.device.calling is not None and not any(r.id not in new for r in links):
+            raise Wrong("one adoption", f"{after.name} calls the desk, whose link was not cut out")
+
+    def _of_adoptions(self, desk: Local, burned: Set[bytes]) -> None:
+        """Each burn has one pair adopted at most, and each of those showed another secret that was sent along."""
+        shown = [self.frames.adopted[r.id] for r in desk.device.relations if r.adopted]
+        lines = [self.frames.came_with(secret) & burned for secret in shown]
+        if len(set(shown)) < len(shown):
+            raise Wrong("one adoption", "the desk adopts twice for one commitment")
+        if not all(lines):
+            raise Wrong("one adoption", "the desk adopts somebody whose commitment came with no burn")
+        if len(shown) > 2 * len(set[bytes]().union(*lines)):
+            raise Wrong("one adoption", "the desk adopts more than a pair for a burn")
 
     def _of_stage(self, local: Local, relation: Relation) -> None:
         cut = relation.cut
@@ -113,8 +132,8 @@ class Judge:
 
     def of_gone(self, local: Local, message: Message) -> None:
         """A message changed something."""
-        gone = message.source in self.frames.devices and neighbour(local.device, message.source) is None
-        if gone and message.event.query.kind == "relation":
+        query = message.event.query
+        if query.kind == "relation" and all(r.id != query.id for r in local.device.relations):
             raise Wrong("gone is gone", f"{local.name} takes in what {message.source} wrote, whom it dropped")
 
     def of_puts(self, local: Local, puts: Sequence[Put]) -> None:
@@ -123,8 +142,9 @@ class Judge:
             if put.message is None:
                 continue
             to, letter = put.message.to, put.message.letter
-            intake = put.message.event.query.kind == "intake"
-            if not intake and neighbour(local.device, to) is None:
+            query = put.message.event.query
+            intake = query.kind == "intake"
+            if not intake and all(r.id != query.id for r in local.device.relations):
                 raise Wrong("gone is gone", f"{local.name} writes to {to}, whom it dropped")
             if letter.kind not in (LetterKind.ASK, LetterKind.BURN):
                 continue
@@ -146,8 +166,8 @@ class Judge:
             raise Wrong("no means no", f"{local.name} forgets at a beat that it is {before.cut.stage} about {name}")
         return Said(False, said.ever)
 
-    def of_voices(self, everyone: Sequence[Local], posted: Sequence[bytes], bad: str) -> None:
-        """The whole network, in which `bad` is malicious: who is burned, and by how many."""
+    def of_voices(self, everyone: Sequence[Local], posted: Sequence[bytes], bad: str, begun: str = "") -> None:
+        """The whole network, in which `bad` is malicious: who is burned but `begun`, and by how many."""
         for i, name in enumerate(self.about):
             line = self.frames.lines[name]
             there = sum(self.frames.burned_by(item) == line for item in posted)
@@ -156,7 +176,7 @@ class Judge:
             dropped = any(
                 neighbour(self.frames.devices[x.name], name) and not neighbour(x.device, name) for x in everyone
             )
-            if name == bad or not (there or dropped):
+            if name in (bad, begun) or not (there or dropped):
                 continue
             voices = {voice(self.frames.devices[name], x.name) for x in everyone if x.said[i].ever}
             voices |= {voice(self.frames.devices[name], bad)}
@@ -183,6 +203,17 @@ class Judge:
         left = [x.name for x in everyone if neighbour(x.device, name)]
         if left:
             raise Wrong("through", f"two agreed on {name}, and in the end {' and '.join(left)} keep it")
+
+    def of_links(self, everyone: Sequence[Local], bad: str) -> None:
+        """All was delivered after a burn: whoever was below, and is not malicious, is linked to the desk."""
+        desk = next(x.device for x in everyone if x.device.is_desk)
+        there = {relation.id for relation in desk.relations if relation.adopted}
+        for local in everyone:
+            link = next((r for r in self.frames.devices[local.name].relations if r.role is Role.LINK), None)
+            if link is None or local.name == bad or neighbour(local.device, link.name):
+                continue
+            if not any(r.role is Role.DESK and r.id in there for r in local.device.relations):
+                raise Wrong("linked", f"in the end {local.name}, whose link was cut out, has none")
 
 
 def voice(device: Device, name: str) -> str:

@@ -76,7 +76,7 @@ _DEVICE: Final = Row(
     | _WAYS,
     powers=frozenset({"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "read_boxes"})
     | _CUTTING
-    | {"burn"},
+    | {"burn", "be_adopted"},
     marks=True,
 )
 _STORE: Final = frozenset({"withhold"})

@@ -71,10 +71,15 @@ class Look(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A state copy in a vault: its bytes, and the confirmed day at the last beat that they know."""
+    """A state copy in a vault, and the confirmed day at the last beat that it knows."""
 
-    saved: bytes
+    state: Device
     confirmed: int
+
+    @property
+    def saved(self) -> bytes:
+        """Its bytes."""
+        return save(self.state)
 
 
 class History(MemoryStore):

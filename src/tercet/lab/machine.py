@@ -39,8 +39,8 @@ class Machine:
 
     Attributes:
         name: by which everybody calls its owner.
-        saved: bytes of its vault: all that is left of it after a crash.
-        device: what the core last made of it; the same as in `saved`.
+        kept: the state in its vault, or none in a new one: all that is left of it after a crash, as bytes.
+        device: what the core last made of it; the same as in `kept`.
         life: how often it was started; what an earlier life began is not finished.
         on: whether it runs.
         skew: seconds by which its clock is off.
@@ -54,7 +54,7 @@ class Machine:
         self.world = world
         self.number = number
         self.name = f"m{number}" if number else "desk"
-        self.saved = b""
+        self.kept: Device | None = None
         self.device = Device()
         self.life = 0
         self.on = True
@@ -68,6 +68,11 @@ class Machine:
         self._chance = Stream(world.plan.seed, f"device {number}")
         self._luck = Stream(world.plan.seed, f"luck {number}")
         self._fuse = self._draw_fuse()
+
+    @property
+    def saved(self) -> bytes:
+        """Bytes of its vault. They are made when somebody looks: no step changes a state that is kept."""
+        return b"" if self.kept is None else save(self.kept)
 
     @property
     def clock(self) -> int:
@@ -97,7 +102,7 @@ class Machine:
                 world.ledger.filed(self, effect)
         if self._dies():
             return False
-        self.saved = world.keep(self, save(after))
+        self.kept = world.keep(self, after)
         self.device = after
         world.ledger.saved(self, event, before, after, effects)
         self._carry_out(effects)

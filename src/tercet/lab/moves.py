@@ -16,6 +16,7 @@ import msgspec
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core.adoption import parse_call
 from tercet.core.cutting import Stage
 from tercet.core.days import DAY
 from tercet.core.device import step
@@ -23,7 +24,7 @@ from tercet.core.errors import Refusal
 from tercet.core.relation import Relation
 from tercet.core.report import LetterKind
 from tercet.core.state import Device
-from tercet.lab.frames import Message, Put, known
+from tercet.lab.frames import AWAITED, Message, Put, known
 from tercet.lab.judge import Judge, Local, Said
 from tercet.lab.small import FIRST_DAY, RELAY, START, found, neighbour
 
@@ -48,8 +49,14 @@ def _channel(relation: Relation, now: int) -> Relation:
     return msgspec.structs.replace(relation, channel=msgspec.structs.replace(relation.channel, heard=now, spoke=now))
 
 
+def new_ones(before: Device, after: Device) -> tuple[Relation, ...]:
+    """The relations that a device has and had not."""
+    old = {relation.id for relation in before.relations}
+    return tuple(relation for relation in after.relations if relation.id not in old)
+
+
 class Beaten(NamedTuple):
-    """A device after a beat, before it heard what a relay stored; and what it put, in order."""
+    """A device after a move, before it heard what a relay stored; and what it put, in order."""
 
     local: Local
     puts: tuple[Put, ...]
@@ -67,7 +74,7 @@ class Moves:
         self.about = about
         self.board = found().board
         self.tick = tick
-        self.frames = known()
+        self.frames = known().anew()
         self.judge = Judge(self.frames, about)
 
     def now(self, moment: int) -> int:
@@ -96,13 +103,21 @@ class Moves:
         every = tuple(new if i == about else s for i, s in enumerate(local.said))
         return self._after(local, device, said=every, words=local.words - 1)
 
-    def take(self, local: Local, message: Message, moment: int) -> Local | None:
-        """A message arrives; none if that changes nothing."""
-        device, _ = self._step(local.device, message.event, moment)
-        if device == local.device:
+    def take(self, local: Local, message: Message, moment: int) -> Beaten | None:
+        """A message arrives, and a desk answers a call; none if that changes nothing."""
+        before = local.device
+        if message.event.query.kind == "return":
+            before = msgspec.structs.replace(before, returns=(AWAITED,))
+        device, effects = self._step(before, message.event, moment)
+        if local.device.is_desk and message.letter.kind == LetterKind.ADOPT:
+            for relation in new_ones(local.device, device):
+                self.frames.learn(relation, message.source, parse_call(message.letter.body).secret)
+        answers = tuple(put for effect in effects for put in self.frames.answered(message.source, effect))
+        if device == local.device and not answers:
             return None
         self.judge.of_gone(local, message)
-        return self._after(local, device, alarmed=local.alarmed or message.letter.kind == LetterKind.ALARM)
+        alarmed = local.alarmed or message.letter.kind == LetterKind.ALARM
+        return Beaten(self._after(local, device, alarmed=alarmed), answers)
 
     def read_board(self, local: Local, posted: tuple[bytes, ...], one: bool, moment: int) -> Local | None:
         """The board is read to its end, or its next item alone; none if there is nothing new."""

@@ -9,15 +9,17 @@ Read first  SCENARIOS, MISTAKES.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tercet.core import accusing, cutting, device, mail, office, parting
+from tercet.core import accusing, adopting, adoption, calling, cutting, device, mail, office, parting
+from tercet.core.adoption import Due
 from tercet.core.burning import line_through, on_line, point_of
+from tercet.core.cell import Role
 from tercet.core.cutting import Cut, Happening, Stage
 from tercet.core.events import Arrived
 from tercet.core.relation import Relation
@@ -27,6 +29,7 @@ from tercet.lab import judge
 from tercet.lab.forged import Forger
 from tercet.lab.frames import known
 from tercet.lab.search import Scenario, Searched, explore
+from tercet.sealing import KEY
 
 _TWO = ("desk", "second")
 _THREE = ("desk", "second", "third")
@@ -39,23 +42,32 @@ SCENARIOS: Final = MappingProxyType(
         "two agree": Scenario("first", ("first",), _TWO, _TWO),
         "lost on the way": Scenario("first", ("first",), _TWO, _TWO, mishaps=1),
         "too late": Scenario("first", ("first",), _TWO, ("second",), moments=1, tick=FORTNIGHT),
-        "captured": Scenario("first", ("first",), _THREE, _TWO, mishaps=1),
+        "captured": Scenario("first", ("first",), _THREE, _TWO),
         "alarm": Scenario("first", ("first",), ("desk", "third"), ("third",), to=("third",), mishaps=1),
         "false partner": Scenario("second", ("first",), ("desk", "third"), ("third",), to=("desk",)),
         "false below": Scenario("third", ("first",), _FALSE, ("fourth",), to=("first", "fourth")),
+        "orphan": Scenario("first", ("first",), ("desk", "third"), (), begun="first", calls=True),
+        "thief below": Scenario("third", ("first",), ("desk", "fourth"), (), begun="first", calls=True),
+        "copied below": Scenario("third", ("first",), ("desk", "third"), (), begun="first", calls=True, mishaps=1),
+        "orphan, and losses": Scenario("first", ("first",), ("desk", "third"), (), moments=1, mishaps=1, begun="first"),
+        "thief, and losses": Scenario(
+            "third", ("first",), ("desk", "fourth"), (), mishaps=1, begun="first", calls=True
+        ),
     }
 )
-FAST: Final = ("two agree", "false below")
+FAST: Final = ("two agree", "false below", "orphan", "thief below")
 
 LARGER: Final = MappingProxyType(
     {
         "too late for two": Scenario("first", ("first",), _TWO, _TWO, moments=1, tick=FORTNIGHT),
+        "captured, and losses": Scenario("first", ("first",), _THREE, _TWO, mishaps=1),
         "captured, and writes": Scenario("first", ("first",), _THREE, _TWO, to=("desk",)),
         "alarms": Scenario("first", ("first",), _THREE, ("second", "third"), to=("second", "third")),
         "false partner of all": Scenario("second", ("first",), _OTHERS, ("third",), to=("desk", "first")),
         "all four": Scenario("first", ("first",), (*_THREE, "fourth"), _TWO, to=("desk",)),
         "words twice": Scenario("first", ("first",), _TWO, _TWO, to=_TWO, words=2, mishaps=1),
         "days and losses": Scenario("first", ("first",), _THREE, _TWO, moments=1, mishaps=1, one=True),
+        "two orphans": Scenario("first", ("first",), ("desk", "third", "fourth"), (), begun="first"),
         "both accused": Scenario("second", ("first", "second"), _OTHERS, ("desk", "first")),
     }
 )
@@ -136,6 +148,16 @@ def _two_shares(forger: Forger, about: tuple[str, ...]) -> list[bytes]:
     return [point_of(share) for share in whose[1:3]]
 
 
+def _begins_anyway(turn: Turn, gone: Relation) -> None:
+    if gone.role is Role.PARTNER:
+        turn.change(calling=adoption.call_with(gone.share[:KEY], b"", turn.chance(KEY), turn.now, turn.chance))
+
+
+def _answered_once() -> Mapping[tuple[adoption.Stage, adoption.Happening], tuple[adoption.Stage, bool]]:
+    again = adoption.Stage.ANSWERED, adoption.Happening.SAME_CALL
+    return MappingProxyType(dict(adoption.TABLE) | {again: (adoption.Stage.ANSWERED, False)})
+
+
 def _without_cuts(whole: Device) -> bytes:
     bare = tuple(msgspec.structs.replace(r, cut=Cut()) for r in whole.relations)
     return save(msgspec.structs.replace(whole, relations=bare))
@@ -147,6 +169,9 @@ _CALLED = Scenario("first", ("first",), _TWO, ("second",), to=("second",), misha
 _FROM_ABOVE = Scenario("second", ("second",), ("desk", "first"), ("first",))
 _FALSE_BELOW = SCENARIOS["false below"]
 _FALSE_PARTNER = SCENARIOS["false partner"]
+_THIEF = SCENARIOS["thief below"]
+_PARTNER = Scenario("first", ("first",), _TWO, (), begun="first")
+_LOST = Scenario("first", ("first",), ("desk", "third"), (), mishaps=1, begun="first")
 
 MISTAKES: Final = MappingProxyType(
     {
@@ -175,6 +200,17 @@ MISTAKES: Final = MappingProxyType(
         "a replayed letter brings back who was dropped": Mistake("gone is gone", _DESK, _comes_back),
         "stages are not saved": Mistake("remembered", _DESK, lambda: _instead(judge, save=_without_cuts)),
         "both points go once": Mistake("through", _CALLED, lambda: _instead(cutting, PUT_EVERY=10**9)),
+        "the desk forgets whom it adopted": Mistake(
+            "one adoption", _THIEF, lambda: _instead(adopting, _happening=lambda due, body: adoption.Happening.CALL)
+        ),
+        "any secret is taken for a commitment's": Mistake(
+            "one adoption", SCENARIOS["orphan"], lambda: _instead(Due, is_of=lambda due, secret: True)
+        ),
+        "the partner of who was cut out calls, too": Mistake(
+            "one adoption", _PARTNER, lambda: _instead(calling, begin=_begins_anyway)
+        ),
+        "a call goes once": Mistake("linked", _LOST, lambda: _instead(calling, CALL_EVERY=10**9)),
+        "an answer is given once": Mistake("linked", _LOST, lambda: _instead(adoption, TABLE=_answered_once())),
     }
 )
 

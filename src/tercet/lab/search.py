@@ -41,6 +41,8 @@ class Scenario:
         mishaps: beats in which something is lost: a crash between two acts, an answer, or what a relay stored.
         numbers: numbers under which each forged letter comes.
         one: whether the board is also read one item at a time.
+        begun: who is cut out already: two agreed, and the partner's frame lies in intake; empty for nobody.
+        calls: whether the malicious one calls the desk, with all that it knows.
     """
 
     bad: str
@@ -54,6 +56,8 @@ class Scenario:
     mishaps: int = 0
     numbers: int = 1
     one: bool = False
+    begun: str = ""
+    calls: bool = False
 
 
 class State(NamedTuple):
@@ -120,10 +124,12 @@ class Search:
         self._gives: dict[int, int] = {}
         self._next: dict[object, list[Next]] = {}
         self._beats: dict[object, list[Next]] = {}
-        self._takes: dict[object, int] = {}
+        self._takes: dict[object, Next] = {}
         self._dropped: list[bool] = []
         self._wants: list[bool] = []
         self._keeps: list[list[bool]] = []
+        self._calls: list[bool] = []
+        self._lies = 0
         self._rounds: dict[State, State] = {}
         self._judged: set[object] = set()
         self._through: set[object] = set()
@@ -137,7 +143,9 @@ class Search:
             self._device(self.moves.begin(name, self.scenario.words if name in said else 0)) for name in self.names
         )
         forged = self.forger.at_first(self.scenario.about, self.scenario.to, self.scenario.numbers)
-        return State(0, self.scenario.mishaps, self._mask(forged), (), devices)
+        forged += self.forger.calls() if self.scenario.calls else []
+        begun = [self.forger.honest(self.scenario.begun)] if self.scenario.begun else []
+        return State(0, self.scenario.mishaps, self._mask([*begun, *forged]), (), devices)
 
     # ---- numbers for what there is
 
@@ -145,7 +153,9 @@ class Search:
         key = local.name, save(local.device), local.said, local.words, local.alarmed
         number = self._number(key, local, self.devices)
         if number == len(self._dropped):
-            self._dropped.append(len(local.device.relations) < len(self.moves.frames.devices[local.name].relations))
+            there = {relation.id for relation in local.device.relations}
+            self._dropped.append(any(r.id not in there for r in self.moves.frames.devices[local.name].relations))
+            self._calls.append(local.device.calling is not None and local.name != self.scenario.bad)
             self._keeps.append([neighbour(local.device, name) is not None for name in self.scenario.about])
             self._wants.append(any(said.yes for said in local.said))
         return number
@@ -166,6 +176,7 @@ class Search:
                 self._for[message.to] |= 1 << number
                 if message.to == self.scenario.bad:
                     self._gives[number] = self._mask(self.forger.learned(message))
+                    self._lies |= self._gives[number]
             mask |= 1 << number | self._gives.get(number, 0)
         return mask
 
@@ -212,7 +223,10 @@ class Search:
             number = (there & -there).bit_length() - 1
             there &= there - 1
             label = f"{local.name} reads: {self.messages[number].text}"
-            happens.append(Next(label, self._taken(device, number, moment)))
+            taken = self._taken(device, number, moment)
+            happens.append(taken._replace(label=label))
+            if taken.messages:
+                happens.append(Next(f"{label}, and crashes before it answers", taken.device, mishaps=1))
         return happens + [*self._board_read(local, posted, moment)]
 
     def _spoken(self, local: Local, moment: int) -> Iterator[Next]:
@@ -223,13 +237,14 @@ class Search:
                 if after is not None:
                     yield Next(self.doing, self._device(after))
 
-    def _taken(self, device: int, number: int, moment: int) -> int:
+    def _taken(self, device: int, number: int, moment: int) -> Next:
         key = device, number, moment
         if key not in self._takes:
             local, message = self.devices[device], self.messages[number]
             self.doing = f"{local.name} reads: {message.text}"
             after = self.moves.take(local, message, moment)
-            self._takes[key] = device if after is None else self._device(after)
+            said = [put.message for put in after.puts if put.message] if after else []
+            self._takes[key] = Next("", self._device(after.local) if after else device, self._mask(said))
         return self._takes[key]
 
     def _board_read(self, local: Local, posted: tuple[int, ...], moment: int) -> Iterator[Next]:
@@ -274,7 +289,7 @@ class Search:
         """Raise what is wrong with the network as a whole."""
         dropped = any(self._dropped[device] for device in state.devices)
         if (state.posted or dropped) and (key := (state.posted, state.devices)) not in self._judged:
-            self.judge.of_voices(self._locals(state), self._posted(state), self.scenario.bad)
+            self.judge.of_voices(self._locals(state), self._posted(state), self.scenario.bad, self.scenario.begun)
             self._judged.add(key)
 
     def _locals(self, state: State) -> list[Local]:
@@ -286,11 +301,13 @@ class Search:
     def settled(self, state: State, agreed: list[int]) -> State:
         """The network once all was carried out and delivered, and nothing new was said or forged.
 
-        It is over as soon as all have dropped whom they agreed on.
+        It is over as soon as all have dropped whom they agreed on, and nobody calls the desk.
         """
         for _ in range(SETTLING):
             before = None
-            while before != state and any(self._keeps[device][about] for device in state.devices for about in agreed):
+            while before != state and any(
+                self._calls[device] or any(self._keeps[device][about] for about in agreed) for device in state.devices
+            ):
                 if state not in self._rounds:
                     self._rounds[state] = self._round(state)
                 before, state = state, self._rounds[state]
@@ -305,7 +322,8 @@ class Search:
             while there:
                 number = (there & -there).bit_length() - 1
                 there &= there - 1
-                device = self._taken(device, number, state.moment)
+                taken = self._taken(device, number, state.moment)
+                device, state = taken.device, state._replace(messages=state.messages | taken.messages)
             for read in self._board_read(self.devices[device], state.posted, state.moment):
                 device = read.device
                 break
@@ -313,7 +331,7 @@ class Search:
         return state
 
     def through(self, state: State) -> bool:
-        """Whether two agreed, and then everybody comes to drop the member.
+        """Whether two agreed, and then everybody comes to drop the member, and those below it to a link.
 
         Raises:
             Wrong: two agreed, and somebody never does.
@@ -330,6 +348,8 @@ class Search:
                 end = self._locals(self.settled(key, agreed))
                 for about in agreed:
                     self.judge.of_end(end, about)
+                if not state.messages & self._lies:
+                    self.judge.of_links(end, self.scenario.bad)
             finally:
                 self.doing = "everything is carried out and delivered"
         return bool(agreed)

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tercet.core import board, burning, chain, office, report
+from tercet.core import adoption, board, burning, chain, office, report
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import relation as relations
@@ -29,7 +29,7 @@ from tercet.core.fields import decode, encode
 from tercet.core.relation import RATCHET_KEY, Relation
 from tercet.core.state import Device
 from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read
-from tercet.sealing import CannotOpen
+from tercet.sealing import CannotOpen, OlmAccount, digest, kem_public
 
 RELAY: Final = "tercet://relay.example:443/aaaa"
 FIRST_DAY: Final = 20_721  # a Friday; nothing here hangs on the day of the week
@@ -41,6 +41,7 @@ MOST: Final = 2**16  # results of each pure derivation that are remembered
 PURE: Final = (
     *((chain, "next_day"), (chain, "lane_of"), (report, "open_envelope"), (report, "open_with")),
     *((burning, "line_through"), (board, "line_through"), (office, "line_through"), (board, "open_entry")),
+    (adoption, "kem_public"),
 )
 
 
@@ -172,15 +173,48 @@ def decrypt(session: bytes, sealed: bytes) -> tuple[bytes, bytes]:
     return encode(msgspec.structs.replace(ratchet, opened=opened)), sealed[RATCHET_KEY + 2 :]
 
 
+def account() -> OlmAccount:
+    """Do as `olm_account`."""
+    return OlmAccount(b"account", bytes(32), bytes(32))
+
+
+def outbound(account: bytes, identity: bytes, one_time: bytes) -> bytes:
+    """Do as `olm_outbound`."""
+    return encode(Ratchet())
+
+
+def inbound(account: bytes, identity: bytes, first: bytes) -> tuple[bytes, bytes]:
+    """Do as `olm_inbound`."""
+    return encode(Ratchet(0, (0,))), b""
+
+
+def seal_to(public: bytes, plain: bytes, info: bytes) -> bytes:
+    """Do as `seal_to` of what an adoption says, in the open: it opens for whom it is sealed to, and no other call."""
+    return (plain + digest(public + info)).ljust(adoption.SEALED_PAIR, bytes(1))
+
+
+def open_with(seed: bytes, sealed: bytes, info: bytes) -> bytes:
+    """Do as `open_with`.
+
+    Raises:
+        CannotOpen: it is sealed to somebody else, or answers another call.
+    """
+    if sealed[64:96] != digest(kem_public(seed) + info):
+        raise CannotOpen
+    return sealed[:64]
+
+
 @contextmanager
 def in_the_open() -> Iterator[None]:
-    """Meanwhile, in this process, letters are sealed with a ratchet in the open, so that the same step gives the same.
+    """Meanwhile, in this process, letters and adoptions are sealed in the open, so that the same step gives the same.
 
-    Its library draws chance of its own in a step between neighbours. What gives the same anyway is derived once.
+    Their libraries draw chance of their own in a step between neighbours. What gives the same anyway is derived once.
     """
     instead: list[tuple[ModuleType, str, Any]] = [
         (relations, "olm_encrypt", encrypt),
         (relations, "olm_decrypt", decrypt),
+        *((adoption, "olm_account", account), (adoption, "olm_outbound", outbound), (adoption, "olm_encrypt", encrypt)),
+        *((adoption, "olm_inbound", inbound), (adoption, "seal_to", seal_to), (adoption, "open_with", open_with)),
         *((module, name, lru_cache(MOST)(getattr(module, name))) for module, name in PURE),
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in instead]

@@ -112,7 +112,7 @@ def week(seed: int, fault: str = "honest", plan: Plan = CALM) -> list[Example]:
     for machine in world.machines:
         if machine.number and not reporting[machine.number]:
             world.replace_owner(machine, Silent)
-    world.run()
+    world.live()
     end = world.began + plan.days * DAY
     seen = [o for o in world.observations if o.came < end]
     sight, by_address = sight_of(seen), defaultdict[int, list[Observation]](list)

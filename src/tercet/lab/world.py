@@ -99,9 +99,9 @@ class World:
         self.steps += 1
         return self._step(*given)
 
-    def keep(self, machine: Machine, data: bytes) -> bytes:
-        """What a vault keeps of the bytes that a machine saves: all of them."""
-        return data
+    def keep(self, machine: Machine, state: Device) -> Device | None:
+        """What a vault keeps of the state that a machine saves: all of it."""
+        return state
 
     def told(self, machine: Machine, tell: fx.Tell) -> None:
         """A device says something to its owner."""

@@ -36,6 +36,14 @@ SENTENCES: Final = {
     "burn_waits": "Nothing happens to {name} until {other} says the same: your status shows it as long as it waits.",
     "burn_spared": "Nothing happens to {name}. If you had asked somebody, tell them in person, too.",
     "burn_lapsed": "About {name} only one voice was heard in two weeks: nothing happened.",
+    "adoption_begun": "Your link is gone: your device asks the desk to take you in, which needs a day or two and "
+    "nothing from you. If you would rather meet another link in person, do: then it ends by itself.",
+    "adopted": "The desk took you in: it is your neighbour {name}, and your link. It does not know who you are. For "
+    "eight weeks you take nobody below.",
+    "adoption_lapsed": "The desk did not take you in within two weeks. Reports go on; to have a link, meet one.",
+    "adoption_other_pair": "Your partner has another link than the desk by now: meet that one.",
+    "adopted_somebody": "Somebody whose link was cut out is a founder now, called {name}. Nobody here has met them: "
+    "write to them as to a stranger.",
     "pair_differs": "{name} has another link than you. If yours was not cut out, talk it over: partners share one.",
     "burned": "{name} was cut out by two who agreed, and is your neighbour no more. What it wrote is gone.",
 }
