@@ -37,6 +37,8 @@ GUIDES = {
     "up": "../README.md",
     "notebook": "notebook.md",
     "seize": "seize.md",
+    "voice": "voice.md",
+    "verify": "voice.md",
 }
 PAGES = [README, HOUSE / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")), HOUSE / "spec" / "90-limits.md"]
 NOT_OURS = {"--full", "--record"}  # of `./tercet test` and of the benches, which are no commands of the app
@@ -95,7 +97,7 @@ def test_a_guide_names_every_option(path: tuple[str, ...]) -> None:
     named = set(re.findall(r"--[a-z][a-z-]*", guide_of(path)))
     if path[0] == "notebook":  # `--vault` is for those who know the word
         named |= set(re.findall(r"--vault\b", (DOCS / "member.md").read_text()))
-    if path[0] == "desk":
+    if path[0] in ("desk", "voice", "verify"):
         named |= set(re.findall(r"--(?:json|answers)\b", (DOCS / "member.md").read_text()))
     assert options_of(COMMANDS[path]) <= named
 

@@ -22,6 +22,8 @@ from rich.console import Console
 
 from tercet import __version__
 from tercet.desk.commands import app as desk_app
+from tercet.desk.voice import app as voice_app
+from tercet.desk.voice import verify
 from tercet.drop import REFUSAL_HINTS, DropFailure, Refusal, Relay, RelayAddress, RelayClient, Stick
 from tercet.drop.address import PASS
 from tercet.drop.carry import CarryReport, open_drop
@@ -81,6 +83,7 @@ app = typer.Typer(
 app.add_typer(member_app, name="member")
 app.add_typer(desk_app, name="desk")
 app.add_typer(lab_app, name="lab")
+app.add_typer(voice_app, name="voice")
 
 
 def _version(wanted: bool) -> None:
@@ -287,6 +290,7 @@ def notebook(
 
 
 app.command()(seize)
+app.command()(verify)
 app.command(name="up")(play)
 
 

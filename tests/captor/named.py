@@ -29,6 +29,7 @@ WHAT = {
         **{"outbox": "Outgoing*", "reports": "Report*", "returns": "Return*", "office": "Office"},
         **{"introductions": "Introductions", "screen": "Screen", "ahead": "Ahead"},
     },
+    "BoardView": {"notices": "HeldNotice*"},
     "Relation": {"channel": "Channel", "notes": "Note*", "mix": "Mix"},
     "Channel": {"waiting": "Waiting*"},
     "Report": {"channel": "Channel", "media": "MediaSend*", "notes": "Note*"},

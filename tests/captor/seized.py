@@ -37,6 +37,7 @@ UNREAD = "The second bridge is open again."  # badr's, not read yet
 OURS = "I have the keys of the yard."  # amal's to cyra, who sleeps
 REPLY = "How many lorries were there?"  # the desk's, not read yet
 ANSWERED = "Three, and one without plates."  # amal's to the desk, not acknowledged yet
+WORD = "Do not use the river road, لا تسلكوا طريق النهر."  # the desk's, to everyone
 NOTE = ("Bread", "flour, salt, yeast")
 THEIRS = ("cyra", "dalia")
 BETWEEN = 15_000  # seconds from beat to beat: what was read is kept for a day
@@ -105,6 +106,7 @@ async def _live(world: World, found: Seized) -> None:
         await _beats(world, found, amal, *services)
         await do(amal, do="inbox")
         await do(desk, Person(text=REPLY), do="reply", number=1)
+        await do(desk, Person(post="yes"), do="notice", days=9, text=WORD)
         await do(badr, Person(name="amal", text=UNREAD), do="letter")
         await _beats(world, found, amal, *services)
         await do(amal, Person(text=LEFT), do="report", where=PLACE)

@@ -20,7 +20,7 @@ from ..shell.founded import founded
 from ..shell.world import NOTEBOOK, PASSPHRASE, RELAY
 from . import image, keys, noise, pack
 from .captor import Find, look
-from .seized import ANSWERED, FOUR, LEFT, NOTE, OURS, PLACE, READ, REPLY, SENT, UNREAD, WAITING, Seized
+from .seized import ANSWERED, FOUR, LEFT, NOTE, OURS, PLACE, READ, REPLY, SENT, UNREAD, WAITING, WORD, Seized
 
 HERE = Path(__file__).parent
 MAKERS = {
@@ -36,7 +36,7 @@ DRAWN = range(14)  # days of an understudy
 # What spec/90-limits.md, 3, says that the passphrase yields, of this life.
 NAMES = {name for name, _ in FOUR}
 ROLES = {role for _, role in FOUR}
-ADMITTED = {READ, UNREAD, OURS, REPLY, ANSWERED, "video", "waiting", "left this device", "received by the desk"}
+ADMITTED = {READ, UNREAD, OURS, REPLY, ANSWERED, WORD, "video", "waiting", "left this device", "received by the desk"}
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_it_finds_four_people_by_the_owners_words(with_it: Find) -> None:
 def test_it_finds_no_text_and_no_place_of_a_report(with_it: Find) -> None:
     for text in (SENT, LEFT, WAITING, PLACE):
         assert not with_it.says(text)
-    for text in (READ, UNREAD, OURS, REPLY, ANSWERED):
+    for text in (READ, UNREAD, OURS, REPLY, ANSWERED, WORD):
         assert with_it.says(text)
 
 
@@ -223,7 +223,7 @@ def test_with_the_notebooks_passphrase_it_finds_the_notebook_and_fourteen_days_o
         assert not any(copy.real for copy in found.copies)
         assert found.notes == set(NOTE)
         assert found.words == found.paths == found.times == set()
-        for text in (*NAMES - {"desk"}, SENT, LEFT, WAITING, PLACE, READ, UNREAD, OURS, REPLY, ANSWERED):
+        for text in (*NAMES - {"desk"}, SENT, LEFT, WAITING, PLACE, READ, UNREAD, OURS, REPLY, ANSWERED, WORD):
             assert not found.says(text)
         assert found.relays == {RELAY}
         days = {use.day for use in found.uses if use.day}

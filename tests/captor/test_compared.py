@@ -83,7 +83,7 @@ def more(found: Find, seen: Seen) -> list[str]:
 
 
 def _unsaid(found: Find) -> set[int]:
-    kinds = ("Channel", "Waiting", "Report", "Return", "BoardView", "Spent")
+    kinds = ("Channel", "Waiting", "Report", "Return", "BoardView", "HeldNotice", "Spent")
     structs = [one for each in found.named for kind in kinds for one in each.all(kind)]
     return {time for one in structs for name in UNSAID & set(one.fields) if type(time := one[name]) is int}
 

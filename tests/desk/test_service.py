@@ -159,3 +159,54 @@ def test_a_founders_letter_is_read_at_the_desk_and_counts_as_read(tmp_path: Path
             assert not again["new"]
 
     run(scene())
+
+
+NOTICE = "الطريق مغلق\nuntil Sunday"
+
+
+def test_a_notice_is_shown_as_members_will_see_it_and_posted_only_after_a_yes(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            with pytest.raises(ShellError) as failed:
+                await do(desk, Person(text=NOTICE, post="no"), do="notice", days=7, text="")
+            assert failed.value.code == "not_posted"
+            await beat(amal)
+            assert (await do(amal, do="notices")) == {"notices": []}
+            person = Person(post="yes")
+            done = await do(desk, person, do="notice", days=7, text=NOTICE)
+            lines = [facts["line"] for what, facts in person.told if what == "notice_line"]
+            assert lines == NOTICE.split("\n")
+            assert person.words()[-1] == "notice_posted"
+            assert [one["text"] for one in (await do(desk, do="inbox"))["notices"]] == [NOTICE]
+            await beat(amal)
+            (new,) = (await do(amal, do="inbox"))["notices"]
+            assert (new["text"], new["until"], new["new"]) == (NOTICE, done["until"], True)
+            assert (await do(amal, do="inbox"))["notices"] == []
+            world.relays.clear()
+            (kept,) = (await do(amal, do="notices"))["notices"]
+            assert kept == new | {"new": False}
+            world.now += 8 * 86_400
+            assert (await do(amal, do="notices")) == {"notices": []}
+
+    run(scene())
+
+
+def test_a_notice_that_cannot_be_said_is_asked_for_again_before_anything_is_shown(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            for text, code in (("x" * 1_001, "notice_long"), ("a\u202eb", "notice_odd")):
+                person = Person(text=text)
+                with pytest.raises(Refusal) as refused:
+                    await do(desk, person, do="notice", days=7, text="")
+                assert refused.value.code == code
+                assert person.told == []
+            for days in (True, None, "7"):
+                with pytest.raises(ShellError) as failed:
+                    await do(desk, do="notice", days=days, text="x")
+                assert failed.value.code == "bad_request"
+
+    run(scene())

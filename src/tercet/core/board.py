@@ -1,6 +1,6 @@
 """The board: what the desk says to everyone, signed, in one chain of frames.
 
-Does        seals and signs entries, checks and applies them: week keys and the relay list.
+Does        seals and signs entries, checks and applies them: week keys, the relay list, intake, notices.
 Does not    decide what to publish: the desk does.
 Spec        spec/60-board.md
 Always      1. Each entry holds the hash of the one before.  2. What is not signed by the board key changes nothing.
@@ -19,6 +19,8 @@ from tercet.core.burning import POINT, line_through
 from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
+from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
+from tercet.core.statement import Said, parse_said, signed_by
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
 
 SIGNATURE: Final = 64  # bytes
@@ -43,6 +45,8 @@ class EntryKind(IntEnum):
     RELAYS = 2
     INTAKE = 3
     BURN = 4
+    NOTICE = 6
+    STATEMENT = 7
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -170,6 +174,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         intake: days whose intake boxes are known and that are not past; at most 72.
         lent: whether those days came from the neighbour who brought us in; the board's own replace them.
         root: payload of the root that is held (spec/61-root.md); empty for none.
+        notices: that are not past; at most 24.
     """
 
     number: Number = 0
@@ -184,6 +189,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     intake: tuple[IntakeDay, ...] = ()
     lent: bool = False
     root: bytes = b""
+    notices: tuple[HeldNotice, ...] = ()
 
     @property
     def head(self) -> bytes:
@@ -269,7 +275,7 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | None:
+def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | Notice | Said | None:
     """The message in an entry; none for a kind that this version does not know.
 
     Raises:
@@ -286,6 +292,10 @@ def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | None:
         if burn_of(*body.points) != body:
             raise Malformed
         return body
+    if entry.kind == EntryKind.NOTICE:
+        return parse_notice(entry.body, day_of(entry.issued))
+    if entry.kind == EntryKind.STATEMENT:
+        return parse_said(entry.body)
     return None
 
 
@@ -334,6 +344,11 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
         return msgspec.structs.replace(view, relays=body, listed=entry.number)
     if isinstance(body, IntakeDays):
         return msgspec.structs.replace(view, intake=_intake(view, entry, body, now), lent=False)
+    if isinstance(body, Notice):
+        fresh_notice = HeldNotice(entry.number, entry.issued, body.until, body.text)
+        return msgspec.structs.replace(view, notices=keep(view.notices, fresh_notice))
+    if isinstance(body, Said):
+        return _take_statement(view, entry, body)
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
@@ -342,6 +357,15 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
     kept = sorted((k for k in keys.values() if k.week >= first), key=lambda k: k.week)[-KEYS_KEPT:]
     return msgspec.structs.replace(view, keys=tuple(kept))
+
+
+def _take_statement(view: BoardView, entry: Entry, said: Said) -> BoardView:
+    """Keep a statement that enough of the held root's own five have signed; of another one nothing stays."""
+    if not view.root or not signed_by(said, view.root):
+        return view
+    statement, until = said.statement, day_of(entry.issued) + NOTICE_DAYS
+    fresh = HeldNotice(entry.number, entry.issued, until, statement.text, said=statement.number)
+    return msgspec.structs.replace(view, notices=keep(view.notices, fresh))
 
 
 def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[IntakeDay, ...]:

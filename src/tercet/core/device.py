@@ -30,6 +30,7 @@ from tercet.core import (
     locked,
     mail,
     moments,
+    notice,
     office,
     reader,
     relinking,
@@ -110,6 +111,9 @@ def _time_passes(turn: Turn) -> None:
     if card is not None and not turn.device.is_desk:
         known = min(turn.device.confirmed, day_of(turn.now))
         turn.change(card=msgspec.structs.replace(card, chain=card.chain.since(known - 1)))
+    board = turn.device.board
+    if board.notices:
+        turn.change(board=msgspec.structs.replace(board, notices=notice.in_force(board.notices, day_of(turn.sure))))
     mail.tidy(turn)
     encounter.tidy(turn)
     introducing.tidy(turn)
@@ -213,6 +217,11 @@ def _notes_seen(turn: Turn, _: e.NotesSeen) -> None:
     )
 
 
+def _notices_seen(turn: Turn, _: e.NoticesSeen) -> None:
+    board = turn.device.board
+    turn.change(board=msgspec.structs.replace(board, notices=notice.read_by_owner(board.notices)))
+
+
 PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxyType(
     {
         e.Beat: _beat,
@@ -248,6 +257,9 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.WriteReport: sending.write_report,
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
         e.Reply: lambda turn, event: office.reply(turn, event.case, event.text),
+        e.WriteNotice: lambda turn, event: office.post_notice(turn, event.text, event.until),
+        e.PostStatement: lambda turn, event: office.post_statement(turn, event.said),
+        e.NoticesSeen: _notices_seen,
         e.NotesSeen: _notes_seen,
         e.ChunkRead: files.chunk_read,
         e.FileStopped: files.file_stopped,

@@ -276,6 +276,23 @@ class Reply(msgspec.Struct, frozen=True):
     text: str
 
 
+class WriteNotice(msgspec.Struct, frozen=True):
+    """The desk says something to everyone, until a day (its number)."""
+
+    text: str
+    until: int
+
+
+class PostStatement(msgspec.Struct, frozen=True):
+    """The desk is given what the group says in public, signed."""
+
+    said: bytes
+
+
+class NoticesSeen(msgspec.Struct, frozen=True):
+    """The owner has read the notices that are here."""
+
+
 class NotesSeen(msgspec.Struct, frozen=True):
     """The owner has read what came; it vanishes a day later."""
 
@@ -350,6 +367,9 @@ Event = (
     | WriteReport
     | WriteWord
     | Reply
+    | WriteNotice
+    | PostStatement
+    | NoticesSeen
     | NotesSeen
     | ChunkRead
     | FileStopped

@@ -25,6 +25,7 @@ from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, MediaChecked, Query
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.mail import body_for
+from tercet.core.notice import NOTICE_DAYS, NOTICE_MOST, NOTICES_KEPT, HeldNotice, Notice, in_force, parse_notice
 from tercet.core.relation import words
 from tercet.core.report import (
     KEYS_KEPT,
@@ -40,9 +41,12 @@ from tercet.core.report import (
     return_root,
     unwrap,
 )
+from tercet.core.root import parse_signed
 from tercet.core.rooted import seal_root
 from tercet.core.state import ARRIVING_MOST, BoardPost, Case, Device, MediaDue, Office
+from tercet.core.statement import parse_said, signed_by
 from tercet.core.turn import Turn
+from tercet.core.wording import size_of
 from tercet.sealing import (
     FRAME,
     NONCE,
@@ -181,8 +185,8 @@ def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
     _publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, turn.device.shards)), left)
 
 
-def publish_again(turn: Turn, relays: boards.RelayList) -> None:
-    """Say anew all that is in force, under the key that counts now: relays, week keys, intake boxes."""
+def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotice, ...]) -> None:
+    """Say anew all that is in force, under the key that counts now: relays, week keys, intake boxes, notices."""
     this_week = week_of(turn.today)
     _publish(turn, boards.EntryKind.RELAYS, encode(relays))
     _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
@@ -190,6 +194,10 @@ def publish_again(turn: Turn, relays: boards.RelayList) -> None:
     _publish_intake(turn)
     for both, _ in office(turn).burned:
         _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
+    for one in in_force(notices, turn.today):
+        if one.said:  # three of the five signed it; it can be brought again
+            continue
+        _publish(turn, boards.EntryKind.NOTICE, encode(Notice(one.until, one.text)))
 
 
 def publish_roots(turn: Turn) -> None:
@@ -224,6 +232,46 @@ def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes,
         adopting.note(turn, commitments)
     change(turn, burned=posted)
     parting.take(turn, burn)
+
+
+def post_notice(turn: Turn, text: str, until: int) -> None:
+    """Say something to everyone, until a day.
+
+    Raises:
+        Refusal: `not_the_desk`, `notice_long`, `notice_odd`, `notice_days`, `notice_many`.
+
+    Source: spec/60-board.md, 10.
+    """
+    office(turn)
+    if size_of(text) > NOTICE_MOST:
+        raise Refusal("notice_long")
+    if not turn.today <= until <= turn.today + NOTICE_DAYS:
+        raise Refusal("notice_days")
+    if len(in_force(turn.device.board.notices, turn.today)) >= NOTICES_KEPT:
+        raise Refusal("notice_many")
+    try:
+        body = encode(Notice(until, text))
+        parse_notice(body, turn.today)
+    except (Malformed, UnicodeEncodeError):
+        raise Refusal("notice_odd") from None
+    _publish(turn, boards.EntryKind.NOTICE, body)
+
+
+def post_statement(turn: Turn, data: bytes) -> None:
+    """Put on the board what the group says in public.
+
+    Raises:
+        Malformed: it is no statement.
+        Refusal: `not_the_desk`, `root_first`, `voice_few`.
+
+    Source: spec/62-voice.md, 6.
+    """
+    held, said = office(turn).roots, parse_said(data)
+    if not held:
+        raise Refusal("root_first")
+    if not signed_by(said, parse_signed(held[-1]).payload):
+        raise Refusal("voice_few")
+    _publish(turn, boards.EntryKind.STATEMENT, encode(said))
 
 
 def _publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:

@@ -17,6 +17,7 @@ from tercet.core.card import Card, Relay
 from tercet.core.effects import ReadBox
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
+from tercet.core.notice import in_force
 from tercet.core.turn import FRAMES_A_READ, Turn
 from tercet.sealing import CannotOpen
 
@@ -70,6 +71,10 @@ def arrived(turn: Turn, event: Arrived) -> None:
         body = boards.body_of(entry)
         if isinstance(body, boards.Burn):
             parting.take(turn, body)
+    known = {one.number for one in before.notices}
+    for fresh in in_force(view.notices, turn.today):
+        if fresh.number not in known:
+            turn.tell("notice_came")
     if view.forked and not before.forked:
         turn.tell("board_two_faces")
     if event.carried or other_root:

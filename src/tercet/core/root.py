@@ -197,21 +197,26 @@ def with_signatures(signed: Signed, more: Iterable[Signature]) -> Signed:
     """
     kept = {each.public: each for each in signed.signatures}
     for each in more:
-        if each.public not in kept or not _verifies(signed.payload, kept[each.public]):
+        if each.public not in kept or not _verifies(LABEL + signed.payload, kept[each.public]):
             kept[each.public] = each
     return parse_signed(encode(Signed(signed.payload, tuple(sorted(kept.values())))))
 
 
 def counted(signed: Signed, publics: frozenset[bytes]) -> frozenset[bytes]:
     """The keys of a set whose signatures count."""
-    return frozenset(
-        each.public for each in signed.signatures if each.public in publics and _verifies(signed.payload, each)
-    )
+    return signers(LABEL, signed.payload, signed.signatures, publics)
 
 
-def _verifies(payload: bytes, each: Signature) -> bool:
+def signers(
+    label: bytes, payload: bytes, signatures: tuple[Signature, ...], publics: frozenset[bytes]
+) -> frozenset[bytes]:
+    """The keys of a set whose signatures over a payload, behind its label, count; each once."""
+    return frozenset(each.public for each in signatures if each.public in publics and _verifies(label + payload, each))
+
+
+def _verifies(message: bytes, each: Signature) -> bool:
     try:
-        verify(each.public, LABEL + payload, each.signature)
+        verify(each.public, message, each.signature)
     except CannotOpen:
         return False
     return True

@@ -76,6 +76,8 @@ def under(view: BoardView, held: bytes) -> BoardView:
         return view
     if view.listed > board.number or known not in (None, board.mark):
         view = msgspec.structs.replace(view, relays=None, listed=0)
+    notices = () if known not in (None, board.mark) else tuple(n for n in view.notices if n.number <= board.number)
+    view = msgspec.structs.replace(view, notices=notices)
     if not whole or known != board.mark:
         view = msgspec.structs.replace(view, keys=(), intake=(), lent=False)
     return msgspec.structs.replace(view, number=board.number, marks=(board.mark,), missing=(), forked=False)

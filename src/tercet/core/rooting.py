@@ -88,12 +88,12 @@ def take_roots(turn: Turn, documents: tuple[bytes, ...]) -> None:
         raise Refusal("root_board")
     if not ours.roots:
         _anchor(turn, roots.parse_signed(kept[0]))
-    relays = RelayList(turn.device.table, turn.device.shards)
+    relays, notices = RelayList(turn.device.table, turn.device.shards), turn.device.board.notices
     for data in kept[len(ours.roots) :]:
         turn.change(board=under(turn.device.board, roots.parse_signed(data).payload))
     change(turn, posts=(), roots=tuple(kept), signer=signer, fresh=b"" if signer == ours.fresh else ours.fresh)
     publish_roots(turn)
-    publish_again(turn, relays)
+    publish_again(turn, relays, notices)
 
 
 def _anchor(turn: Turn, first: Signed) -> None:

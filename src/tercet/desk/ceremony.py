@@ -20,6 +20,7 @@ import typer
 from tercet.core import root as roots
 from tercet.core.fields import encode
 from tercet.core.root import Signed
+from tercet.core.statement import list_mark, list_of
 from tercet.desk import papers
 from tercet.sealing import PAPER_SECRET, paper_words, sign_public
 from tercet.shell.dialogue import Answers, Dialogue, Person
@@ -35,6 +36,7 @@ SENTENCES = {
     "root_key": "  {seat}: {words}",
     "root_document": "Root {number}, to be compared by: {words}",
     "root_board": "  board, from {first} to {last}: {words}",
+    "root_voice": "  statements that go on counting: {words}",
     "root_signed": "{count} of its own five have signed; {needed} are needed.",
     "root_signed_before": "{count} of the five before have signed; {needed} are needed.",
     "root_holds": "Root {number} holds: enough have signed.",
@@ -72,7 +74,7 @@ def key(
     person = Person(Answers(answers), as_json, SENTENCES)
 
     async def work() -> None:
-        _not_there(to)
+        not_there(to)
         secret = urandom(PAPER_SECRET)
         await person.tell("paper_words", words=" ".join(paper_words(secret)))
         typed = await person.ask("paper", "The thirteen words, read from the paper", hidden=True)
@@ -92,6 +94,9 @@ def draft(
     board: Annotated[Path, typer.Option(help="The desk's board file.")],
     to: To,
     after: After = None,
+    statement: Annotated[
+        list[Path] | None, typer.Option(help="A statement that is to go on counting; all of them, each once.")
+    ] = None,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +106,9 @@ def draft(
     async def work() -> None:
         before = papers.parse_root_text(papers.read_file(after)) if after else None
         five = [papers.parse_key(papers.read_file(path)) for path in keys]
-        made = papers.draft(five, papers.parse_board(papers.read_file(board)), before)
+        kept = [papers.read_statement(path).said.mark for path in statement or ()]
+        listed = list_mark(kept) if kept else None
+        made = papers.draft(five, papers.parse_board(papers.read_file(board)), before, listed)
         papers.write_file(to, papers.ROOT_TITLE, encode(made))
         await _show(person, made)
         await person.tell("file_written")
@@ -121,7 +128,7 @@ def sign(
     person = Person(Answers(answers), as_json, SENTENCES)
 
     async def work() -> None:
-        _not_there(to)
+        not_there(to)
         unsigned = papers.parse_root_text(papers.read_file(root))
         may_sign = unsigned.root.publics
         if after:
@@ -178,9 +185,12 @@ async def _show(person: Dialogue, signed: Signed) -> None:
         await person.tell("root_key", seat=each.role, words=papers.compared(each.public))
     first, last = date_of(root.board.first), date_of(root.board.last)
     await person.tell("root_board", words=papers.compared(root.board.public), first=first, last=last)
+    listed = list_of(root)
+    if listed:
+        await person.tell("root_voice", words=papers.compared_statement(listed))
 
 
-def _not_there(path: Path) -> None:
+def not_there(path: Path) -> None:
     """Refuse before anything is shown or asked, rather than after.
 
     Raises:

@@ -28,7 +28,7 @@ from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_carried, show_notes, show_status
+from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status
 from tercet.shell.text import shown, shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
@@ -179,6 +179,7 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     if found["cases"]:
         console.print(table)
     show_notes(console, found["letters"])
+    show_notices(console, found["notices"])
 
 
 def files_line(media: list[dict[str, Any]]) -> str:
@@ -248,6 +249,41 @@ def export(
         console.print(f"Written to {target}: {checked}.", markup=False)
         for line in done["files"]:
             console.print(f"  {line}", markup=False)
+
+
+@app.command()
+def notice(
+    until: Annotated[int, typer.Option(help="Days that it holds, 0 to 60; 0 for today alone.", min=0, max=60)],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A file with the text; else you are asked for it.")
+    ] = None,
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say something to every member: it is shown to you first, and goes onto the board if you say yes."""
+
+    async def read() -> dict[str, Any]:
+        return {"text": papers.read_words(source) if source else ""}
+
+    _do(folder, answers, as_json, {"do": "notice", "days": until, **run(read(), as_json)})
+
+
+@app.command()
+def statement(
+    signed: Annotated[Path, typer.Argument(help="A statement's file, with enough signatures.")],
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put on the board what the group says in public, for every member to read."""
+
+    async def read() -> dict[str, Any]:
+        return {"said": encode(papers.read_statement(signed).said).hex()}
+
+    _do(folder, answers, as_json, {"do": "statement", **run(read(), as_json)})
+    if not as_json:
+        Console().print("It is on the board, for every member.")
 
 
 @app.command()

@@ -2,14 +2,14 @@
 
 Does        writes and reads public keys, the board's key, and root documents as text; reads keys from words on paper.
 Does not    write a secret anywhere.
-Spec        spec/61-root.md, 6 and 8
+Spec        spec/61-root.md, 6 and 8; spec/62-voice.md, 4
 Always      1. A file that is there is never written over.  2. A key that does not prove itself is no key.
 Read first  KeyFile, read_file(), write_file().
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -17,16 +17,20 @@ import msgspec
 
 from tercet.core import root as roots
 from tercet.core.fields import Malformed, Version1, decode, encode
-from tercet.core.root import ROLES, BoardKey, RootKey, Signed
-from tercet.sealing import CannotOpen, derive, read_paper, sign, sign_public, verify, words_of
+from tercet.core.root import ROLES, BoardKey, Other, RootKey, Signed
+from tercet.core.statement import NAME, Publication, parse_publication
+from tercet.sealing import CannotOpen, derive, normal_words, read_paper, sign, sign_public, verify, words_of
 from tercet.shell.failures import ShellError
 
 KEY_TITLE: Final = "tercet root key, version 1"
 BOARD_TITLE: Final = "tercet board key, version 1"
 ROOT_TITLE: Final = "tercet root, version 1"
+STATEMENT_TITLE: Final = "tercet statement, version 1"
 FILE_MOST: Final = 8_192  # characters
+STATEMENT_FILE_MOST: Final = 300_000  # characters of a statement file, which holds up to 64 roots
 LINE: Final = 64  # hexadecimal digits in a line
 COMPARED: Final = 8  # words by which a key or a document is compared
+MARK: Final = 32  # bytes
 _KEY_LABEL: Final = b"tercet/1 root key"
 _BOARD_LABEL: Final = b"tercet/1 board key"
 Proof = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
@@ -85,7 +89,12 @@ def compared(public: bytes) -> str:
 
 def compared_root(signed: Signed) -> str:
     """Eight words by which two people compare a root document."""
-    return " ".join(words_of(signed.mark, "root", COMPARED))
+    return compared_mark(signed.mark)
+
+
+def compared_mark(mark: bytes) -> str:
+    """The same, by its mark, 32 bytes."""
+    return " ".join(words_of(mark, "root", COMPARED))
 
 
 def seed_from(typed: str) -> bytes:
@@ -107,14 +116,14 @@ def to_text(title: str, data: bytes) -> str:
     return "\n".join([title, *(digits[i : i + LINE] for i in range(0, len(digits), LINE)), ""])
 
 
-def parse_text(title: str, text: str) -> bytes:
+def parse_text(title: str, text: str, most: int = FILE_MOST) -> bytes:
     """The bytes in a file's text.
 
     Raises:
         ShellError: `root_file`, it is too long, has another title, or holds no bytes.
     """
     first, _, rest = text.strip().partition("\n")
-    if len(text) > FILE_MOST or first.strip() != title:
+    if len(text) > most or first.strip() != title:
         raise ShellError("root_file")
     try:
         return bytes.fromhex(rest)
@@ -158,6 +167,52 @@ def parse_root_text(text: str) -> Signed:
         raise ShellError("root_file") from None
 
 
+def parse_statement_text(text: str) -> Publication:
+    """A statement file, signed or not.
+
+    Raises:
+        ShellError: `voice_file`.
+    """
+    try:
+        return parse_publication(parse_text(STATEMENT_TITLE, text, STATEMENT_FILE_MOST))
+    except (Malformed, ShellError):
+        raise ShellError("voice_file") from None
+
+
+def read_statement(path: Path) -> Publication:
+    """A statement file at a path.
+
+    Raises:
+        ShellError: `voice_file`, it cannot be read, or is none.
+    """
+    try:
+        text = read_file(path, STATEMENT_FILE_MOST)
+    except ShellError:
+        raise ShellError("voice_file") from None
+    return parse_statement_text(text)
+
+
+def compared_statement(mark: bytes) -> str:
+    """Eight words by which two people compare a statement."""
+    return " ".join(words_of(mark, "statement", COMPARED))
+
+
+def root_given(typed: str) -> Callable[[bytes], bool]:
+    """What tells the first root by what was typed: its eight words, or its mark in hexadecimal.
+
+    Raises:
+        ShellError: `root_words`.
+        UnknownWord: a word is not on the list.
+    """
+    plain = "".join(typed.split()).lower()
+    if len(plain) == 2 * MARK and set(plain) <= set("0123456789abcdef"):
+        return lambda mark: mark.hex() == plain
+    words = normal_words(typed)
+    if len(words) != COMPARED:
+        raise ShellError("root_words")
+    return lambda mark: words_of(mark, "root", COMPARED) == words
+
+
 def _decoded(title: str, text: str, kind: type[T]) -> T:
     try:
         return decode(parse_text(title, text), kind)
@@ -172,7 +227,7 @@ def _prove(public: bytes, message: bytes, proof: bytes) -> None:
         raise ShellError("root_file") from None
 
 
-def read_file(path: Path) -> str:
+def read_file(path: Path, most: int = FILE_MOST) -> str:
     """A file's text.
 
     Raises:
@@ -180,9 +235,25 @@ def read_file(path: Path) -> str:
     """
     try:
         with path.expanduser().open(encoding="ascii") as file:
-            return file.read(FILE_MOST + 1)
+            return file.read(most + 1)
     except (OSError, ValueError):
         raise ShellError("root_file") from None
+
+
+def read_words(path: Path) -> str:
+    """The text of a file that a person wrote, without the line breaks at its end.
+
+    Raises:
+        ShellError: `text_file`, it cannot be read, is no UTF-8, or is too long for anything.
+    """
+    try:
+        with path.expanduser().open(encoding="utf-8", newline="") as file:
+            text = file.read(FILE_MOST + 1)
+    except (OSError, ValueError):
+        raise ShellError("text_file") from None
+    if len(text) > FILE_MOST:
+        raise ShellError("text_file")
+    return text.replace("\r\n", "\n").rstrip("\n")
 
 
 def write_file(path: Path, title: str, data: bytes) -> None:
@@ -200,13 +271,16 @@ def write_file(path: Path, title: str, data: bytes) -> None:
         raise ShellError("bad_folder") from None
 
 
-def draft(keys: Iterable[KeyFile], board: BoardKey, before: Signed | None = None) -> Signed:
+def draft(
+    keys: Iterable[KeyFile], board: BoardKey, before: Signed | None = None, listed: bytes | None = None
+) -> Signed:
     """A root document that nobody has signed yet.
 
     Args:
         keys: five, two of them founders, one a desk, two guardians, in any order.
         board: the key to be delegated.
         before: the root that it follows; none for the first.
+        listed: 32 bytes, the hash of the statements that go on counting; none for what the root before names.
 
     Raises:
         ShellError: `root_five`, or `root_file` where what the board's file says cannot be.
@@ -216,7 +290,10 @@ def draft(keys: Iterable[KeyFile], board: BoardKey, before: Signed | None = None
     if tuple(key.role for key in five) != ROLES or len({key.public for key in five}) != len(ROLES):
         raise ShellError("root_five")
     number, mark = (before.root.number + 1, before.mark) if before else (1, roots.NOTHING)
-    payload = encode(roots.Root(1, number, mark, 3, tuple(five), board))
+    others = () if before is None else before.root.others
+    if listed is not None:
+        others = (*(other for other in others if other.name != NAME), Other(NAME, listed))
+    payload = encode(roots.Root(1, number, mark, 3, tuple(five), board, others))
     try:
         return roots.parse_signed(encode(Signed(payload, ())))
     except Malformed:

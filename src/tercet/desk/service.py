@@ -22,6 +22,7 @@ from tercet.core import events as ev
 from tercet.core import rooting
 from tercet.core.cell import Role
 from tercet.core.days import day_of
+from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import named
@@ -36,7 +37,7 @@ from tercet.shell import burning, by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
 from tercet.shell.failures import ShellError
-from tercet.shell.service import Handler, Request, Service, ask_until, number_in, status_of
+from tercet.shell.service import Handler, Request, Service, agreed, ask_until, number_in, status_of
 from tercet.shell.show import date_of
 from tercet.vault import Vault
 
@@ -64,6 +65,9 @@ SENTENCES = {
     "word_filed": "An answer came on report {number}.",
     "letter_came": "A letter from {name}.",
     "strange_frame": "Something that is no report lay in an intake box; it was let go.",
+    "notice_until": "Every member will read this, until {until}:",
+    "notice_line": "  {line}",
+    "notice_posted": "It is on the board. It cannot be called back.",
     "clock_off": "This machine's clock is about {days} days away from others': set it right.",
     "not_filed": "The archive's disk did not take what came ({code}): it waits at the relay. Make room.",
     "sealed": "Sealed. It goes with the next beat.",
@@ -76,6 +80,8 @@ SENTENCES = {
     **introductions.SENTENCES,
     **passphrases.SENTENCES,
 }
+
+POST = "Is every member to read this? (yes/no)"
 
 
 class DeskService(Service):
@@ -141,6 +147,8 @@ class DeskService(Service):
                 "reply": self._reply,
                 "export": self._export,
                 "letter": self._letter,
+                "notice": self._notice,
+                "statement": self._statement,
                 "relays": self._relays,
                 "board_key": self._board_key,
                 "load_roots": self._load_roots,
@@ -154,6 +162,43 @@ class DeskService(Service):
         await self.engine.do(ev.SetUpDesk(tuple(request["relays"]), int(request["shards"])))
         await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
+
+    async def _notice(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """Say something to everyone, once who says it has seen it as they will.
+
+        Raises:
+            ShellError: `bad_request`, `not_posted`.
+        """
+        days, given = request.get("days"), request.get("text")
+        if type(days) is not int or not isinstance(given, str):
+            raise ShellError("bad_request")
+        until = day_of(self.engine.clock()) + days
+
+        async def post(text: str) -> None:
+            said = ev.WriteNotice(text, until)
+            step(self.engine.device, said, self.engine.clock(), self.chance)  # refused before anything is asked
+            await person.tell("notice_until", until=date_of(until))
+            for line in text.split("\n"):
+                await person.tell("notice_line", line=line)
+            if not await agreed(person, "post", POST):
+                raise ShellError("not_posted")
+            await self.engine.do(said)
+
+        if given:
+            await post(given)
+        else:
+            await ask_until(person, "text", "What to say to everyone", post)
+        await person.tell("notice_posted")
+        await self.engine.do(ev.SendNow())
+        return {"until": date_of(until), "number": self.engine.device.board.number}
+
+    async def _statement(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        try:
+            await self.engine.do(ev.PostStatement(bytes.fromhex(str(request.get("said")))))
+        except (ValueError, Malformed):
+            raise ShellError("voice_file") from None
+        await self.engine.do(ev.SendNow())
+        return {"number": self.engine.device.board.number}
 
     async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
         addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))
@@ -201,7 +246,8 @@ class DeskService(Service):
         cases = await asyncio.to_thread(self.archive.cases)
         letters = self.letters()
         await self.engine.do(ev.NotesSeen())
-        return {"cases": [_plain(case) for case in cases], "letters": letters}
+        notices = [one | {"new": False} for one in self.notices()]  # its own words
+        return {"cases": [_plain(case) for case in cases], "letters": letters, "notices": notices}
 
     async def _show(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)

@@ -196,6 +196,8 @@ class Captured(World):
     def _may(self, member: int, said: Words) -> bool:
         """Whether a text was written to this member or by it."""
         name, threads = self.machines[member].name, self.ledger.threads
+        if said.kind == "notice":
+            return any(one.text == said.text for one in self.machines[0].device.board.notices)
         if said.kind in ("letter", "own letter"):
             way = (said.who, name) if said.kind == "letter" else (name, said.who)
             return way in threads and any(letter.text == said.text for letter in threads[way].letters)

@@ -49,6 +49,7 @@ KINDS: Final = {
     "own letter": "to a neighbour, not acknowledged yet",
     "desk": "from the desk, in a conversation",
     "to the desk": "in a conversation, not acknowledged yet",
+    "notice": "from the desk, to everyone",
     "note": "in the notebook",
     "report": "a report at the desk",
     "reporter": "from a reporter, at the desk",
@@ -331,6 +332,8 @@ def _person(relation: Relation) -> Person:
 
 
 def _words(device: Device) -> Iterable[Words]:
+    for notice in device.board.notices:
+        yield Words("notice", "", notice.text, notice.issued)
     for relation in device.relations:
         yield from _letters(relation)
     for report in device.reports:

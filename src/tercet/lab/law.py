@@ -70,7 +70,7 @@ _NOTEBOOK: Final = Row(
 _DEVICE: Final = Row(
     frozenset({"device"}),
     people=NEIGHBOURS_MOST,
-    words=frozenset({"letter", "own letter", "desk", "to the desk", "note"}),
+    words=frozenset({"letter", "own letter", "desk", "to the desk", "notice", "note"}),
     reports=True,
     boxes={"neighbour": (KEPT_DAYS, None), "intake": (INTAKE_BACK, None), "file": (0, None), "meeting": (0, None)}
     | _WAYS,
@@ -98,7 +98,7 @@ ROWS: Final = MappingProxyType(
         "desk": Row(
             frozenset({"desk"}),
             people=MANY,
-            words=frozenset({"letter", "own letter", "report", "reporter", "to a reporter"}),
+            words=frozenset({"letter", "own letter", "notice", "report", "reporter", "to a reporter"}),
             boxes={"neighbour": (KEPT_DAYS, None), "intake": (MANY, None), "board": (0, None), "meeting": (0, None)},
             powers=frozenset({"sign_the_board", "be_the_member", "empty_boxes", "post", "read_boxes"}) | _CUTTING,
         ),

@@ -32,7 +32,7 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.screen import Screen
 from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
-from tercet.shell.show import date_of, show_carried, show_notes, show_status
+from tercet.shell.show import date_of, show_carried, show_notes, show_notices, show_status
 from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, DoorError, Vault
 
@@ -274,8 +274,21 @@ def inbox(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json
         console.print(
             f"{date_of(note['came'] // DAY)}  the desk, on report {note['report']}: {shown(note['text'])}", markup=False
         )
-    if not found.get("letters") and not found.get("desk"):
+    show_notices(console, found.get("notices", ()))
+    if not found.get("letters") and not found.get("desk") and not found.get("notices"):
         console.print("Nothing new.")
+
+
+@app.command()
+def notices(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Read all that the desk said to everyone and that holds still."""
+    found = _do(vault, answers, as_json, {"do": "notices"})
+    if as_json:
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    show_notices(console, found.get("notices", ()))
+    if not found.get("notices"):
+        console.print("No notice holds now.")
 
 
 @app.command()

@@ -66,6 +66,7 @@ SENTENCES = {
     "media_stopped": "Report {number}: a file stopped ({why}).",
     "desk_wrote": "The desk wrote to you about report {number}: read it with `tercet member inbox`.",
     "letter_came": "A letter from {name}: read it with `tercet member inbox`.",
+    "notice_came": "Word from the desk to everyone: read it with `tercet member inbox`.",
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
     "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
@@ -154,6 +155,7 @@ class MemberService(Service):
                 "letter": self._letter,
                 "answer": self._answer_desk,
                 "inbox": self._inbox,
+                "notices": self._notices,
                 "send_now": self._send_now,
                 "carry": lambda request, person: by_stick.exchange(self, request, person),
                 "give_up": self._give_up,
@@ -333,8 +335,14 @@ class MemberService(Service):
             for r in self.engine.device.reports
             for n in r.notes
         ]
-        await self.engine.do(ev.NotesSeen())
-        return {"letters": letters, "desk": desk}
+        notices = [one for one in self.notices() if one["new"]]
+        await self.engine.do(ev.NotesSeen(), ev.NoticesSeen())
+        return {"letters": letters, "desk": desk, "notices": notices}
+
+    async def _notices(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        notices = self.notices()
+        await self.engine.do(ev.NoticesSeen())
+        return {"notices": notices}
 
 
 def _place(where: str, precision: str) -> Place | None:

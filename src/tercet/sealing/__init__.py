@@ -38,7 +38,7 @@ from .olm import (
 from .passphrase import LOW_COST, Cost, stretch
 from .signing import SIGNATURE, sign, sign_public, verify
 from .spoken import SPAKE_MESSAGE, spake_finish, spake_start
-from .words import PAPER_SECRET, normal_words, paper_words, read_paper, spoken_words, words_of
+from .words import PAPER_SECRET, all_words, normal_words, paper_words, read_paper, spoken_words, words_of
 
 __all__ = [
     "BLOCK",
@@ -63,6 +63,7 @@ __all__ = [
     "OlmAccount",
     "RelayIdentity",
     "UnknownWord",
+    "all_words",
     "block_box",
     "box",
     "cover",

@@ -36,6 +36,11 @@ def _by_prefix() -> dict[str, str]:
     return {word[:_PREFIX]: word for word in _list()}
 
 
+def all_words() -> tuple[str, ...]:
+    """The list that words come from: 2,048, of BIP-39."""
+    return _list()
+
+
 def _to_words(drawn: bytes, count: int) -> tuple[str, ...]:
     number = int.from_bytes(drawn, "big") >> (8 * len(drawn) - _BITS * count)
     places = (number >> (_BITS * (count - 1 - i)) & (1 << _BITS) - 1 for i in range(count))

@@ -71,6 +71,7 @@ HINTS = {
     "no_desk": "There is no desk here yet: found one with `tercet desk init`, or name its folder with --dir.",
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
+    "not_posted": "Nothing was posted: no member will read it.",
     "not_signed": "Nothing was signed: talk it over with the others, then begin again.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
     "paper_differs": "These are not the words that were shown: throw the paper away, and make a fresh key.",
@@ -83,9 +84,13 @@ HINTS = {
     "root_file": "This is no file of the ceremony, or not of this kind: ask for it to be sent again.",
     "root_five": "A root needs five keys, of two founders, a desk and two guardians: give each file once.",
     "root_unlike": "These files are not of one root: give only those that came from one draft.",
+    "root_words": "The first root is known by eight words, or by 64 digits: copy them from where they were printed.",
     "scene_failed": "The scene did not come true: the last step shown is where it stopped.",
     "second_not_understood": "No vault was made: have the second passphrase explained to you, then begin again.",
+    "text_file": "This file cannot be read as text: give a short one in UTF-8.",
     "unforeseen": "Something failed that nobody foresaw; what was saved is safe: tell the makers what you did.",
+    "voice_file": "This is no statement file, or a damaged one: ask for it to be sent again.",
+    "voice_unlike": "These files are not of one statement: give only those that came from one draft.",
 }
 
 

@@ -23,6 +23,7 @@ from tercet.core.cutting import Stage
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
+from tercet.core.notice import in_force
 from tercet.core.state import Device
 from tercet.drop import BLOCK, Drop, DropFailure
 from tercet.sealing import UnknownWord
@@ -31,6 +32,7 @@ from tercet.shell.engine import Engine
 from tercet.shell.failures import ShellError, failure_of
 from tercet.shell.notebook import CLOSED
 from tercet.shell.relays import Relays
+from tercet.shell.show import date_of
 from tercet.vault import Door, DoorError, Vault, door_path, serve_door
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks during a meeting
@@ -41,7 +43,7 @@ AWAITED_BEAT: Final = 10.0  # seconds on average, while somebody waits at a scre
 ANSWERED_HERE: Final = frozenset({"meeting_code", "meeting_compare"})  # whoever meets sees these on their own screen
 ASKED_AGAIN: Final = frozenset(
     {"bad_code", "unknown_word", "report_long", "report_odd", "report_empty", "letter_long", "bad_reply"}
-    | {"bad_address", "no_pass"}
+    | {"bad_address", "no_pass", "notice_long", "notice_odd", "voice_long", "voice_odd"}
 )  # an answer that cannot be used: another one may
 KIB: Final = 1_024
 MIB: Final = 1_048_576
@@ -303,6 +305,14 @@ class Service:
             {"from": r.name, "came": n.came, "text": n.text, "new": not n.seen}
             for r in self.engine.device.relations
             for n in r.notes
+        ]
+
+    def notices(self) -> list[dict[str, Any]]:
+        """The notices that hold today, as they are shown."""
+        device = self.engine.device
+        return [
+            {"issued": n.issued, "until": date_of(n.until), "text": n.text, "new": not n.seen, "said": n.said}
+            for n in in_force(device.board.notices, self.engine.clock() // DAY)
         ]
 
     def waiting(self) -> int:

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from tercet.core.days import DAY
 from tercet.shell.called import pasted
-from tercet.shell.text import plainly, shown
+from tercet.shell.text import plainly, shown, shown_lines
 
 DIRECT = (
     "This device speaks to its relays directly, without Tor: whoever runs a relay sees this device's address and "
@@ -148,3 +148,13 @@ def show_notes(console: Console, letters: Iterable[dict[str, Any]]) -> None:
     """Letters of neighbours, a line each."""
     for note in letters:
         console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}", markup=False)
+
+
+def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
+    """What the desk said to everyone, line by line."""
+    for one in notices:
+        fresh = " (new)" if one["new"] else ""
+        what = f"said in public, statement {one['said']}" if one.get("said") else f"to everyone, until {one['until']}"
+        console.print(f"{moment(one['issued'])}  {what}{fresh}:", markup=False)
+        for line in shown_lines(one["text"]):
+            console.print("  " + line, markup=False)
