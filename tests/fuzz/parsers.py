@@ -16,6 +16,12 @@ from pathlib import Path
 # Function -> target, or several with spaces between: their corpora must reach 80 % of the function's own lines.
 PARSERS: dict[str, str] = {
     # sealing: what libraries are given, and what people type
+    "tercet.sealing.blinding._below": "sealing-blinded sealing-signed-blind",
+    "tercet.sealing.blinding._modulus": "sealing-blind-public",
+    "tercet.sealing.blinding.blind": "sealing-blind-public",
+    "tercet.sealing.blinding.blind_sign": "sealing-blinded",
+    "tercet.sealing.blinding.unblind": "sealing-signed-blind",
+    "tercet.sealing.blinding.verify_blind": "sealing-blind-signature",
     "tercet.sealing.frames.open_sealed": "sealing-sealed",
     "tercet.sealing.frames.unpad": "sealing-padding",
     "tercet.sealing.kem.open_envelope": "sealing-envelope",
@@ -158,6 +164,8 @@ PARSERS: dict[str, str] = {
 
 # Functions that decode, and why no target hands them anything.
 NOT_FROM_OUTSIDE: dict[str, str] = {
+    "tercet.sealing.blinding._factor": "a number from chance",
+    "tercet.sealing.blinding._primes": "a private key of our own",
     "tercet.core.beat.covered": "numbers from chance",
     "tercet.core.beat.draw_span": "a number from chance",
     "tercet.core.chain.lane_of": "a number from our own derived bytes",
