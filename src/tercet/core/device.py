@@ -22,6 +22,7 @@ from tercet.core import (
     dealing,
     encounter,
     files,
+    granting,
     handover,
     introducing,
     locked,
@@ -29,6 +30,7 @@ from tercet.core import (
     moments,
     office,
     reader,
+    redeeming,
     relinking,
     rooting,
     sending,
@@ -81,6 +83,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
         files.move_media(turn)
     mail.begin_mixes(turn)
     dealing.deal(turn)
+    granting.deal(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -93,6 +96,7 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
         reader.read(turn)
     mail.begin_mixes(turn)
     dealing.deal(turn)
+    granting.deal(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -109,8 +113,10 @@ def _time_passes(turn: Turn) -> None:
     encounter.tidy(turn)
     introducing.tidy(turn)
     accusing.tidy(turn)
+    granting.tidy(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
+        redeeming.prepare(turn)
 
 
 def _stored(turn: Turn, event: e.Stored) -> None:
@@ -142,6 +148,10 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             accusing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.PAIR:
             relinking.take(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.NEED:
+            granting.take_need(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.PERMITS:
+            granting.take_grant(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and _brought_us_in(turn, event.query.id):
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
 
@@ -242,6 +252,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.ChunkRead: files.chunk_read,
         e.FileStopped: files.file_stopped,
         e.MediaChecked: office.media_checked,
+        e.TokenKeysDrawn: office.token_keys_drawn,
         e.RelayTime: lambda turn, event: mail.relay_time(turn, event.seconds),
         e.WentBack: lambda turn, _: mail.went_back(turn),
     }

@@ -254,12 +254,13 @@ class MediaGiven(msgspec.Struct, frozen=True):
 
 
 class WriteReport(msgspec.Struct, frozen=True):
-    """The owner reports."""
+    """The owner reports; `witness`: and saw it, so that the week's witness token goes along."""
 
     text: str
     place: Place | None
     happened: int | None
     media: tuple[MediaGiven, ...]
+    witness: bool = False
 
 
 class WriteWord(msgspec.Struct, frozen=True):
@@ -304,6 +305,13 @@ class MediaChecked(msgspec.Struct, frozen=True):
     case: bytes
     media: int
     good: bool
+
+
+class TokenKeysDrawn(msgspec.Struct, frozen=True):
+    """The desk's shell has drawn the keys of a week's tokens: 256 bytes for report tokens, 256 for witness tokens."""
+
+    week: int
+    private: bytes
 
 
 class RelayTime(msgspec.Struct, frozen=True):
@@ -354,6 +362,7 @@ Event = (
     | ChunkRead
     | FileStopped
     | MediaChecked
+    | TokenKeysDrawn
     | RelayTime
     | WentBack
 )

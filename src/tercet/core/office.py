@@ -13,16 +13,16 @@ import msgspec
 
 from tercet.core import board as boards
 from tercet.core import channel as letters
-from tercet.core import parting
+from tercet.core import minting, parting
 from tercet.core.burning import POINT, line_through
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
 from tercet.core.conversation import next_letter, seal_answer, unheard
 from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS, last_day_of, week_of
-from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
+from tercet.core.effects import CheckMedia, DrawTokenKeys, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
-from tercet.core.events import Arrived, MediaChecked, Query
+from tercet.core.events import Arrived, MediaChecked, Query, TokenKeysDrawn
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.mail import body_for
 from tercet.core.relation import words
@@ -102,6 +102,9 @@ def beat(turn: Turn) -> None:
     _forget_keys(turn)
     _publish_keys(turn)
     _publish_intake(turn)
+    week = minting.wanted(turn)
+    if week is not None:
+        turn.order(DrawTokenKeys(week))
     if office(turn).roots and turn.sure - office(turn).rooted > ROOTS_AGAIN:
         publish_roots(turn)
     for number, post in enumerate(office(turn).posts):
@@ -187,6 +190,9 @@ def publish_again(turn: Turn, relays: boards.RelayList) -> None:
     _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
     change(turn, announced=turn.today - 2)
     _publish_intake(turn)
+    for mint in minting.mints(turn):
+        if mint.keys.week >= this_week:
+            _publish(turn, boards.EntryKind.TOKEN_KEYS, encode(mint.keys))
     for both, _ in office(turn).burned:
         _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
 
@@ -250,6 +256,18 @@ def _publish_keys(turn: Turn) -> None:
     _say_keys(turn, missing)
 
 
+def token_keys_drawn(turn: Turn, event: TokenKeysDrawn) -> None:
+    """Keep the keys of a week's tokens, and put their public halves on the board.
+
+    Raises:
+        Refusal: `not_the_desk`.
+    """
+    office(turn)
+    keys = minting.open_week(turn, event.week, event.private)
+    if keys is not None:
+        _publish(turn, boards.EntryKind.TOKEN_KEYS, encode(keys))
+
+
 def _say_keys(turn: Turn, weeks: list[int]) -> None:
     """Put the public halves of the keys of some weeks on the board."""
     seeds = office(turn).seeds
@@ -293,6 +311,7 @@ def _forget_keys(turn: Turn) -> None:
         seen={w: s for w, s in office(turn).seen.items() if w not in dead},
         posts=tuple(p for p in office(turn).posts if turn.sure - p.issued <= POSTS_KEPT),
     )
+    minting.tidy(turn)
 
 
 def _post_ref(number: int, relay: str, item: bytes) -> bytes:
@@ -405,7 +424,8 @@ def _take_report(turn: Turn, week: int, content: ReportContent) -> Letter:
     number = office(turn).opened + 1
     seen = (*office(turn).seen.get(week, ()), case_id)
     change(turn, opened=number, seen=office(turn).seen | {week: seen})
-    turn.order(FileReport(case_id, number, turn.now, content))
+    standing, witness = minting.judge(turn, content)
+    turn.order(FileReport(case_id, number, turn.now, content, standing, witness))
     _open_case(turn, case_id, number, content)
     turn.tell("report_filed", number=str(number))
     return _say(turn, case_id) or filed
@@ -422,9 +442,11 @@ def _say(turn: Turn, case_id: bytes) -> Letter | None:
 
 
 def _hear(turn: Turn, content: WordContent) -> Letter:
-    """Take in a word or a burn; returns what to answer: nothing to what is no word, or where nothing is open."""
+    """Take in a word, a burn or a request; returns what to answer: nothing new where nothing is open."""
     if content.kind == ReportKind.BURN:
         post_burn(turn, *burn_points(content.letter))
+    if content.kind == ReportKind.REQUEST:
+        return minting.sign(turn, content.letter.body)
     case = find_case(turn, content.id)
     if case is None:
         return Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")

@@ -77,7 +77,7 @@ def under(view: BoardView, held: bytes) -> BoardView:
     if view.listed > board.number or known not in (None, board.mark):
         view = msgspec.structs.replace(view, relays=None, listed=0)
     if not whole or known != board.mark:
-        view = msgspec.structs.replace(view, keys=(), intake=(), lent=False)
+        view = msgspec.structs.replace(view, keys=(), intake=(), lent=False, tokens=())
     return msgspec.structs.replace(view, number=board.number, marks=(board.mark,), missing=(), forked=False)
 
 

@@ -9,12 +9,13 @@ Read first  write_report(), send_one(), arrived().
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core import files
+from tercet.core import files, redeeming
 from tercet.core.burning import point_of, two_others
 from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
@@ -81,8 +82,9 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     pairs = [pair for given in event.media for pair in files.announce(given, turn)]
     reply = turn.chance(32)
     refs = tuple(ref for ref, _ in pairs)
+    token, saw = redeeming.spend(turn, event.witness)
     content = ReportContent(
-        1, ReportKind.REPORT, turn.today, b"", b"", b"", reply, event.text, event.place, event.happened, refs, b""
+        1, ReportKind.REPORT, turn.today, token, saw, b"", reply, event.text, event.place, event.happened, refs, b""
     )
     sealed = seal_content(content, key.week, key.public)
     number = turn.device.reported + 1
@@ -92,6 +94,8 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     )
     turn.change(reports=(*turn.device.reports, report), reported=number)
     files.move_files(turn, report)
+    if not token and turn.device.board.token_keys(key.week):
+        turn.tell("report_bare", number=str(number))
 
 
 def tidy(turn: Turn) -> None:
@@ -113,6 +117,8 @@ def send_all(turn: Turn, polls: int = 0) -> None:
     """
     for relation in due(turn.device.relations, turn.now):
         _put_burn(turn, relation)
+    if redeeming.due(turn):
+        _put_request(turn)
     for report in turn.device.reports:
         if _report_due(turn, report):
             _put_report(turn, report)
@@ -162,10 +168,13 @@ def send_one(turn: Turn, after: float) -> bool:
         _put_report(turn, fresh, after)
     elif word := next((r for r in talks if letters.unsaid(r.channel)), None):
         _put_word(turn, word, after)
+    elif (asking := redeeming.due(turn)) and not asking.put and _put_request(turn, after):
+        pass
     else:
-        again = [(r.put, partial(_put_report, turn, r)) for r in reports]
+        again: list[tuple[int, Callable[[float], object]]] = [(r.put, partial(_put_report, turn, r)) for r in reports]
         again += [(_spoke(r), partial(_put_word, turn, r)) for r in talks[:1] if abs(turn.now - _spoke(r)) >= ASK_EVERY]
         again += [(r.cut.put, partial(_put_burn, turn, r)) for r in burns]
+        again += [(asking.put, partial(_put_request, turn))] if asking and asking.put else []
         if again:
             min(again, key=lambda one: one[0])[1](after)
         else:
@@ -252,6 +261,15 @@ def _put_burn(turn: Turn, relation: Relation, after: float = 0.0) -> None:
     points = two_others(point_of(relation.share), relation.cut.point, turn.chance(KEY))
     if _put_sealed(turn, burn(points, turn.chance(32), turn.now, turn.today), 0, after):
         replace_relation(turn, msgspec.structs.replace(relation, cut=put_at(relation.cut, turn.now)))
+
+
+def _put_request(turn: Turn, after: float = 0.0) -> bool:
+    """Ask the desk for tokens, in a frame like any other. False: its keys are none, and it cannot be asked."""
+    content = redeeming.content(turn)
+    if content is None or not _put_sealed(turn, content, 0, after):
+        return False
+    redeeming.put(turn)
+    return True
 
 
 def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> bool:
@@ -342,6 +360,7 @@ def _take_answer(turn: Turn, back: Return, letter: Letter) -> bool:
     """Take in what the desk says to a report; False: there is no room, it stays at the relay."""
     report = next((r for r in turn.device.reports if r.number == back.owner), None)
     if report is None:
+        redeeming.take(turn, letter)
         return True
     if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
         replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))

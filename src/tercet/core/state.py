@@ -24,6 +24,7 @@ from tercet.core.events import Query
 from tercet.core.fields import decode, encode
 from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
+from tercet.core.permits import Mint, Trust
 from tercet.core.relation import Relation, cell_of
 from tercet.core.report import Report
 
@@ -154,6 +155,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         rooted: when they were last put on the board, seconds.
         fresh: 32 bytes, seed of a board key that is to be delegated; empty for none.
         burned: burns of the last 120 days: both points, 128 bytes, and when they were posted.
+        mints: of each week its tokens' keys, and what was dealt and spent.
     """
 
     post: bytes
@@ -171,6 +173,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     rooted: int = 0
     fresh: bytes = b""
     burned: tuple[tuple[bytes, int], ...] = ()
+    mints: tuple[Mint, ...] = ()
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):
@@ -212,6 +215,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         screen: meetings by codes that are over.
         ahead: what beats drawn ahead for a locked process mean, until it was taken over from.
         shares: of our burn line, 96 bytes each, as `burning.Shares` names them; none before there is a neighbour.
+        trust: permits and tokens that we hold, and what neighbours below need.
     """
 
     version: Annotated[int, msgspec.Meta(ge=STATE_VERSION, le=STATE_VERSION)] = STATE_VERSION
@@ -233,6 +237,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     screen: Screen = Screen()
     ahead: Ahead = Ahead()
     shares: tuple[bytes, ...] = ()
+    trust: Trust = Trust()
 
     @property
     def cell(self) -> Cell:
