@@ -33,6 +33,7 @@ from tercet.core.permits import (
 )
 from tercet.core.report import LetterKind
 from tercet.core.state import load, save
+from tercet.core.strength import strength
 from tercet.core.tokens import (
     REPORTS_A_WEEK,
     SPARE,
@@ -481,3 +482,28 @@ def test_keys_of_a_far_week_of_another_length_or_drawn_twice_are_let_go() -> Non
     ):
         desk.do(event)
         assert desk.device == before
+
+
+def test_a_link_that_spends_all_that_it_can_get_makes_an_abnormal_week() -> None:
+    """It has its share of the allowance, of one week, and the desk sees that week."""
+    stage, desk, founder, below = grown()
+    for _ in range(2):
+        stage.now += 7 * DAY
+        stage.beat(desk, founder, below, rounds=6)
+    assert desk.device.office is not None
+    week = week_of(day_of(stage.now))
+    assert "abnormal" not in strength(desk.device.office.mints, week).biases
+    unbounded(below, founder, 60_000)
+    stage.beat(below, founder, desk, rounds=30)
+    assert len(below.device.trust.stock(week + 1).permits) > 8
+    held = below.device.trust.stock(week + 1)
+    assert 0 < len(held.permits) <= (ALLOWANCE - 1) // 2
+    place = next(i for i, m in enumerate(desk.device.office.mints) if m.keys.week == week + 1)
+    turn, before = desk_turn(desk), mint(desk, place).count
+    seen = [signed(turn, asked(desk, permit, permit, place)) for permit in held.permits[:8]]
+    assert all(seen)
+    assert signed(turn, asked(desk, held.permits[0], bytes(32), place)) == b""
+    after = turn.device.office
+    assert after is not None
+    assert [m.count for m in after.mints if m.keys.week == week + 1] == [before + 8]
+    assert "abnormal" in strength(after.mints, week + 2).biases
