@@ -101,14 +101,16 @@ def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
     desk, week = turn.device.is_desk, week_of(turn.today)
     most = ALLOWANCE if desk else share_of(turn.device.trust.allowance)
     wanted = min(turn.device.trust.needs.get(relation.id, FIRST_NEED), most)
-    room, weeks = PERMITS_A_LETTER, []
-    for one in range(week, week + WEEKS_DEALT):
-        count = min(wanted - _had(turn, relation, one), room)
+    room, given = PERMITS_A_LETTER, dict[int, tuple[bytes, ...]]()
+    ahead = [(one, wanted) for one in range(week + 1, week + WEEKS_DEALT)]
+    for one, least in ((week, min(FIRST_NEED, wanted)), *ahead, (week, wanted)):
+        count = min(least - _had(turn, relation, one), room)
         drawn = minting.draw(turn, relation.id, one, count) if desk else _draw(turn, relation.id, one, count, sharers)
-        weeks += [Dealt(one, drawn)] if drawn else []
+        given[one] = given.get(one, ()) + drawn
         room -= len(drawn)
+    weeks = tuple(Dealt(one, drawn) for one, drawn in sorted(given.items()) if drawn)
     if weeks:
-        body = encode(Grant(1, most, tuple(weeks)))
+        body = encode(Grant(1, most, weeks))
         replace_relation(
             turn,
             msgspec.structs.replace(relation, channel=letters.write(relation.channel, LetterKind.PERMITS, body)),
