@@ -78,6 +78,7 @@ class Watched(list[Op]):
 def seize(folder: Path) -> Seized:
     """Play it all; some seconds."""
     world = founded(folder)
+    world.mints = True
     found = Seized(relay=folder / "relay-folder", film=folder / "DCIM" / "VID_0042.mp4")
     found.film.parent.mkdir()
     found.film.write_bytes(bytes(3) + b"\x18ftypisom" + os.urandom(600_000))

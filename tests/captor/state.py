@@ -22,6 +22,7 @@ DAYS = range(15_000, 40_000)  # days that a person may live to see
 TIMES = range(1_500_000_000, 2_500_000_000)  # seconds, likewise
 SEALED_REPORT = 3_989  # spec/50-report.md, 1
 SHARE, POINT = 96, 64  # spec/33-burn.md, 1
+TOKEN = 288  # spec/51-tokens.md, 1
 RUN = re.compile(
     rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}){20,}"
 )  # by chance once in some thousand states
@@ -65,6 +66,7 @@ class Carved:
     sealed_days: set[tuple[int, bytes]] = field(default_factory=set)
     sealed_reports: set[bytes] = field(default_factory=set)
     shares: set[bytes] = field(default_factory=set)
+    tokens: set[bytes] = field(default_factory=set)
     stages: set[str] = field(default_factory=set)
     other_bytes: list[int] = field(default_factory=list)
 
@@ -188,6 +190,8 @@ def _sort(found: Carved, leaf: Any) -> None:
             found.names.add(leaf)
         elif len(leaf) == SEALED_REPORT:
             found.sealed_reports.add(leaf)
+        elif len(leaf) == TOKEN:
+            found.tokens.add(leaf)
         elif len(leaf) in (SHARE, POINT):
             found.shares.add(leaf)
         else:

@@ -244,7 +244,7 @@ def test_the_notebooks_passphrase_and_a_relay_show_how_many_letters_went_each_wa
     frames = [(use, content) for use, content in found.frames if use and use.purpose == "written"]
     letters = {use.who: pack.array(content[1:]) for use, content in frames if content[0] == 0}
     counts = [(letter[3] - 1, letter[2]) for letter in letters.values() if letter]
-    assert {(4, 2), (4, 3)} & set(counts)  # badr has a share and three times commitments; two or three of his came
+    assert any(wrote and received in (2, 3) for wrote, received in counts)  # shares, permits, and a letter or two
     assert {use.day for use, _ in frames} == {seized.day}
     assert not any(content[0] == 0 and (pack.array(content[1:]) or [0, 1])[1] for _, content in frames)
 

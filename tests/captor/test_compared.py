@@ -73,6 +73,10 @@ def more(found: Find, seen: Seen) -> list[str]:
     wrong += (
         [f"shares: {len(held)}"] if held and not {"burn", "one_voice", "two_voices"} & set(seen.exposure.powers) else []
     )
+    tokens = {token for one in found.states for token in one.tokens}
+    wrong += (
+        [f"tokens: {len(tokens)}"] if tokens and not (seen.exposure.tokens and "tokens" in seen.exposure.powers) else []
+    )
     fits = seen.correlation.fits if seen.correlation else {}
     wrong += [f"a report at the relay: {len(found.tied)}"] if len(found.tied) > sum(map(bool, fits.values())) else []
     met = seen.correlation.met if seen.correlation else ()
@@ -155,6 +159,7 @@ FORGETS: dict[str, Callable[[Seen], Seen]] = {
     "time": lambda seen: _without(seen, reports=()),
     "relay": lambda seen: _without(seen, relays=()),
     "shares": lambda seen: _without(seen, powers=()),
+    "tokens": lambda seen: _without(seen, powers=tuple(p for p in seen.exposure.powers if p != "tokens")),
     "box: relation": lambda seen: _without(seen, boxes=_but(seen, "neighbour")),
     "box: intake": lambda seen: _without(seen, boxes=_but(seen, "intake")),
     "box at the relay": lambda seen: _without(seen, boxes=_but(seen, "answer")),

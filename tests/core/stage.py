@@ -7,8 +7,10 @@ Does not    run threads, sleep or touch a disk.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
@@ -20,6 +22,11 @@ from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read, Refused, Store
 from tercet.sealing import BLOCK, BLOCK_DATA, FRAME, cover, next_block_key, open_block
 
 START = 1_790_000_000  # seconds; a Monday in September 2026
+# Both private keys of every week's tokens: real ones take a second each to draw.
+PRIVATE = b"".join(
+    bytes.fromhex(json.loads((Path(__file__).parents[2] / "vectors" / "tokens" / name).read_text())["input"]["private"])
+    for name in ("blind-2.json", "blind-3.json")
+)
 RELAY = "tercet://relay.example:443/aaaa"
 
 
@@ -112,6 +119,8 @@ class Actor:
             self.blocks.pop(effect.ref, None)
         elif isinstance(effect, fx.ReadChunk):
             return [self.read_chunk(effect)]
+        elif isinstance(effect, fx.DrawTokenKeys) and stage.mints:
+            return [ev.TokenKeysDrawn(effect.week, PRIVATE)]
         elif isinstance(effect, fx.CheckMedia):
             return [ev.MediaChecked(effect.case, effect.media, self.check(effect))]
         return []
@@ -161,6 +170,7 @@ class Stage:
         self.now = START
         self.relays = {address: MemoryStore() for address in relays}
         self.down: set[str] = set()
+        self.mints = False
         self.asked: list[object] = []
 
     def __deepcopy__(self, known: dict[int, object]) -> Stage:

@@ -383,11 +383,11 @@ def test_a_board_under_another_key_says_all_burns_again() -> None:
     turn = Turn(desk.device, stage.now, desk.chance)
     before = len(office.office(turn).posts)
     relays = desk.device.board.relays or office.boards.RelayList(desk.device.table, desk.device.shards)
-    office.publish_again(turn, relays)
+    office.publish_again(turn, relays, ())
     kinds = len(office.office(turn).posts) - before
     office.change(turn, burned=())
     again = len(office.office(turn).posts)
-    office.publish_again(turn, relays)
+    office.publish_again(turn, relays, ())
     assert kinds == len(office.office(turn).posts) - again + 1
 
 

@@ -8,19 +8,21 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from tercet.core import adopting, adoption, burning, calling, committing
+from tercet.core import adopting, adoption, burning, calling, committing, granting, minting
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import ADOPTED_MOST, CALL_EVERY, CALL_KEPT, COMMITMENT_KEPT, DUE_MOST, Due, commitment_of
 from tercet.core.cell import Role
 from tercet.core.channel import Letter
 from tercet.core.conversation import call as call_content
-from tercet.core.days import DAY
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.errors import Refusal
-from tercet.core.relation import ADOPTED_YOUNG, FIRST_TEXT
+from tercet.core.permits import FULL, LESSER, label_of
+from tercet.core.relation import ADOPTED_YOUNG, FIRST_TEXT, is_young
 from tercet.core.report import LetterKind, seal_word_content
 from tercet.core.sending import _put_intake
 from tercet.core.state import Office, load, save
+from tercet.core.tokens import REPORTS_A_WEEK
 from tercet.core.turn import Turn
 
 from .scenes import act_on_everything, crash_after_saving, drop_effects, items_at, relation, report, send_letter
@@ -680,3 +682,24 @@ def test_a_lost_step_of_either_leads_to_the_same_end() -> None:
     stage.beat(desk)
     crash_after_saving(desk, ev.SendNow())
     assert ends_adopted(scene)
+
+
+def test_who_was_adopted_lately_buys_report_tokens_and_no_witness_token() -> None:
+    stage, desk, _, _, third, fourth = adopted()
+    stage.mints = True
+    stage.beat(desk, third, fourth, rounds=16)
+    week = week_of(day_of(stage.now))
+    for actor in (third, fourth):
+        purse = actor.device.trust.purse(week)
+        assert purse is not None
+        assert len(purse.reports) == REPORTS_A_WEEK
+        assert purse.witness == b""
+    name = next(r for r in desk.device.relations if r.adopted)
+    assert is_young(name, day_of(name.adopted + ADOPTED_YOUNG) - 1)
+    assert not is_young(name, day_of(name.adopted + ADOPTED_YOUNG) + 1)
+    turn = Turn(desk.device, stage.now, desk.chance)
+    later = msgspec.structs.replace(name, adopted=stage.now - ADOPTED_YOUNG - DAY)
+    mint = minting.mint_of(turn, week)
+    assert mint is not None
+    for relation_of, label in ((name, LESSER), (later, FULL)):
+        assert {label_of(mint.secret, one) for one in granting._make(turn, relation_of, week, 2)} == {label}

@@ -121,11 +121,12 @@ def test_the_intervals_are_the_codes() -> None:
 
 def test_the_kinds_of_intake_frames_are_the_codes() -> None:
     kinds = {k.value: k.name for k in ReportKind}
-    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY", 4: "FILLER", 5: "BURN", 6: "CALL"}
+    assert kinds == {1: "REPORT", 2: "WORD", 3: "DUMMY", 4: "FILLER", 5: "BURN", 6: "CALL", 7: "REQUEST"}
     content = {row[1]: row for row in table("50-report.md", "content")}
     word = {row[1]: row for row in table("50-report.md", "word")}
-    words = "2 a word, 3 a dummy, 4 a filler, 5 a burn (`33-burn.md`, 9), 6 a call (`34-adoption.md`, 3)"
-    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 to 6", words])
+    words = "2 a word, 3 a dummy, 4 a filler, 5 a burn (`33-burn.md`, 9), 6 a call (`34-adoption.md`, 3), "
+    words += "7 a request for tokens (`51-tokens.md`, 3)"
+    assert (content["kind"][2:], word["kind"][2:]) == (["1", "a report"], ["2 to 7", words])
 
 
 def test_the_purposes_of_lanes_are_the_codes() -> None:

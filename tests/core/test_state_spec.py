@@ -13,7 +13,7 @@ from tercet.core.state import Device
 
 SPEC = (Path(__file__).parents[2] / "spec" / "76-state.md").read_text()
 TABLES = dict(re.findall(r"<!-- table: (\w+) -->\n(.*?)\n<!-- end -->", SPEC, re.S))
-ELSEWHERE = {"Card", "Relay", "RelayList", "WeekKey", "IntakeDay", "Letter"}  # have tables of their own
+ELSEWHERE = {"Card", "Relay", "RelayList", "WeekKey", "IntakeDay", "Letter", "TokenKeys"}  # have tables of their own
 IN_WORDS = {"DayChain", "Later", "Bringing", "Declined", "BoardPost"}  # stand in a sentence of this document
 
 

@@ -26,6 +26,15 @@ _SEED = bytes(range(32))
 _STATE, _ = sealing.spake_start("a", "sand captain hammer", lambda count: bytes(range(count)))
 
 
+_BLIND = {
+    name: bytes.fromhex(value)
+    for name, value in json.loads((Path(__file__).parents[2] / "vectors" / "tokens" / "blind-2.json").read_text())[
+        "input"
+    ].items()
+}
+_BLIND_PUBLIC = sealing.blind_public(_BLIND["private"])
+
+
 def _cannot_open(parser: Callable[[bytes], object]) -> Callable[[bytes], None]:
     def target(data: bytes) -> None:
         try:
@@ -65,6 +74,16 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sealing-envelope-public": _cannot_open(lambda data: sealing.put_in_envelope(data, b"content", b"info")),
     "sealing-hpke": _cannot_open(lambda data: sealing.open_with(_SEED, data, b"info")),
     "sealing-verify": _cannot_open(lambda data: sealing.verify(data[:32], data[96:], data[32:96])),
+    "sealing-blind-public": _cannot_open(
+        lambda data: sealing.blind(data, _BLIND["message"], _BLIND["salt"], _BLIND["entropy"])
+    ),
+    "sealing-blinded": _cannot_open(lambda data: sealing.blind_sign(_BLIND["private"], data, _BLIND["cover"])),
+    "sealing-signed-blind": _cannot_open(
+        lambda data: sealing.unblind(_BLIND_PUBLIC, _BLIND["message"], data, _BLIND["entropy"])
+    ),
+    "sealing-blind-signature": _cannot_open(
+        lambda data: sealing.verify_blind(data[:256], data[512:], data[256:512]),
+    ),
     "sealing-spake": _cannot_open(lambda data: sealing.spake_finish(_STATE, data)),
     "sealing-olm-keys": _cannot_open(lambda data: sealing.olm_outbound(_OLM["account_b"], data[:32], data[32:])),
     "sealing-olm-first": _cannot_open(lambda data: sealing.olm_inbound(_OLM["account_b"], _OLM["identity_a"], data)),

@@ -14,11 +14,13 @@ from tercet.core import events as ev
 from tercet.core.beat import PACE
 from tercet.core.channel import Channel, Waiting
 from tercet.core.cutting import Cut, Stage
-from tercet.core.days import DAY, day_of
+from tercet.core.days import DAY, day_of, week_of
+from tercet.core.permits import Trust
 from tercet.core.relation import Note
 from tercet.core.report import LetterKind, MediaState, Report, ReportState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Device, Return, load, save
+from tercet.core.tokens import SPARE
 from tercet.lab import Plan
 from tercet.lab.captured import Captures
 from tercet.lab.captures import Captured
@@ -35,13 +37,15 @@ from tercet.lab.exposure import (
     is_noise,
     joined,
 )
-from tercet.lab.law import INTAKE_BACK, NEIGHBOURS_MOST, ROWS, breaches, holds
+from tercet.lab.law import INTAKE_BACK, NEIGHBOURS_MOST, PERMITS_MOST, ROWS, TOKENS_MOST, breaches, holds
 from tercet.lab.machine import Machine
 from tercet.lab.seizure import HINTS
 from tercet.member import locking
 from tercet.member.locked import Plan as LockedPlan
 from tercet.member.locked import parse_plan
 from tercet.sealing import digest
+
+from ..core.stage import PRIVATE
 
 SPEC = (Path(__file__).parents[2] / "spec" / "91-exposure.md").read_text()
 LIFE = Plan(members=4, days=3, seed=11, reports=2.0, letters=2.0, replies=0.8, pace=3_600)
@@ -59,6 +63,7 @@ def chance() -> Any:
 def seized() -> tuple[Captured, Captures]:
     """A network that lived a while and is settled, and what members whose memory was copied meanwhile yielded."""
     world = Captured(LIFE, SEIZURES, taken=0.0, states=("passphrase",))
+    world.token_keys = PRIVATE
     return world, world.captures(settle=True)
 
 
@@ -161,6 +166,42 @@ def test_a_share_of_a_burn_line_where_no_row_allows_it_is_seen(lived: Captured) 
         assert "the power to burn" in breaches("desk", of(machine.device, machine))
         bare = msgspec.structs.replace(machine.device, shares=(), relations=())
         assert not voices & set(of(bare, machine).powers)
+
+
+def test_tokens_and_permits_that_are_held_are_seen_and_no_more_than_two_weeks_of_tokens_are(lived: Captured) -> None:
+    seen = [of(machine.device, machine) for machine in members(lived)]
+    assert any("tokens" in one.powers and one.tokens for one in seen)
+    assert any("permits" in one.powers and one.permits for one in seen)
+    assert all(one.tokens <= TOKENS_MOST and one.permits <= PERMITS_MOST for one in seen)
+    assert any(one.branch for one in seen)
+    machine = next(m for m in members(lived) if of(m.device, m).tokens)
+    here = of(machine.device, machine)
+    for row in ("locked", "notebook, opened by the captor", "desk"):
+        assert "the power to tokens" in breaches(row, here), row
+    many = msgspec.structs.replace(here, tokens=TOKENS_MOST + 1, permits=PERMITS_MOST + 1)
+    assert {f"{TOKENS_MOST + 1} tokens", f"{PERMITS_MOST + 1} permits"} <= set(breaches("passphrase", many))
+    bare = of(msgspec.structs.replace(machine.device, trust=Trust()), machine)
+    assert not {"tokens", "permits"} & set(bare.powers)
+
+
+def test_a_desk_that_can_make_tokens_is_seen_to(lived: Captured) -> None:
+    desk = lived.machines[0]
+    assert "mint" in of(desk.device, desk).powers
+    assert breaches("desk", of(desk.device, desk)) == ()
+    assert "the power to mint" in breaches("passphrase", of(desk.device, desk))
+
+
+def test_which_tokens_are_gone_tells_no_more_than_the_days_of_reports(lived: Captured) -> None:
+    """Nothing but the day's, the spare one and the witness token may be gone before its slot is over."""
+    held = [(m, p) for m in members(lived) for p in m.device.trust.purses]
+    assert held
+    for machine, purse in held:
+        today = day_of(machine.clock)
+        slots = range((today + 3) % 7 + 1, SPARE) if purse.week == week_of(today) else range(SPARE)
+        assert all(purse.reports[slot] for slot in slots)
+        made = [day_of(r.made) for r in machine.device.reports if week_of(day_of(r.made)) == purse.week]
+        if len(set(made)) == len(made):
+            assert purse.reports[SPARE] or not made or purse.reports == (b"",) * len(purse.reports)
 
 
 @pytest.mark.full

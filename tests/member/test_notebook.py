@@ -45,6 +45,8 @@ MORE = {  # what else a command needs on its line
     "carry": ["/nowhere"],
     "show": ["1"],
     "reply": ["1"],
+    "case": ["1", "2"],
+    "witnesses": ["1"],
     "ceremony": ["board", "--to", "/nowhere"],
     "export": ["1", "--to", "/nowhere"],
     "relays": ["--relay", "tercet://127.0.0.1:7443/" + "a" * 52],

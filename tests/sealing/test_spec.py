@@ -48,7 +48,7 @@ def test_every_section_that_the_code_names_exists() -> None:
 
 
 def test_only_libraries_that_the_spec_names_are_imported() -> None:
-    stdlib = {"__future__", "base64", "collections", "dataclasses", "datetime", "functools", "hashlib"}
+    stdlib = {"__future__", "base64", "collections", "dataclasses", "datetime", "functools", "hashlib", "math"}
     allowed = stdlib | {"re", "typing", "unicodedata"}
     allowed |= {"cryptography", "mnemonic", "nacl", "spake2", "vodozemac"}
     for name, text in SOURCE.items():

@@ -24,6 +24,8 @@ from tercet.shell.failures import ShellError
 from tercet.shell.service import Service
 from tercet.vault import create, open_vault
 
+from ..core.stage import PRIVATE
+
 MIB = 1_048_576
 START = 1_790_000_000  # seconds; a Monday in September 2026
 RELAY = "tercet://127.0.0.1:7443/" + "a" * 52
@@ -137,6 +139,7 @@ class World:
         self.folder = folder
         self.now = START
         self.relay_says: int | None = None
+        self.mints = False
         self.relays = {address: MemoryStore() for address in relays}
         self.trouble: dict[str, DropFailure] = {}
         self.refuses: dict[str, str] = {}  # address to the code of what it answers each PUT and POST with
@@ -162,6 +165,7 @@ class World:
     def desk(self, name: str = "desk") -> DeskService:
         place = self.folder / name / "archive"
         service = DeskService(self._vault(name), lambda a: WorldDrop(self, a, name), self.clock, place)
+        service.engine.draw_keys = (lambda: PRIVATE) if self.mints else None
         return self._set(service, name)
 
     def service(self, name: str) -> Service:
@@ -171,7 +175,7 @@ class World:
         """The same world in another folder, with stores of its own; its vaults must be closed."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         other = World(folder, tuple(self.relays))
-        other.now = self.now
+        other.now, other.mints = self.now, self.mints
         other.relays = copy.deepcopy(self.relays)
         return other
 

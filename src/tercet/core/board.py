@@ -21,6 +21,7 @@ from tercet.core.days import day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
 from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
 from tercet.core.statement import Said, parse_said, signed_by
+from tercet.core.tokens import TokenKeys
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
 
 SIGNATURE: Final = 64  # bytes
@@ -32,6 +33,8 @@ INTAKE_ROOM: Final = 3_800  # bytes of sealed intake days that fit in one entry
 DAYS_AHEAD: Final = 7 * WEEKS_AHEAD  # intake boxes are published this far ahead
 DAYS_KEPT: Final = 72  # intake days that a reader holds
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
+TOKEN_WEEKS: Final = 6  # weeks whose token keys a reader holds
+TOKEN_WEEKS_AHEAD: Final = 3  # weeks after that of an entry for which it may name token keys
 MISSING_KEPT: Final = 256  # numbers of missing entries remembered; more than a relay keeps in 120 days
 Point = Annotated[bytes, msgspec.Meta(min_length=POINT, max_length=POINT)]
 SIGNED: Final = b"tercet/1 board entry"  # what every signed message begins with; not sent
@@ -45,6 +48,7 @@ class EntryKind(IntEnum):
     RELAYS = 2
     INTAKE = 3
     BURN = 4
+    TOKEN_KEYS = 5
     NOTICE = 6
     STATEMENT = 7
 
@@ -169,12 +173,13 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         relays: the newest relay list, or none.
         listed: number of the entry that held it.
         missing: numbers of entries that were passed over, at most 256; one that turns up later is taken in.
-        forked: whether two signed entries ever claimed the same place.
+        forked: whether two signed entries ever claimed the same place, or gave a week's tokens two pairs of keys.
         places: how many items of the board were seen at each relay.
         intake: days whose intake boxes are known and that are not past; at most 72.
         lent: whether those days came from the neighbour who brought us in; the board's own replace them.
         root: payload of the root that is held (spec/61-root.md); empty for none.
         notices: that are not past; at most 24.
+        tokens: keys of weeks' tokens, that are not past.
     """
 
     number: Number = 0
@@ -190,6 +195,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     lent: bool = False
     root: bytes = b""
     notices: tuple[HeldNotice, ...] = ()
+    tokens: tuple[TokenKeys, ...] = ()
 
     @property
     def head(self) -> bytes:
@@ -208,6 +214,10 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     def intake_on(self, day: Day) -> IntakeDay | None:
         """The intake boxes of a day, if they are known."""
         return next((d for d in self.intake if d.day == day), None)
+
+    def token_keys(self, week: int) -> TokenKeys | None:
+        """The keys of a week's tokens, if they are known."""
+        return next((k for k in self.tokens if k.week == week), None)
 
     def mark_of(self, number: int) -> bytes | None:
         """The digest of an entry, if it is among those remembered."""
@@ -275,7 +285,9 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | Notice | Said | None:
+def body_of(
+    entry: Entry,
+) -> WeekKeys | RelayList | IntakeDays | Burn | TokenKeys | Notice | Said | None:
     """The message in an entry; none for a kind that this version does not know.
 
     Raises:
@@ -287,6 +299,8 @@ def body_of(entry: Entry) -> WeekKeys | RelayList | IntakeDays | Burn | Notice |
         return decode(entry.body, RelayList)
     if entry.kind == EntryKind.INTAKE:
         return decode(entry.body, IntakeDays)
+    if entry.kind == EntryKind.TOKEN_KEYS:
+        return decode(entry.body, TokenKeys)
     if entry.kind == EntryKind.BURN:
         body = decode(entry.body, Burn)
         if burn_of(*body.points) != body:
@@ -349,6 +363,11 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
         return msgspec.structs.replace(view, notices=keep(view.notices, fresh_notice))
     if isinstance(body, Said):
         return _take_statement(view, entry, body)
+    if isinstance(body, TokenKeys):
+        known = view.token_keys(body.week)
+        return msgspec.structs.replace(
+            view, tokens=_tokens(view, entry, body, now), forked=view.forked or known not in (None, body)
+        )
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
@@ -375,3 +394,14 @@ def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[
     days = fresh | {d.day: d for d in view.intake if not view.lent}
     first = min(day_of(now), day_of(view.issued)) - 1
     return tuple(sorted((d for d in days.values() if d.day >= first), key=lambda d: d.day)[-DAYS_KEPT:])
+
+
+def _tokens(view: BoardView, entry: Entry, body: TokenKeys, now: int) -> tuple[TokenKeys, ...]:
+    """The token keys known after an entry: what was first said of a week stays, or keys would tell members apart."""
+    issued = week_of(day_of(entry.issued))
+    fresh = (
+        (body,) if view.token_keys(body.week) is None and issued - 1 <= body.week <= issued + TOKEN_WEEKS_AHEAD else ()
+    )
+    first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
+    kept = sorted((k for k in (*view.tokens, *fresh) if k.week >= first), key=lambda k: k.week)
+    return tuple(kept[-TOKEN_WEEKS:])

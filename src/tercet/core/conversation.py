@@ -54,6 +54,11 @@ def call(body: bytes, back: bytes, now: int, day: int) -> WordContent:
     return WordContent(1, ReportKind.CALL, day, back, NOBODY, Letter(1, 0, 0, 0, now, LetterKind.ADOPT, body))
 
 
+def request(body: bytes, back: bytes, now: int, day: int) -> WordContent:
+    """A request for tokens (`tokens.Request`), as it goes to the desk; other arguments as for `word`."""
+    return WordContent(1, ReportKind.REQUEST, day, back, NOBODY, Letter(1, 0, 0, 0, now, LetterKind.REQUEST, body))
+
+
 def seal_answer(where: Lane, letter: Letter, nonce: bytes) -> bytes:
     """The desk's answer to an intake frame, 4,096 bytes; `nonce` is 24 fresh random bytes."""
     return seal(where.key, bytes([PLAIN]) + encode(letter), FRAME, nonce)

@@ -25,6 +25,7 @@ from tercet.core import (
     dealing,
     encounter,
     files,
+    granting,
     handover,
     introducing,
     locked,
@@ -33,6 +34,7 @@ from tercet.core import (
     notice,
     office,
     reader,
+    redeeming,
     relinking,
     rooting,
     sending,
@@ -86,6 +88,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
     mail.begin_mixes(turn)
     dealing.deal(turn)
     committing.hand(turn)
+    granting.deal(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -99,6 +102,7 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
     mail.begin_mixes(turn)
     dealing.deal(turn)
     committing.hand(turn)
+    granting.deal(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -118,9 +122,11 @@ def _time_passes(turn: Turn) -> None:
     encounter.tidy(turn)
     introducing.tidy(turn)
     accusing.tidy(turn)
+    granting.tidy(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
         calling.tidy(turn)
+        redeeming.prepare(turn)
 
 
 def _stored(turn: Turn, event: e.Stored) -> None:
@@ -156,6 +162,10 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             committing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.HERE:
             adopting.heard(turn, event.query.id)
+        elif letter.kind == LetterKind.NEED:
+            granting.take_need(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.PERMITS:
+            granting.take_grant(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and _brought_us_in(turn, event.query.id):
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
 
@@ -264,6 +274,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.ChunkRead: files.chunk_read,
         e.FileStopped: files.file_stopped,
         e.MediaChecked: office.media_checked,
+        e.TokenKeysDrawn: office.token_keys_drawn,
         e.RelayTime: lambda turn, event: mail.relay_time(turn, event.seconds),
         e.WentBack: lambda turn, _: mail.went_back(turn),
     }

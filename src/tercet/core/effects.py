@@ -13,6 +13,7 @@ import msgspec
 
 from tercet.core.events import Query
 from tercet.core.report import ReportContent
+from tercet.core.tokens import Standing
 
 Places = tuple[tuple[str, bytes], ...]  # relays, and the id of the box (32 bytes) at each
 
@@ -92,12 +93,17 @@ class ReadChunk(msgspec.Struct, frozen=True):
 
 
 class FileReport(msgspec.Struct, frozen=True):
-    """File a new report in the desk's archive, durably, before the state is saved."""
+    """File a new report in the desk's archive, durably, before the state is saved.
+
+    `standing` and `witness`: what its tokens say.
+    """
 
     case: bytes
     number: int
     came: int
     content: ReportContent
+    standing: Standing = Standing.UNTOLD
+    witness: bool = False
 
 
 class FileWord(msgspec.Struct, frozen=True):
@@ -124,6 +130,12 @@ class CheckMedia(msgspec.Struct, frozen=True):
 
     case: bytes
     media: int
+
+
+class DrawTokenKeys(msgspec.Struct, frozen=True):
+    """Draw the private keys of a week's tokens, which takes a second; the answer is `TokenKeysDrawn`."""
+
+    week: int
 
 
 class ShowCode(msgspec.Struct, frozen=True):
@@ -156,6 +168,7 @@ Effect = (
     | ReadChunk
     | Filed
     | CheckMedia
+    | DrawTokenKeys
     | ShowCode
     | Tell
 )

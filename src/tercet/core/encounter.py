@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import bycode, relinking, welcome
+from tercet.core import bycode, granting, relinking, welcome
 from tercet.core import channel as letters
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
@@ -322,6 +322,7 @@ def _keep(turn: Turn, meeting: Meeting) -> None:
     turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
     if meeting.side == 0 and parse_hello(meeting.theirs, 1).network is None:
         _welcome_newcomer(turn, relation.id)
+    granting.deal(turn)
 
 
 def _welcome_newcomer(turn: Turn, relation_id: bytes) -> None:

@@ -254,12 +254,13 @@ class MediaGiven(msgspec.Struct, frozen=True):
 
 
 class WriteReport(msgspec.Struct, frozen=True):
-    """The owner reports."""
+    """The owner reports; `witness`: and saw it, so that the week's witness token goes along."""
 
     text: str
     place: Place | None
     happened: int | None
     media: tuple[MediaGiven, ...]
+    witness: bool = False
 
 
 class WriteWord(msgspec.Struct, frozen=True):
@@ -323,6 +324,13 @@ class MediaChecked(msgspec.Struct, frozen=True):
     good: bool
 
 
+class TokenKeysDrawn(msgspec.Struct, frozen=True):
+    """The desk's shell has drawn the keys of a week's tokens: 256 bytes for report tokens, 256 for witness tokens."""
+
+    week: int
+    private: bytes
+
+
 class RelayTime(msgspec.Struct, frozen=True):
     """A relay said what time it is, seconds; nothing but a warning follows from it."""
 
@@ -374,6 +382,7 @@ Event = (
     | ChunkRead
     | FileStopped
     | MediaChecked
+    | TokenKeysDrawn
     | RelayTime
     | WentBack
 )

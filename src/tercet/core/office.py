@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import adopting, parting
+from tercet.core import adopting, minting, parting
 from tercet.core import board as boards
 from tercet.core import channel as letters
 from tercet.core.burning import POINT, line_through
@@ -20,9 +20,9 @@ from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
 from tercet.core.conversation import next_letter, seal_answer, unheard
 from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS, last_day_of, week_of
-from tercet.core.effects import CheckMedia, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
+from tercet.core.effects import CheckMedia, DrawTokenKeys, FileBlock, FileReport, FileWord, PostItem, PutItem, ReadBox
 from tercet.core.errors import Refusal
-from tercet.core.events import Arrived, MediaChecked, Query
+from tercet.core.events import Arrived, MediaChecked, Query, TokenKeysDrawn
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.mail import body_for
 from tercet.core.notice import NOTICE_DAYS, NOTICE_MOST, NOTICES_KEPT, HeldNotice, Notice, in_force, parse_notice
@@ -107,6 +107,9 @@ def beat(turn: Turn) -> None:
     adopting.tidy(turn)
     _publish_keys(turn)
     _publish_intake(turn)
+    week = minting.wanted(turn)
+    if week is not None:
+        turn.order(DrawTokenKeys(week))
     if office(turn).roots and turn.sure - office(turn).rooted > ROOTS_AGAIN:
         publish_roots(turn)
     for number, post in enumerate(office(turn).posts):
@@ -192,6 +195,9 @@ def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotic
     _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
     change(turn, announced=turn.today - 2)
     _publish_intake(turn)
+    for mint in minting.mints(turn):
+        if mint.keys.week >= this_week:
+            _publish(turn, boards.EntryKind.TOKEN_KEYS, encode(mint.keys))
     for both, _ in office(turn).burned:
         _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
     for one in in_force(notices, turn.today):
@@ -300,6 +306,18 @@ def _publish_keys(turn: Turn) -> None:
     _say_keys(turn, missing)
 
 
+def token_keys_drawn(turn: Turn, event: TokenKeysDrawn) -> None:
+    """Keep the keys of a week's tokens, and put their public halves on the board.
+
+    Raises:
+        Refusal: `not_the_desk`.
+    """
+    office(turn)
+    keys = minting.open_week(turn, event.week, event.private)
+    if keys is not None:
+        _publish(turn, boards.EntryKind.TOKEN_KEYS, encode(keys))
+
+
 def _say_keys(turn: Turn, weeks: list[int]) -> None:
     """Put the public halves of the keys of some weeks on the board."""
     seeds = office(turn).seeds
@@ -344,6 +362,7 @@ def _forget_keys(turn: Turn) -> None:
         posts=tuple(p for p in office(turn).posts if turn.sure - p.issued <= POSTS_KEPT),
         burned=tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT),
     )
+    minting.tidy(turn)
 
 
 def _post_ref(number: int, relay: str, item: bytes) -> bytes:
@@ -456,7 +475,8 @@ def _take_report(turn: Turn, week: int, content: ReportContent) -> Letter:
     number = office(turn).opened + 1
     seen = (*office(turn).seen.get(week, ()), case_id)
     change(turn, opened=number, seen=office(turn).seen | {week: seen})
-    turn.order(FileReport(case_id, number, turn.now, content))
+    standing, witness = minting.judge(turn, content)
+    turn.order(FileReport(case_id, number, turn.now, content, standing, witness))
     _open_case(turn, case_id, number, content)
     turn.tell("report_filed", number=str(number))
     return _say(turn, case_id) or filed
@@ -473,11 +493,13 @@ def _say(turn: Turn, case_id: bytes) -> Letter | None:
 
 
 def _hear(turn: Turn, content: WordContent) -> Letter:
-    """Take in a word, a burn or a call; returns what to answer: nothing where nothing is open, or is adopted."""
+    """Take in a word, a burn, a call or a request; returns what to answer: nothing new where nothing is open."""
     if content.kind == ReportKind.BURN:
         post_burn(turn, *parse_burn(content.letter))
     if content.kind == ReportKind.CALL and (answer := adopting.take(turn, content.letter.body)):
         return answer
+    if content.kind == ReportKind.REQUEST:
+        return minting.sign(turn, content.letter.body)
     case = find_case(turn, content.id)
     if case is None:
         return Letter(1, 0, 0, 0, turn.now, LetterKind.EMPTY, b"")

@@ -122,6 +122,11 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     adopted: int = 0
 
 
+def is_young(relation: Relation, confirmed: int) -> bool:
+    """Whether one of the two adopted the other from afar, less than eight weeks before the confirmed day."""
+    return bool(relation.adopted) and confirmed * DAY < relation.adopted + ADOPTED_YOUNG
+
+
 def cell_of(relations: tuple[Relation, ...], desk: bool, confirmed: int, expected: tuple[Role, ...] = ()) -> Cell:
     """What the cell rule needs to know.
 
@@ -134,7 +139,7 @@ def cell_of(relations: tuple[Relation, ...], desk: bool, confirmed: int, expecte
     first = {role: r.pair for r in reversed(relations) for role in (r.role,) if r.pair}
     above = next((first[role] for role in (*ABOVE, Role.PARTNER) if role in first), b"")
     below = next((first[role] for role in UNDER if role in first), b"")
-    young = any(r.adopted and r.role in ABOVE and confirmed * DAY < r.adopted + ADOPTED_YOUNG for r in relations)
+    young = any(r.role in ABOVE and is_young(r, confirmed) for r in relations)
     return Cell(desk, (*(r.role for r in relations), *expected), above, below, young)
 
 

@@ -23,6 +23,7 @@ from tercet.core.days import last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Day, Key, Malformed, Number, Ref, Seconds, Version1, decode, encode
 from tercet.core.relation import Note
+from tercet.core.tokens import parse_request
 from tercet.sealing import (
     BLOCK_DATA,
     ENVELOPE_OVERHEAD,
@@ -61,6 +62,10 @@ class ReportKind(IntEnum):
     FILLER = 4
     BURN = 5
     CALL = 6
+    REQUEST = 7
+
+
+KINDS: Final = frozenset(ReportKind)
 
 
 class LetterKind(IntEnum):
@@ -86,6 +91,10 @@ class LetterKind(IntEnum):
     COMMIT = 17
     ADOPT = 18
     HERE = 19
+    NEED = 20
+    PERMITS = 21
+    REQUEST = 22
+    TOKENS = 23
 
 
 class MediaKind(StrEnum):
@@ -143,8 +152,8 @@ class ReportContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
         version: 1.
         kind: `ReportKind`.
         day: the sender's day when it was sealed.
-        token: reserved, up to 296 bytes; empty in this version.
-        witness: reserved, up to 296 bytes; empty in this version.
+        token: a report token of the day's week, 288 bytes, or empty.
+        witness: a witness token of that week, likewise.
         claim: reserved: hash of a claim key, 32 bytes, or empty.
         reply: 32 bytes, the secret of the conversation that follows, and of the boxes for the answers to this frame.
         text: up to 1,850 bytes of UTF-8.
@@ -174,7 +183,8 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     Attributes:
         version: 1.
         kind: `ReportKind.WORD`, or `DUMMY`, which the desk only answers, or `FILLER`, which it only lets go, or
-            `BURN`, whose letter is two points of a burn line, or `CALL`, whose letter asks for adoption.
+            `BURN`, whose letter is two points of a burn line, or `CALL`, whose letter asks for adoption, or
+            `REQUEST`, whose letter asks for tokens.
         day: the sender's day when it was sealed.
         back: 32 bytes, the secret of the box for the answer.
         id: of the conversation, 16 bytes; zeros in all but a word.
@@ -182,7 +192,7 @@ class WordContent(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     """
 
     version: Version1
-    kind: Annotated[int, msgspec.Meta(ge=2, le=6)]
+    kind: Annotated[int, msgspec.Meta(ge=2, le=7)]
     day: Day
     back: Key
     id: Ref
@@ -384,6 +394,8 @@ def parse_content(padded: bytes, week: int) -> ReportContent | WordContent:
 
 def _parse_word(plain: bytes, week: int) -> WordContent:
     content = decode(plain, WordContent)
+    if content.kind not in KINDS:
+        raise Malformed
     dummy = content.kind != ReportKind.WORD
     if week_of(content.day) != week or dummy != (content.id == NOBODY) or (dummy and content.letter.number):
         raise Malformed
@@ -393,6 +405,10 @@ def _parse_word(plain: bytes, week: int) -> WordContent:
         if content.letter.kind != LetterKind.ADOPT:
             raise Malformed
         parse_call(content.letter.body)
+    if content.kind == ReportKind.REQUEST:
+        if content.letter.kind != LetterKind.REQUEST:
+            raise Malformed
+        parse_request(content.letter.body)
     return content
 
 

@@ -9,11 +9,12 @@ Read first  write_report(), send_one(), arrived().
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
-from tercet.core import calling, committing, files
+from tercet.core import calling, committing, files, redeeming
 from tercet.core import channel as letters
 from tercet.core.burning import point_of, two_others
 from tercet.core.chain import lane
@@ -81,8 +82,9 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     pairs = [pair for given in event.media for pair in files.announce(given, turn)]
     reply = turn.chance(32)
     refs = tuple(ref for ref, _ in pairs)
+    token, saw = redeeming.spend(turn, event.witness)
     content = ReportContent(
-        1, ReportKind.REPORT, turn.today, b"", b"", b"", reply, event.text, event.place, event.happened, refs, b""
+        1, ReportKind.REPORT, turn.today, token, saw, b"", reply, event.text, event.place, event.happened, refs, b""
     )
     sealed = seal_content(content, key.week, key.public)
     number = turn.device.reported + 1
@@ -92,6 +94,8 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     )
     turn.change(reports=(*turn.device.reports, report), reported=number)
     files.move_files(turn, report)
+    if not token and turn.device.board.token_keys(key.week):
+        turn.tell("report_bare", number=str(number))
 
 
 def tidy(turn: Turn) -> None:
@@ -115,6 +119,8 @@ def send_all(turn: Turn, polls: int = 0) -> None:
         _put_burn(turn, relation)
     if calling.due(turn):
         _put_call(turn)
+    if redeeming.due(turn):
+        _put_request(turn)
     for report in turn.device.reports:
         if _report_due(turn, report):
             _put_report(turn, report)
@@ -167,11 +173,14 @@ def send_one(turn: Turn, after: float) -> bool:
         _put_report(turn, fresh, after)
     elif word := next((r for r in talks if letters.unsaid(r.channel)), None):
         _put_word(turn, word, after)
+    elif (asking := redeeming.due(turn)) and not asking.put and _put_request(turn, after):
+        pass
     else:
-        again = [(r.put, partial(_put_report, turn, r)) for r in reports]
+        again: list[tuple[int, Callable[[float], object]]] = [(r.put, partial(_put_report, turn, r)) for r in reports]
         again += [(_spoke(r), partial(_put_word, turn, r)) for r in talks[:1] if abs(turn.now - _spoke(r)) >= ASK_EVERY]
         again += [(r.cut.put, partial(_put_burn, turn, r)) for r in burns]
         again += [(one.put, partial(_put_call, turn)) for one in calls]
+        again += [(asking.put, partial(_put_request, turn))] if asking and asking.put else []
         if again:
             min(again, key=lambda one: one[0])[1](after)
         else:
@@ -268,6 +277,15 @@ def _put_call(turn: Turn, after: float = 0.0) -> None:
         calling.put_at(turn)
 
 
+def _put_request(turn: Turn, after: float = 0.0) -> bool:
+    """Ask the desk for tokens, in a frame like any other. False: its keys are none, and it cannot be asked."""
+    content = redeeming.content(turn)
+    if content is None or not _put_sealed(turn, content, 0, after):
+        return False
+    redeeming.put(turn)
+    return True
+
+
 def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> bool:
     """Seal what is no report and send it. False: there is no key or no box for it yet."""
     key = turn.device.board.key_for(turn.today)
@@ -358,6 +376,7 @@ def _take_answer(turn: Turn, back: Return, letter: Letter) -> bool:
         return calling.take(turn, letter)
     report = next((r for r in turn.device.reports if r.number == back.owner), None)
     if report is None:
+        redeeming.take(turn, letter)
         return True
     if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
         replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))

@@ -25,6 +25,7 @@ from tercet.core.events import Query
 from tercet.core.fields import decode, encode
 from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
+from tercet.core.permits import Mint, Trust
 from tercet.core.relation import Relation, cell_of
 from tercet.core.report import Report
 
@@ -157,6 +158,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         burned: burns of the last 120 days: both points, 128 bytes, and when they were posted.
         due: commitments that came with them.
         adopted: how many were ever adopted.
+        mints: of each week its tokens' keys, and what was dealt and spent.
     """
 
     post: bytes
@@ -176,6 +178,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     burned: tuple[tuple[bytes, int], ...] = ()
     due: tuple[Due, ...] = ()
     adopted: int = 0
+    mints: tuple[Mint, ...] = ()
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):
@@ -219,6 +222,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         shares: of our burn line, 96 bytes each, as `burning.Shares` names them; none before there is a neighbour.
         blank: 32 random bytes, of which commitments of nobody are made; empty before any was handed.
         calling: our call to the desk, since our link was cut out; or none.
+        trust: permits and tokens that we hold, and what neighbours below need.
     """
 
     version: Annotated[int, msgspec.Meta(ge=STATE_VERSION, le=STATE_VERSION)] = STATE_VERSION
@@ -242,6 +246,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     shares: tuple[bytes, ...] = ()
     blank: bytes = b""
     calling: Calling | None = None
+    trust: Trust = Trust()
 
     @property
     def cell(self) -> Cell:

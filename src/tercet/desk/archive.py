@@ -22,6 +22,7 @@ from typing import Final
 
 import msgspec
 
+from tercet.core.days import week_of
 from tercet.core.effects import FileBlock, FileReport, FileWord
 from tercet.core.fields import encode
 from tercet.core.report import MediaRef
@@ -115,14 +116,44 @@ class Archive:
         """
         new = effect.content
         report = FiledReport(
-            effect.case, effect.number, effect.came, new.day, new.claim, new.text, new.place, new.happened, new.media
+            effect.case,
+            effect.number,
+            effect.came,
+            new.day,
+            new.claim,
+            new.text,
+            new.place,
+            new.happened,
+            new.media,
+            effect.standing,
+            effect.witness,
         )
         with self._lock, _disk():
             self._prepare()
             for other in self._reports():
-                if other.number == report.number and other.id != report.id:
+                if other.id == report.id:
+                    report = msgspec.structs.replace(report, event=other.event)
+                elif other.number == report.number:
                     self._write(msgspec.structs.replace(other, number=self._spare_number()))
             self._write(report)
+
+    def same_event(self, first: int, numbers: tuple[int, ...]) -> None:
+        """Note that reports are about one event, as the desk sees it; durable on return.
+
+        Args:
+            first: number of the report by which the event is called; 0 takes the others out of theirs.
+            numbers: of the others.
+
+        Raises:
+            ArchiveError: `archive_unknown_report`, `archive_disk`, `archive_disk_full`.
+        """
+        with self._lock, _disk():
+            self._prepare()
+            known = {report.number: report for report in self._reports()}
+            if not {first, *numbers} - {0} <= known.keys():
+                raise ArchiveError("archive_unknown_report")
+            for number in {first, *numbers} - {0}:
+                self._write(msgspec.structs.replace(known[number], event=first))
 
     def file_word(self, effect: FileWord) -> None:
         """File a letter; durable on return. Filed again under the same number it replaces itself.
@@ -244,6 +275,18 @@ class Archive:
         if found is None:
             raise ArchiveError("archive_unknown_report")
         return found
+
+    def witnesses(self, number: int) -> list[int]:
+        """The week of each good witness token that came with a report, or another about the same event.
+
+        Raises:
+            ArchiveError: `archive_unknown_report`, `archive_disk`.
+        """
+        with self._lock:
+            asked = self.report(number)
+            event = asked.event or number
+            same = [r for r in self._reports() if event in (r.event, r.number)]
+        return [week_of(report.day) for report in same if report.witness]
 
     def words(self, number: int) -> list[Word]:
         """The conversation about a report, in the order in which it was held.
@@ -377,7 +420,16 @@ class Archive:
             for place, ref in enumerate(report.media)
         )
         return CaseSummary(
-            report.number, report.id, report.came, report.text, place_summary(report.place), report.happened, media
+            report.number,
+            report.id,
+            report.came,
+            report.text,
+            place_summary(report.place),
+            report.happened,
+            media,
+            standing=report.standing,
+            witness=report.witness,
+            event=report.event,
         )
 
     def _here(self, case: bytes, media: int, blocks: int) -> int:

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tercet.core.fields import encode
+from tercet.core.strength import CAPTURED
 from tercet.desk import ceremony, papers
 from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
@@ -38,6 +39,17 @@ VAULT_SIZE = 4 * DEFAULT_SIZE  # a desk's state is up to 4 MiB
 NO_ROOT = "No root yet: five people make one with `tercet desk ceremony`, before the first founder is met."
 NEVER_ROOT = (
     "No root: whoever has the desk's passphrase signs the board for good. For this network it is too late for one."
+)
+FROM = {"": "", "member": "a member", "stranger": "a stranger"}
+BIASES = {
+    "no_week": "No permits were dealt yet: nothing can be said.",
+    "unfinished": "No week is over yet: it is the count of this one so far.",
+    "abnormal": "Many more permits were spent than in the weeks before: a captor may have asked for them.",
+    "allowance": "A founder was dealt all that it may get: its branch is larger, or somebody asks for too much.",
+}
+ALWAYS_BIASED = (
+    "Members who were away all week, or beyond what a branch is dealt, are not counted.",
+    "Who holds two devices counts twice; a captor who holds a branch counts as many as the branch was dealt.",
 )
 DESK_BEAT = 10.0  # seconds; a desk's beat follows its load
 
@@ -169,13 +181,15 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     console = Console(highlight=False, soft_wrap=True)
     if not found["cases"]:
         console.print("Reports: none yet.")
-    table = Table("Report", "came", "begins", "files", title="Reports")
+    told = any(case["standing"] for case in found["cases"])
+    table = Table("Report", "came", "begins", "files", *(("from",) if told else ()), title="Reports")
     for case in found["cases"]:
         if case["damaged"]:
-            table.add_row("damaged", "", "a record that does not open: look at the disk", "")
+            table.add_row("damaged", "", "a record that does not open: look at the disk", "", *(("",) if told else ()))
             continue
         begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
-        table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]))
+        who = (FROM[case["standing"]],) if told else ()
+        table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]), *who)
     if found["cases"]:
         console.print(table)
     show_notes(console, found["letters"])
@@ -195,7 +209,10 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         return
     console = Console(highlight=False, soft_wrap=True)
     report = found["report"]
-    console.print(f"Report {report['number']}, came {moment(report['came'])}", markup=False)
+    who = f", from {FROM[report['standing']]}" if report["standing"] else ""
+    console.print(f"Report {report['number']}, came {moment(report['came'])}{who}", markup=False)
+    if report["event"]:
+        console.print(f"  about the same as report {report['event']}", markup=False)
     if report["happened"] is not None:
         console.print(f"  when: {moment(report['happened'])}", markup=False)
     if report["place"]:
@@ -284,6 +301,52 @@ def statement(
     _do(folder, answers, as_json, {"do": "statement", **run(read(), as_json)})
     if not as_json:
         Console().print("It is on the board, for every member.")
+
+
+@app.command()
+def case(
+    number: Annotated[int, typer.Argument(help="The report by which the event is called.")],
+    others: Annotated[list[int] | None, typer.Argument(help="Reports about the same event.")] = None,
+    apart: Annotated[bool, typer.Option("--apart", help="They are not about one event after all.")] = False,
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Mark reports as about the same event, so that their witnesses count together."""
+    request = {"do": "same_event", "number": number, "others": others or [], "apart": apart}
+    found = _do(folder, answers, as_json, request)
+    if not as_json:
+        numbers = ", ".join(str(one) for one in found["numbers"])
+        said = "each by itself" if apart else f"about the same as report {number}"
+        Console(highlight=False, soft_wrap=True).print(f"Reports {numbers}: {said}.", markup=False)
+
+
+@app.command()
+def witnesses(
+    number: Number,
+    captured: Annotated[
+        int, typer.Option(help="Permits a week of the largest branch that a captor may hold.", min=0)
+    ] = CAPTURED,
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many different witnesses of a report's event are certain."""
+    found = _do(folder, answers, as_json, {"do": "witnesses", "number": number, "captured": captured})
+    if not as_json:
+        Console(highlight=False).print(str(found["certain"]), markup=False)
+
+
+@app.command()
+def strength(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
+    """Say between which numbers the network's members are, and what could bias that."""
+    found = _do(folder, answers, as_json, {"do": "strength"})
+    if not as_json:
+        console = Console(highlight=False, soft_wrap=True)
+        least, most = found["least"], found["most"]
+        console.print(f"Between {least:,} and {most:,}." if least else f"Fewer than {most}.", markup=False)
+        for line in (*(BIASES[one] for one in found["biases"]), *ALWAYS_BIASED):
+            console.print(f"  {line}", markup=False)
 
 
 @app.command()

@@ -17,6 +17,7 @@ import msgspec
 
 from tercet.core.fields import Day, Number, Ref, Seconds
 from tercet.core.report import MEDIA_MOST, REPORT_TEXT, MediaKind, MediaRef, Place
+from tercet.core.tokens import Standing
 
 WORD_MOST: Final = 4_096  # characters of a letter; no more fit into a frame
 
@@ -59,6 +60,9 @@ class FiledReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
         place: or none.
         happened: seconds, or none.
         media: files, with the keys that open their blocks.
+        standing: what its report token said.
+        witness: whether it brought a good witness token.
+        event: the number of the report about the same event that the desk named first; 0 for none.
     """
 
     id: Ref
@@ -70,6 +74,9 @@ class FiledReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     place: Place | None
     happened: Seconds | None
     media: Annotated[tuple[MediaRef, ...], msgspec.Meta(max_length=2 * MEDIA_MOST)]
+    standing: Standing = Standing.UNTOLD
+    witness: bool = False
+    event: Number = 0
 
 
 class FiledWord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
@@ -135,6 +142,9 @@ class CaseSummary:
         happened: seconds, or none.
         media: files in the report's order.
         damaged: a record that does not open, a report or a word; nothing else is known of it.
+        standing: what its report token said.
+        witness: whether it brought a good witness token.
+        event: the first number of those about the same event; 0 for none.
     """
 
     number: int
@@ -145,6 +155,9 @@ class CaseSummary:
     happened: int | None
     media: tuple[MediaSummary, ...]
     damaged: bool = False
+    standing: Standing = Standing.UNTOLD
+    witness: bool = False
+    event: int = 0
 
 
 Record = FiledReport | FiledWord

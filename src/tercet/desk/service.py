@@ -21,12 +21,13 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import rooting
 from tercet.core.cell import Role
-from tercet.core.days import day_of
+from tercet.core.days import day_of, week_of
 from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import named
 from tercet.core.root import DELEGATED_MOST
+from tercet.core.strength import CAPTURED, certain, strength
 from tercet.desk import papers
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
@@ -146,6 +147,9 @@ class DeskService(Service):
                 "show": self._show,
                 "reply": self._reply,
                 "export": self._export,
+                "same_event": self._same_event,
+                "witnesses": self._witnesses,
+                "strength": self._strength,
                 "letter": self._letter,
                 "notice": self._notice,
                 "statement": self._statement,
@@ -278,6 +282,27 @@ class DeskService(Service):
     async def _export(self, request: Request, person: Dialogue) -> dict[str, Any]:
         done = await asyncio.to_thread(export_case, self.archive, number_in(request), Path(request["to"]))
         return {"exported": _plain(done)}
+
+    async def _same_event(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        number, others = number_in(request), request.get("others", ())
+        if not isinstance(others, list | tuple) or not all(type(other) is int for other in others):
+            raise ShellError("bad_request")
+        apart = bool(request.get("apart"))
+        given = tuple(dict.fromkeys((number, *others)))
+        await asyncio.to_thread(self.archive.same_event, 0 if apart else number, given)
+        return {"numbers": list(given), "apart": apart}
+
+    async def _witnesses(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        number, captured = number_in(request), request.get("captured", CAPTURED)
+        if type(captured) is not int or captured < 0:
+            raise ShellError("bad_request")
+        weeks = await asyncio.to_thread(self.archive.witnesses, number)
+        return {"certain": certain(weeks, captured), "captured": captured}
+
+    async def _strength(self, _: Request, person: Dialogue) -> dict[str, Any]:
+        office = self.engine.device.office
+        said = strength(office.mints if office else (), week_of(day_of(self.engine.clock())))
+        return {"week": said.week, "least": said.least, "most": said.most, "biases": list(said.biases)}
 
 
 def _plain(value: Any) -> Any:

@@ -42,6 +42,9 @@ POWERS: Final = {
     "two_voices": "cut out a neighbour whose alarm came, or about whom another asked; before its owner agreed",
     "own_voice": "be one of the two who cut out the owner of this device, as each alarm is",
     "take_over": "answer at the door in the locked process's place: keep frames back, open none",
+    "tokens": "send reports that count as a member's, with the tokens of this week and the next, and two as a witness",
+    "permits": "buy such tokens with the permits that it holds, those meant for others below among them",
+    "mint": "make permits and tokens, and with them members and witnesses of its own",
     "sign_the_board": "publish relays and keys of its own, and open what is sealed to the desk",
 }
 KINDS: Final = {
@@ -166,7 +169,10 @@ class Exposure(msgspec.Struct, frozen=True):
         people: neighbours, and whom the owner agreed to be introduced to.
         meeting: the owner's word for whoever is being met at this moment; empty for nobody.
         lanes: neighbours that are there without a name.
-        below: how many of them are below this device: all that is known of the branch.
+        below: how many of them are below this device.
+        branch: how many permits a week those below said they can use, rounded up: the rough size of the branch.
+        tokens: how many it holds; which were used and which have lapsed does not show.
+        permits: how many it holds, of all weeks.
         words: everything that can be read.
         reports: what is known of each.
         made: how many reports were ever made here; -1 where that is not there.
@@ -188,6 +194,9 @@ class Exposure(msgspec.Struct, frozen=True):
     meeting: str = ""
     lanes: int = 0
     below: int = 0
+    branch: int = 0
+    tokens: int = 0
+    permits: int = 0
     words: tuple[Words, ...] = ()
     reports: tuple[Reported, ...] = ()
     made: int = -1
@@ -237,6 +246,9 @@ def exposure_of(
         people=people,
         meeting=device.meeting.name if device.meeting else "",
         below=sum(r.role in UNDER for r in relations),
+        branch=sum(device.trust.needs.values()),
+        tokens=sum(bool(one) for purse in device.trust.purses for one in (*purse.reports, purse.witness)),
+        permits=sum(len(stock.permits) for stock in device.trust.stocks),
         words=tuple(_words(device)),
         reports=tuple(_reported(r) for r in device.reports),
         made=device.reported,
@@ -315,6 +327,10 @@ def joined(exposures: Iterable[Exposure]) -> Exposure:
         words=tuple(dict.fromkeys(w for e in every for w in e.words)),
         reports=(*newest.reports, *over.values()),
         boxes=tuple(msgspec.structs.replace(b, first=oldest[b.purpose]) for b in newest.boxes),
+        branch=max(e.branch for e in every),
+        tokens=max(e.tokens for e in every),
+        permits=max(e.permits for e in every),
+        powers=tuple(dict.fromkeys(power for e in every for power in e.powers)),
         found=tuple(dict.fromkeys(f for e in every for f in e.found)),
         odd=max(e.odd for e in every),
         fine=any(e.fine for e in every),
@@ -402,7 +418,8 @@ def _boxes(device: Device) -> tuple[Boxes, ...]:
 def _powers(device: Device) -> tuple[str, ...]:
     if device.office is not None:
         voices = [power for power, there in _voices(device).items() if there]
-        return ("sign_the_board", "be_the_member", "empty_boxes", "read_boxes", *voices, *_posts(device.relays))
+        mint = ("mint",) if any(one.private for one in device.office.mints) else ()
+        return ("sign_the_board", *mint, "be_the_member", "empty_boxes", "read_boxes", *voices, *_posts(device.relays))
     held = {
         "be_the_member": bool(device.relations),
         "ask_the_desk": bool(device.reports),
@@ -411,6 +428,8 @@ def _powers(device: Device) -> tuple[str, ...]:
         "read_boxes": bool(device.relations),
         "burn": bool(device.shares),
         "be_adopted": device.calling is not None or any(r.adoption for r in device.relations),
+        "tokens": bool(device.trust.purses or device.trust.asking),
+        "permits": any(stock.permits for stock in device.trust.stocks),
     } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
 

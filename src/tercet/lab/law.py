@@ -16,14 +16,18 @@ import msgspec
 
 from tercet.core.cell import MANY
 from tercet.core.days import KEPT_DAYS, LATE_DAYS
+from tercet.core.permits import STOCK_MOST, WEEKS_DEALT
 from tercet.core.report import MediaState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import OUTBOX_MOST
+from tercet.core.tokens import TOKENS_A_WEEK
 from tercet.core.understudy import AHEAD_DAYS
 from tercet.lab.exposure import ENDLESS, Boxes, Exposure, Reported
 
 NEIGHBOURS_MOST: Final = 4  # the cell; spec/21-cell.md
 INTAKE_BACK: Final = 1  # days of intake before the confirmed one
+TOKENS_MOST: Final = 2 * TOKENS_A_WEEK  # of this week and the next
+PERMITS_MOST: Final = (WEEKS_DEALT + 1) * STOCK_MOST
 SHOWN: Final = 1  # days that a locked list reaches into the next
 ENDED: Final = frozenset(state.value for state in MediaState) - {MediaState.WAITING.value, MediaState.LEFT.value}
 
@@ -76,7 +80,7 @@ _DEVICE: Final = Row(
     | _WAYS,
     powers=frozenset({"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "read_boxes"})
     | _CUTTING
-    | {"burn", "be_adopted"},
+    | {"burn", "be_adopted", "permits", "tokens"},
     marks=True,
 )
 _STORE: Final = frozenset({"withhold"})
@@ -100,7 +104,8 @@ ROWS: Final = MappingProxyType(
             people=MANY,
             words=frozenset({"letter", "own letter", "notice", "report", "reporter", "to a reporter"}),
             boxes={"neighbour": (KEPT_DAYS, None), "intake": (MANY, None), "board": (0, None), "meeting": (0, None)},
-            powers=frozenset({"sign_the_board", "be_the_member", "empty_boxes", "post", "read_boxes"}) | _CUTTING,
+            powers=frozenset({"sign_the_board", "mint", "be_the_member", "empty_boxes", "post", "read_boxes"})
+            | _CUTTING,
         ),
     }
 )
@@ -126,6 +131,8 @@ def breaches(row: str, exposure: Exposure) -> tuple[str, ...]:
         wrong.append(f"{len(exposure.people)} people in place of {law.people} at most")
     if exposure.lanes > law.lanes:
         wrong.append(f"{exposure.lanes} neighbours without a name in place of {law.lanes} at most")
+    wrong += [f"{exposure.tokens} tokens"] if exposure.tokens > TOKENS_MOST else []
+    wrong += [f"{exposure.permits} permits"] if exposure.permits > PERMITS_MOST else []
     wrong += [f"words of the kind {kind}" for kind in sorted({w.kind for w in exposure.words} - law.words)]
     wrong += ["reports" for _ in exposure.reports[:1] if not law.reports]
     wrong += [fault for report in exposure.reports for fault in _of_report(report)]

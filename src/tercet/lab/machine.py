@@ -131,6 +131,9 @@ class Machine:
             self._ask(life, effect, effect.relay, op)
         elif isinstance(effect, fx.AckItem):
             self._ask(life, effect, effect.relay, Ack(effect.ack, effect.name))
+        elif isinstance(effect, fx.DrawTokenKeys):
+            if self.world.token_keys:
+                self.do(ev.TokenKeysDrawn(effect.week, self.world.token_keys))
         elif isinstance(effect, fx.PostItem):
             self._ask(life, effect, effect.relay, Post(effect.post, effect.item))
         elif not isinstance(effect, fx.FileReport | fx.FileWord):

@@ -116,7 +116,8 @@ def _show_people(console: Console, exposure: Exposure) -> None:
         table.add_row(Text(shown(one.name), overflow="fold"), one.role, heard, str(one.sent), str(one.received))
     if exposure.people:
         console.print(table)
-        console.print(f"Below this device: {exposure.below} known; how many more, nothing here says.")
+        said = f"they and theirs use {exposure.branch} permits a week" if exposure.branch else "nothing here says"
+        console.print(f"Below this device: {exposure.below} known; how many more: {said}.")
     elif exposure.lanes:
         console.print(f"People: none by name; {exposure.lanes} neighbours without one.")
     else:
@@ -138,6 +139,8 @@ def _show_reports(console: Console, found: Seen) -> None:
     exposure = found.exposure
     if exposure.made >= 0:
         console.print(f"Reports ever made here: {exposure.made}.")
+    if exposure.tokens or exposure.permits:
+        console.print(f"Tokens: {exposure.tokens}. Permits: {exposure.permits}.")
     if exposure.reports:
         table = Table("Report", "made", "state", "put", "sealed bytes", "opens", "files", title="Reports")
         for one in exposure.reports:

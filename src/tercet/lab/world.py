@@ -54,6 +54,7 @@ class World:
         began: when the days began, after the set-up; whole world seconds.
         beats, steps: how many there were so far.
         met: who truly met whom: the inviter's number, the joiner's, what the inviter is to the joiner.
+        token_keys: both private keys of every week's tokens, 512 bytes; none for a network without tokens.
         kind: of machine that it is made of.
     """
 
@@ -72,6 +73,7 @@ class World:
         self.refusals: Counter[str] = Counter()
         self.met: list[tuple[int, int, Role]] = []
         self.machines = [self.kind(self, number) for number in range(2 * plan.pairs + 1)]
+        self.token_keys = b""
         self.by_name = {machine.name: machine for machine in self.machines}
         self._step = step
         self._observe = observe

@@ -230,6 +230,7 @@ def report(
         str, typer.Option(help="exact, 1km, 10km or district; else 1km for numbers, district for names.")
     ] = "",
     when: Annotated[str, typer.Option(help='When: "2026-11-20 14:30", "14:30"; - to be asked.')] = "",
+    witness: Annotated[bool, typer.Option("--witness", help="You saw it yourself; counts once a week.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Send it at once: that can be seen.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Send it at once, and stay until the desk has it.")] = False,
     yes: Yes = False,
@@ -239,7 +240,7 @@ def report(
 ) -> None:
     """Report to the desk: words, and files if you like. It is sealed at once."""
     request: Request = {"do": "report", "where": where, "precision": precision, "when": when, "wait": wait}
-    request |= {"now": now, "yes": yes}
+    request |= {"now": now, "yes": yes, "witness": witness}
     for kind, paths in (("photo", photo), ("video", video), ("audio", audio)):
         request[kind] = [str(p.expanduser().absolute()) for p in paths or ()]
     _do(vault, answers, as_json, request)

@@ -58,6 +58,8 @@ SENTENCES = {
     "hashing": "Reading {kind} {number}: {done} of {size} bytes",
     "volume": "Files can be seen by their volume: whoever watches the line sees {amount} leave this device.",
     "report_made": "Report {number} is sealed. Not even this device can open it now.",
+    "report_bare": "Report {number} goes without a token: the desk takes it in, and keeps it apart as from a stranger.",
+    "tokens_wrong": "The desk's answer to our request for tokens was wrong; it is asked again.",
     "report_left": "Report {number} has left this device.",
     "report_received": "Report {number}: received by the desk.",
     "media_moves": "Report {number}: block {sent} of {of} sent.",
@@ -242,7 +244,7 @@ class MemberService(Service):
 
         async def write(text: str) -> None:
             nonlocal warned
-            report = ev.WriteReport(text, where, happened, tuple(media))
+            report = ev.WriteReport(text, where, happened, tuple(media), bool(request.get("witness")))
             if not warned:
                 self._try(report)
                 await self.warned(request, person)

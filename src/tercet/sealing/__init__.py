@@ -9,6 +9,18 @@ Read first  frames.py, then keys.py.
 
 from __future__ import annotations
 
+from .blinding import (
+    BLIND_ENTROPY,
+    BLIND_PREFIX,
+    BLIND_PUBLIC,
+    BLIND_SALT,
+    blind,
+    blind_key,
+    blind_public,
+    blind_sign,
+    unblind,
+    verify_blind,
+)
 from .blocks import BLOCK_DATA, block_box, cover, next_block_key, open_block, seal_block
 from .boxes import Box, box, id_of_read, posted_box
 from .certificate import RelayIdentity, relay_identity
@@ -41,6 +53,10 @@ from .spoken import SPAKE_MESSAGE, spake_finish, spake_start
 from .words import PAPER_SECRET, all_words, normal_words, paper_words, read_paper, spoken_words, words_of
 
 __all__ = [
+    "BLIND_ENTROPY",
+    "BLIND_PREFIX",
+    "BLIND_PUBLIC",
+    "BLIND_SALT",
     "BLOCK",
     "BLOCK_CONTENT",
     "BLOCK_DATA",
@@ -64,6 +80,10 @@ __all__ = [
     "RelayIdentity",
     "UnknownWord",
     "all_words",
+    "blind",
+    "blind_key",
+    "blind_public",
+    "blind_sign",
     "block_box",
     "box",
     "cover",
@@ -97,6 +117,8 @@ __all__ = [
     "spake_start",
     "spoken_words",
     "stretch",
+    "unblind",
     "verify",
+    "verify_blind",
     "words_of",
 ]

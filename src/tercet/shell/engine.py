@@ -25,7 +25,7 @@ from tercet.core.device import step
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.notebook import NotebookError, with_area
-from tercet.sealing import cover
+from tercet.sealing import blind_key, cover
 from tercet.shell.relays import Places, Relays
 from tercet.vault import OPENING_COMMITS, Vault, VaultError
 
@@ -58,6 +58,11 @@ class Owner(Protocol):
         """Hash a whole file; called in a thread."""
 
 
+def draw_token_keys() -> bytes:
+    """Draw both private keys of a week's tokens, 512 bytes; takes a second."""
+    return blind_key() + blind_key()
+
+
 class Engine:
     """One device at work.
 
@@ -74,6 +79,7 @@ class Engine:
         answer_spread: seconds over which a desk's answers are spread, so that none follows from the frame before it.
         answer_step: a desk acts upon what intake held at full steps of so many seconds, however long it worked.
         screens: called with each `ShowCode`.
+        draw_keys: draws the private keys of a week's tokens, in a thread; none draws none.
     """
 
     def __init__(
@@ -105,6 +111,7 @@ class Engine:
         self._drawn_for: object = None
         self._failed = asyncio.Event()
         self._asking = 0  # calls of do() under way
+        self.draw_keys: Callable[[], bytes] | None = draw_token_keys
         self.sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
         self.monotonic: Callable[[], float] = time.monotonic
 
@@ -380,6 +387,9 @@ class Engine:
         elif isinstance(effect, fx.CheckMedia):
             good = await asyncio.to_thread(self._owner.check_media, effect)
             return [] if good is None else [ev.MediaChecked(effect.case, effect.media, good)]
+        elif isinstance(effect, fx.DrawTokenKeys):
+            private = await asyncio.to_thread(self.draw_keys) if self.draw_keys else b""
+            return [ev.TokenKeysDrawn(effect.week, private)] if private else []
         return []
 
     def _move(self, effect: fx.PutBlock | fx.ReadChunk) -> None:

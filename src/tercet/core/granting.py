@@ -1,0 +1,189 @@
+"""Granting: permits go down the chain, each link to its pair, as many as they need within an allowance.
+
+Does        tells our link what we and those below can use, deals below what we hold, takes both kinds of letters.
+Does not    make permits: `minting` does. Spend them: `redeeming` does.
+Spec        spec/51-tokens.md, 2
+Always      1. Nobody below gets more than its share of our allowance.  2. Which permit goes where is drawn by chance.
+            3. Our own are kept back first.
+Read first  deal(), take_need(), take_grant().
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core import channel as letters
+from tercet.core import minting
+from tercet.core.cell import ABOVE, UNDER, Role
+from tercet.core.channel import Letter
+from tercet.core.days import week_of
+from tercet.core.fields import Malformed, encode
+from tercet.core.mail import find_relation, replace_relation
+from tercet.core.permits import (
+    ALLOWANCE,
+    FIRST_NEED,
+    FULL,
+    LESSER,
+    PERMITS_A_LETTER,
+    STOCK_MOST,
+    WEEKS_DEALT,
+    Dealt,
+    Grant,
+    Need,
+    Trust,
+    parse_grant,
+    parse_need,
+    rounded,
+    share_of,
+)
+from tercet.core.relation import Relation, is_young
+from tercet.core.report import LetterKind
+from tercet.core.turn import Turn
+
+GRANTS_WAITING = 4  # letters of permits that wait for one neighbour; more are written when these have arrived
+PLACES_BELOW = 2  # of a member
+
+
+def deal(turn: Turn) -> None:
+    """Write what is due between us and our neighbours; it is sealed in a later step, which a vault may lose.
+
+    Source: spec/51-tokens.md, 2.
+    """
+    if not turn.device.is_desk:
+        _tell_need(turn)
+    if not turn.device.is_desk and not turn.device.trust.stocks:
+        return
+    below = [r for r in turn.device.relations if r.role in UNDER and _known(r)]
+    for number, relation in enumerate(below):
+        _deal_to(turn, relation, len(below) - number)
+
+
+def _known(relation: Relation) -> bool:
+    """Whether the two met, or one adopted the other from afar."""
+    return relation.met or bool(relation.adopted)
+
+
+def tidy(turn: Turn) -> None:
+    """Forget permits of weeks that are over, and what those needed who are no neighbours any more."""
+    trust, week = turn.device.trust, week_of(turn.today)
+    here = {r.id for r in turn.device.relations}
+    needs = {one: need for one, need in trust.needs.items() if one in here}
+    stocks = tuple(s for s in trust.stocks if s.week >= week)
+    if (needs, stocks) != (trust.needs, trust.stocks):
+        turn.change(trust=msgspec.structs.replace(trust, needs=needs, stocks=stocks))
+
+
+def need_of(turn: Turn) -> int:
+    """How many permits a week we can use: our own, and for each place below what it needs, one if it is free."""
+    below = [r for r in turn.device.relations if r.role is Role.BELOW and _known(r)]
+    needs = [turn.device.trust.needs.get(r.id, FIRST_NEED) for r in below]
+    return 1 + sum(needs) + max(PLACES_BELOW - len(below), 0)
+
+
+def _tell_need(turn: Turn) -> None:
+    """Tell our link how many permits a week we can use, once the desk has said that there are any."""
+    trust, week = turn.device.trust, week_of(turn.today)
+    link = next((r for r in turn.device.relations if r.role in ABOVE and _known(r)), None)
+    if link is None or not turn.device.board.token_keys(week):
+        return
+    said = link.id, rounded(need_of(turn))
+    if trust.told == said:
+        return
+    body = encode(Need(1, said[1]))
+    channel = letters.write(_without(link, LetterKind.NEED).channel, LetterKind.NEED, body)
+    replace_relation(turn, msgspec.structs.replace(link, channel=channel))
+    turn.change(trust=msgspec.structs.replace(trust, told=said))
+
+
+def _without(relation: Relation, kind: LetterKind) -> Relation:
+    """The relation without letters of a kind that were never sealed: a newer one says more."""
+    kept = tuple(w for w in relation.channel.waiting if w.kind != kind or w.times)
+    return msgspec.structs.replace(relation, channel=msgspec.structs.replace(relation.channel, waiting=kept))
+
+
+def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
+    """Write one letter of permits to somebody below, if any are due to it and there are any."""
+    if sum(w.kind == LetterKind.PERMITS for w in relation.channel.waiting) >= GRANTS_WAITING:
+        return
+    desk, week = turn.device.is_desk, week_of(turn.today)
+    most = _allowed(turn, relation) if desk else share_of(turn.device.trust.allowance)
+    wanted = min(turn.device.trust.needs.get(relation.id, FIRST_NEED), most)
+    room, given = PERMITS_A_LETTER, dict[int, tuple[bytes, ...]]()
+    ahead = [(one, wanted) for one in range(week + 1, week + WEEKS_DEALT)]
+    for one, least in ((week, min(FIRST_NEED, wanted)), *ahead, (week, wanted)):
+        count = min(least - _had(turn, relation, one), room)
+        drawn = _make(turn, relation, one, count) if desk else _draw(turn, relation.id, one, count, sharers)
+        given[one] = given.get(one, ()) + drawn
+        room -= len(drawn)
+    weeks = tuple(Dealt(one, drawn) for one, drawn in sorted(given.items()) if drawn)
+    if weeks:
+        body = encode(Grant(1, most, weeks))
+        replace_relation(
+            turn,
+            msgspec.structs.replace(relation, channel=letters.write(relation.channel, LetterKind.PERMITS, body)),
+        )
+
+
+def _allowed(turn: Turn, relation: Relation) -> int:
+    """How many permits a week the desk deals to a neighbour at most."""
+    return share_of(ALLOWANCE) if is_young(relation, turn.device.confirmed) else ALLOWANCE
+
+
+def _make(turn: Turn, relation: Relation, week: int, count: int) -> tuple[bytes, ...]:
+    """Permits of the desk for a neighbour; without witness tokens for one that it adopted lately."""
+    label = LESSER if is_young(relation, turn.device.confirmed) else FULL
+    return minting.draw(turn, relation.id, week, count, label)
+
+
+def _had(turn: Turn, relation: Relation, week: int) -> int:
+    """How many permits of a week somebody below was dealt."""
+    if turn.device.is_desk:
+        return minting.dealt(turn, relation.id, week)
+    return turn.device.trust.stock(week).dealt.get(relation.id, 0)
+
+
+def _draw(turn: Turn, relation_id: bytes, week: int, count: int, sharers: int) -> tuple[bytes, ...]:
+    """Take permits of a week out of our stock by chance: of what is not our own an equal share, one at least."""
+    trust = turn.device.trust
+    stock = trust.stock(week)
+    own = trust.purse(week) is None and not (trust.asking and trust.asking.week == week)
+    free = len(stock.permits) - own
+    count = min(count, free, max(free // sharers, 1))
+    if count <= 0:
+        return ()
+    mixed = sorted(stock.permits, key=lambda _: turn.chance(8))
+    dealt = stock.dealt | {relation_id: stock.dealt.get(relation_id, 0) + count}
+    after = msgspec.structs.replace(stock, permits=tuple(sorted(mixed[count:])), dealt=dealt)
+    turn.change(trust=trust.with_stock(after))
+    return tuple(mixed[:count])
+
+
+def take_need(turn: Turn, relation_id: bytes, letter: Letter) -> None:
+    """Somebody below says how many permits a week it can use; from anybody else it says nothing."""
+    relation = find_relation(turn, relation_id)
+    if relation is None or relation.role not in UNDER:
+        return
+    try:
+        needs = turn.device.trust.needs | {relation_id: parse_need(letter.body)}
+    except Malformed:
+        return
+    turn.change(trust=msgspec.structs.replace(turn.device.trust, needs=needs))
+
+
+def take_grant(turn: Turn, relation_id: bytes, letter: Letter) -> None:
+    """Our link deals us permits; from anybody else they are none."""
+    relation = find_relation(turn, relation_id)
+    if relation is None or relation.role not in ABOVE:
+        return
+    try:
+        grant = parse_grant(letter.body)
+    except Malformed:
+        return
+    trust: Trust = msgspec.structs.replace(turn.device.trust, allowance=grant.allowance)
+    week = week_of(turn.today)
+    for dealt in grant.weeks:
+        if week <= dealt.week < week + WEEKS_DEALT + 1:  # our clock may be behind theirs
+            stock = trust.stock(dealt.week)
+            permits = tuple(sorted({*stock.permits, *dealt.permits}))[:STOCK_MOST]
+            trust = trust.with_stock(msgspec.structs.replace(stock, permits=permits))
+    turn.change(trust=trust)

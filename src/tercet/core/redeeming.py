@@ -1,0 +1,160 @@
+"""Redeeming: a member's permit becomes a week's tokens, and each token goes with one report or lapses.
+
+Does        asks for tokens with a permit, keeps what comes, lets slots lapse, hands a report its tokens.
+Does not    put frames into intake: `sending` does.
+Spec        spec/51-tokens.md, 3 and 4
+Always      1. A token that was used and one that has lapsed are both gone, and nothing tells which.
+            2. One request at a time, the same bytes until it is answered.
+Read first  prepare(), take(), spend().
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tercet.core.channel import Letter
+from tercet.core.conversation import request
+from tercet.core.days import week_of
+from tercet.core.fields import Malformed, encode
+from tercet.core.permits import Asking, Purse, Trust
+from tercet.core.report import LetterKind, WordContent
+from tercet.core.tokens import REPORTS_A_WEEK, SPARE, Request, blinded, finished, parse_signed
+from tercet.core.turn import Turn
+from tercet.sealing import KEY, CannotOpen
+
+ASK_AGAIN = 14_400  # seconds until a request that was not answered goes again
+SPREAD = 5  # days of a week over which the requests for the next one are spread
+
+
+def prepare(turn: Turn) -> None:
+    """What each beat does for tokens: forget what is over, and begin a request that is due.
+
+    Source: spec/51-tokens.md, 3 and 4.
+    """
+    _lapse(turn)
+    trust, week = turn.device.trust, week_of(turn.today)
+    if trust.asking is not None and trust.asking.week < week:
+        trust = msgspec.structs.replace(trust, asking=None)
+        turn.change(trust=trust)
+    if trust.asking is not None:
+        return
+    for one in (week, week + 1):
+        permits = trust.stock(one).permits
+        if trust.purse(one) is None and permits and turn.device.board.token_keys(one) and _is_time(turn, one, permits):
+            _begin(turn, one)
+            return
+
+
+def _is_time(turn: Turn, week: int, permits: tuple[bytes, ...]) -> bool:
+    """For this week at once; for the next one from a day on that the permits decide, so that not all ask on Monday."""
+    weekday = (turn.today + 3) % 7
+    return week == week_of(turn.today) or weekday >= permits[0][0] % SPREAD
+
+
+def _begin(turn: Turn, week: int) -> None:
+    trust = turn.device.trust
+    stock = trust.stock(week)
+    permit = stock.permits[int.from_bytes(turn.chance(8), "big") % len(stock.permits)]
+    left = tuple(p for p in stock.permits if p != permit)
+    trust = trust.with_stock(msgspec.structs.replace(stock, permits=left))
+    turn.change(trust=msgspec.structs.replace(trust, asking=Asking(week, permit, turn.chance(KEY))))
+
+
+def _lapse(turn: Turn) -> None:
+    """Erase the tokens whose slot is over, used or not."""
+    trust, today = turn.device.trust, turn.today
+    week = week_of(today)
+    kept = tuple(_lapsed(purse, (today + 3) % 7) if purse.week == week else purse for purse in trust.purses)
+    purses = tuple(purse for purse in kept if purse.week >= week)
+    if purses != trust.purses:
+        turn.change(trust=msgspec.structs.replace(trust, purses=purses))
+
+
+def _lapsed(purse: Purse, weekday: int) -> Purse:
+    reports = (*(b"" for _ in range(weekday)), *purse.reports[weekday:])
+    return msgspec.structs.replace(purse, reports=reports)
+
+
+def due(turn: Turn) -> Asking | None:
+    """The request under way, if it was never put or not for hours."""
+    asking = turn.device.trust.asking
+    if asking is None or (asking.put and abs(turn.now - asking.put) < ASK_AGAIN):
+        return None
+    return asking
+
+
+def content(turn: Turn) -> WordContent | None:
+    """The request as it goes to intake, in a frame like any other; none if there is none, or its keys are none.
+
+    It counts as put now.
+    """
+    asking = turn.device.trust.asking
+    keys = turn.device.board.token_keys(asking.week) if asking else None
+    if asking is None or keys is None:
+        return None
+    try:
+        body = encode(Request(1, asking.week, asking.permit, blinded(asking.seed, keys)))
+    except CannotOpen:
+        return None
+    return request(body, turn.chance(KEY), turn.now, turn.today)
+
+
+def put(turn: Turn) -> None:
+    """The request went to intake."""
+    trust = turn.device.trust
+    if trust.asking is not None:
+        asking = msgspec.structs.replace(trust.asking, put=turn.now - turn.now % ASK_AGAIN)
+        turn.change(trust=msgspec.structs.replace(trust, asking=asking))
+
+
+def take(turn: Turn, letter: Letter) -> None:
+    """Take in the desk's answer to a request; to another one than is under way it says nothing.
+
+    Source: spec/51-tokens.md, 3.
+    """
+    trust = turn.device.trust
+    asking = trust.asking
+    keys = turn.device.board.token_keys(asking.week) if asking else None
+    if asking is None or keys is None or letter.kind != LetterKind.TOKENS:
+        return
+    try:
+        said = parse_signed(letter.body)
+        tokens = finished(asking.seed, keys, said.signed) if said.week == asking.week and said.signed else ()
+    except Malformed:
+        return
+    except CannotOpen:
+        turn.tell("tokens_wrong")
+        return
+    if said.week != asking.week:
+        return
+    trust = msgspec.structs.replace(trust, asking=None)
+    if tokens:
+        trust = trust.with_purse(Purse(asking.week, tokens[:REPORTS_A_WEEK], b"".join(tokens[REPORTS_A_WEEK:])))
+    turn.change(trust=trust)
+    _lapse(turn)
+
+
+def spend(turn: Turn, witness: bool) -> tuple[bytes, bytes]:
+    """Take the tokens for a report of today out of the purse.
+
+    Args:
+        turn: of the step that seals the report.
+        witness: whether its writer saw what it says.
+
+    Returns:
+        The day's token, else the spare one, 288 bytes; and the week's witness token. Each empty if there is none.
+
+    Source: spec/51-tokens.md, 4.
+    """
+    trust: Trust = turn.device.trust
+    purse = trust.purse(week_of(turn.today))
+    if purse is None:
+        return b"", b""
+    places = ((turn.today + 3) % 7, SPARE)
+    place = next((p for p in places if purse.reports[p]), None)
+    token = b"" if place is None else purse.reports[place]
+    reports = tuple(b"" if number == place else one for number, one in enumerate(purse.reports))
+    said = purse.witness if witness else b""
+    after = msgspec.structs.replace(purse, reports=reports, witness=b"" if witness else purse.witness)
+    turn.change(trust=trust.with_purse(after))
+    return token, said

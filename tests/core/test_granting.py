@@ -1,0 +1,509 @@
+"""Permits and tokens, from the desk down the chain, back to the desk, and into reports."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import msgspec
+import pytest
+
+from tercet.core import channel as letters
+from tercet.core import effects as fx
+from tercet.core import events as ev
+from tercet.core import granting, minting, permits, redeeming
+from tercet.core.cell import Role
+from tercet.core.channel import Letter
+from tercet.core.days import DAY, day_of, week_of
+from tercet.core.fields import encode
+from tercet.core.permits import (
+    ALLOWANCE,
+    FIRST_NEED,
+    FULL,
+    LESSER,
+    Asking,
+    Dealt,
+    Grant,
+    Mint,
+    Need,
+    Purse,
+    Stock,
+    label_of,
+    make,
+)
+from tercet.core.report import LetterKind
+from tercet.core.state import load, save
+from tercet.core.strength import strength
+from tercet.core.tokens import (
+    REPORTS_A_WEEK,
+    SPARE,
+    TOKEN,
+    Request,
+    Signed,
+    Standing,
+    blinded,
+    finished,
+    parse_signed,
+)
+from tercet.core.turn import Turn
+from tercet.drop import Put
+
+from .scenes import relation, talk
+from .stage import PRIVATE, START, Actor, Stage
+
+WEEK = week_of(day_of(START))
+
+
+@cache
+def _grown() -> tuple[Stage, Actor, Actor, Actor]:
+    stage = Stage()
+    stage.mints = True
+    desk, founder, below = stage.desk(), stage.actor("founder"), stage.actor("below")
+    stage.beat(desk, rounds=3)
+    stage.meet(desk, founder, Role.DESK)
+    stage.beat(desk, founder, rounds=8)
+    stage.meet(founder, below, Role.LINK)
+    stage.beat(desk, founder, below, rounds=12)
+    return stage, desk, founder, below
+
+
+def grown() -> tuple[Stage, Actor, Actor, Actor]:
+    """A desk with keys for three weeks, a founder, and one below it; who asked for tokens has them."""
+    return copy.deepcopy(_grown())
+
+
+def purse(actor: Actor, week: int = WEEK) -> Purse:
+    found = actor.device.trust.purse(week)
+    assert found is not None
+    return found
+
+
+def report(actor: Actor, text: str, witness: bool = False) -> None:
+    actor.do(ev.WriteReport(text, None, None, (), witness))
+    actor.do(ev.SendNow())
+
+
+def filed(desk: Actor, text: str) -> fx.FileReport:
+    return next(r for r in desk.reports.values() if r.content.text == text)
+
+
+def test_a_desk_draws_keys_for_three_weeks_and_everybody_reads_them() -> None:
+    _, desk, founder, below = grown()
+    weeks = [WEEK, WEEK + 1, WEEK + 2]
+    assert [m.keys.week for m in desk.device.office.mints] == weeks  # type: ignore[union-attr]
+    for actor in (desk, founder, below):
+        assert [k.week for k in actor.device.board.tokens] == weeks
+
+
+def test_a_newcomer_has_tokens_for_this_week_at_the_meetings_end() -> None:
+    _, _, founder, below = grown()
+    for actor in (founder, below):
+        assert len(purse(actor).reports) == REPORTS_A_WEEK
+        assert len(purse(actor).witness) == TOKEN
+
+
+def test_the_first_permits_go_with_the_letters_of_the_meeting() -> None:
+    stage, _, founder, _ = grown()
+    other = stage.actor("other")
+    stage.meet(founder, other, Role.LINK)
+    assert LetterKind.PERMITS in [w.kind for w in relation(founder, "other").channel.waiting]
+
+
+def test_a_report_with_its_token_is_a_members_and_its_witness_counts() -> None:
+    stage, desk, _, below = grown()
+    report(below, "I saw it", witness=True)
+    report(below, "and heard of this")
+    stage.beat(desk, rounds=1)
+    assert (filed(desk, "I saw it").standing, filed(desk, "I saw it").witness) == (Standing.MEMBER, True)
+    assert (filed(desk, "and heard of this").standing, filed(desk, "and heard of this").witness) == (
+        Standing.MEMBER,
+        False,
+    )
+    assert not below.heard("report_bare")
+
+
+def test_a_third_report_of_a_day_is_filed_as_from_a_stranger_and_its_writer_is_told() -> None:
+    stage, desk, _, below = grown()
+    for text in ("one", "two", "three"):
+        report(below, text)
+    stage.beat(desk, rounds=1)
+    assert [filed(desk, text).standing for text in ("one", "two", "three")] == [
+        Standing.MEMBER,
+        Standing.MEMBER,
+        Standing.STRANGER,
+    ]
+    assert [t.facts["number"] for t in below.heard("report_bare")] == ["3"]
+    talk(stage, desk, below)
+    assert all(not r.sealed for r in below.device.reports)
+
+
+def test_the_witness_token_goes_along_once_a_week() -> None:
+    stage, desk, _, below = grown()
+    report(below, "first", witness=True)
+    report(below, "second", witness=True)
+    stage.beat(desk, rounds=1)
+    assert [filed(desk, text).witness for text in ("first", "second")] == [True, False]
+
+
+def test_a_token_that_is_used_is_gone_at_once() -> None:
+    _, _, _, below = grown()
+    before = purse(below)
+    weekday = (day_of(START) + 3) % 7
+    report(below, "one", witness=True)
+    after = purse(below)
+    assert after.reports[weekday] == b""
+    assert after.reports[weekday + 1 :] == before.reports[weekday + 1 :]
+    assert after.witness == b""
+    assert before.reports[weekday] not in save(below.device)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_slots_lapse_used_or_not_and_the_next_days_tell_nothing(used: bool) -> None:
+    stage, desk, _, below = grown()
+    if used:
+        report(below, "one")
+        below.device = msgspec.structs.replace(below.device, reports=())
+    stage.now += DAY
+    stage.beat(desk, below, rounds=2)
+    weekday = (day_of(stage.now) + 3) % 7
+    assert purse(below).reports[:weekday] == (b"",) * weekday
+    assert all(len(one) == TOKEN for one in purse(below).reports[weekday:])
+
+
+def test_tokens_of_a_week_are_gone_when_it_is_over_and_the_next_ones_are_there() -> None:
+    stage, desk, founder, below = grown()
+    stage.now += 5 * DAY
+    stage.beat(desk, founder, below, rounds=6)
+    assert purse(below, WEEK + 1).reports[SPARE]
+    stage.now += 3 * DAY
+    stage.beat(desk, founder, below, rounds=2)
+    assert below.device.trust.purse(WEEK) is None
+    report(below, "in the next week")
+    stage.beat(desk, rounds=1)
+    assert filed(desk, "in the next week").standing is Standing.MEMBER
+
+
+def test_a_copied_token_counts_once() -> None:
+    stage, desk, _, below = grown()
+    twin = copy.deepcopy(below)
+    twin.stage = stage
+    twin.chance.state = b"another"
+    report(below, "one")
+    report(twin, "two")
+    stage.beat(desk, rounds=1)
+    assert sorted(filed(desk, t).standing for t in ("one", "two")) == [Standing.MEMBER, Standing.STRANGER]
+
+
+@pytest.mark.parametrize("what", ["none", "noise", "of the other kind", "of another week"])
+def test_what_is_no_token_of_that_kind_and_week_makes_a_stranger(what: str) -> None:
+    stage, desk, founder, below = grown()
+    mine = purse(below)
+    weekday = (day_of(START) + 3) % 7
+    other = purse(founder).witness
+    wrong = {"none": b"", "noise": bytes(TOKEN), "of the other kind": other, "of another week": b""}[what]
+    if what == "of another week":
+        stage.now += 5 * DAY
+        stage.beat(desk, founder, below, rounds=6)
+        wrong = purse(below, WEEK + 1).reports[SPARE]
+        mine, weekday = purse(below), (day_of(stage.now) + 3) % 7
+    slots = tuple(wrong if i == weekday else b"" for i in range(REPORTS_A_WEEK))
+    trust = below.device.trust.with_purse(Purse(WEEK, slots, wrong and mine.reports[SPARE]))
+    below.device = msgspec.structs.replace(below.device, trust=trust)
+    report(below, "hello", witness=True)
+    stage.beat(desk, rounds=1)
+    assert filed(desk, "hello").standing is Standing.STRANGER
+    assert not filed(desk, "hello").witness
+
+
+def test_in_a_week_without_keys_nothing_is_said_of_anybody() -> None:
+    stage = Stage()
+    desk, founder = stage.desk(), stage.actor("founder")
+    stage.meet(desk, founder, Role.DESK)
+    stage.beat(desk, founder, rounds=4)
+    report(founder, "early")
+    stage.beat(desk, rounds=1)
+    assert filed(desk, "early").standing is Standing.UNTOLD
+    assert not founder.heard("report_bare")
+    assert founder.device.trust == permits.Trust()
+
+
+def desk_turn(desk: Actor) -> Turn:
+    return Turn(desk.device, desk.stage.now, desk.chance)
+
+
+def mint(desk: Actor, number: int = 0) -> Mint:
+    assert desk.device.office is not None
+    return desk.device.office.mints[number]
+
+
+def asked(desk: Actor, permit: bytes, seed: bytes = bytes(32), number: int = 0) -> bytes:
+    keys = mint(desk, number).keys
+    return encode(Request(1, keys.week, permit, blinded(seed, keys)))
+
+
+def signed(turn: Turn, body: bytes) -> bytes:
+    letter = minting.sign(turn, body)
+    assert letter.kind == LetterKind.TOKENS
+    return parse_signed(letter.body).signed
+
+
+def test_a_permit_buys_one_set_of_tokens_and_the_same_again() -> None:
+    _, desk, _, _ = grown()
+    turn, permit = desk_turn(desk), make(mint(desk).secret, bytes(16))
+    first, again = (signed(turn, asked(desk, permit)) for _ in range(2))
+    assert first == again
+    assert len(finished(bytes(32), mint(desk).keys, first)) == REPORTS_A_WEEK + 1
+    assert signed(turn, asked(desk, permit, bytes(31) + b"1")) == b""
+    after = minting.mint_of(turn, WEEK)
+    assert after is not None
+    assert after.count == mint(desk).count + 1
+
+
+def test_a_lesser_permit_gives_no_witness_token() -> None:
+    _, desk, _, _ = grown()
+    permit = make(mint(desk).secret, bytes(16), LESSER)
+    tokens = finished(bytes(32), mint(desk).keys, signed(desk_turn(desk), asked(desk, permit)))
+    assert len(tokens) == REPORTS_A_WEEK
+
+
+@pytest.mark.parametrize("wrong", ["made up", "of another week", "changed", "of a week that is over"])
+def test_what_is_no_permit_of_that_week_buys_nothing(wrong: str) -> None:
+    stage, desk, founder, _ = grown()
+    permit = make(mint(desk).secret, bytes(16))
+    bad = {
+        "made up": bytes(32),
+        "of another week": make(mint(desk, 1).secret, bytes(16)),
+        "changed": permit[:-1] + bytes([permit[-1] ^ 1]),
+    }.get(wrong, permit)
+    body = asked(desk, bad)
+    if wrong == "of a week that is over":
+        assert signed(desk_turn(desk), body)
+        stage.now += 9 * DAY
+        stage.beat(desk, founder, desk, rounds=3)
+        assert (mint(desk).private, mint(desk).secret, mint(desk).spent) == (b"", b"", ())
+    assert signed(desk_turn(desk), body) == b""
+
+
+def test_what_is_no_request_is_answered_like_a_dummy() -> None:
+    _, desk, _, _ = grown()
+    assert minting.sign(desk_turn(desk), b"no").kind == LetterKind.EMPTY
+
+
+def test_permits_and_tokens_are_known_for_45_days_and_no_longer() -> None:
+    stage, desk, founder, below = grown()
+    report(below, "one")
+    stage.beat(desk)
+    assert mint(desk).used
+    for days, kept in ((45 + 6, True), (2, False)):
+        stage.now += days * DAY
+        stage.beat(founder, desk, founder, desk, rounds=2)
+        assert any(m.keys.week == WEEK for m in desk.device.office.mints) is kept  # type: ignore[union-attr]
+
+
+def test_a_request_is_a_frame_like_any_other_and_goes_in_a_covered_turn() -> None:
+    stage, _, _, below = grown()
+    below.device = msgspec.structs.replace(below.device, trust=permits.Trust())
+    plain = copy.deepcopy(below)
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32)))
+    below.device = msgspec.structs.replace(below.device, trust=trust)
+    frames = []
+    for actor in (plain, below):
+        actor.stage.asked.clear()
+        for _ in range(24):
+            actor.stage.now += 1_800
+            actor.do(ev.Beat(1_800.0))
+        frames.append([len(op.item) for op in actor.stage.asked if isinstance(op, Put)])
+    assert below.device.trust.asking is not None
+    assert below.device.trust.asking.put % 14_400 == 0
+    assert below.device.trust.asking.put
+    assert frames[0] == frames[1] == [4_096] * 24
+    assert stage.now
+
+
+def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:
+    _, _, _, below = grown()
+    keys = below.device.board.token_keys(WEEK)
+    assert keys is not None
+    bad = encode(Signed(1, WEEK, bytes(2_304)))
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32)))
+    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+    redeeming.take(turn, Letter(1, 0, 0, 0, 0, LetterKind.TOKENS, bad))
+    assert turn.device.trust == trust
+    assert [e.what for e in turn.effects if isinstance(e, fx.Tell)] == ["tokens_wrong"]
+
+
+def test_a_refused_permit_is_let_go_and_another_is_tried() -> None:
+    _, _, _, below = grown()
+    stock = Stock(WEEK, (b"p" * 32,))
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32)), stocks=(stock,))
+    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+    redeeming.take(turn, Letter(1, 0, 0, 0, 0, LetterKind.TOKENS, encode(Signed(1, WEEK, b""))))
+    assert turn.device.trust.asking is None
+    redeeming.prepare(turn)
+    assert turn.device.trust.asking is not None
+    assert turn.device.trust.asking.permit == b"p" * 32
+
+
+# ---- down the chain
+
+
+def test_a_desk_deals_a_founder_what_it_needs_and_no_more_than_the_allowance() -> None:
+    stage, desk, founder, _ = grown()
+    assert set(mint(desk).dealt.values()) == {5}  # the founder's, three for the one below, one for the free place
+    unbounded(founder, desk, 60_000)
+    stage.beat(founder, desk, rounds=40)
+    assert set(mint(desk).dealt.values()) == {ALLOWANCE}
+
+
+def unbounded(actor: Actor, link: Actor, need: int) -> None:
+    """Say a need to one's link that the device never would."""
+    ours = relation(actor, link.name)
+    channel = letters.write(ours.channel, LetterKind.NEED, encode(Need(1, need)))
+    kept = tuple(msgspec.structs.replace(r, channel=channel) if r.id == ours.id else r for r in actor.device.relations)
+    trust = msgspec.structs.replace(
+        actor.device.trust, told=(ours.id, permits.rounded(granting.need_of(turn_of(actor))))
+    )
+    actor.device = msgspec.structs.replace(actor.device, relations=kept, trust=trust)
+
+
+def turn_of(actor: Actor) -> Turn:
+    return Turn(actor.device, actor.stage.now, actor.chance)
+
+
+def test_a_link_that_asks_without_bound_gets_half_of_its_links_allowance() -> None:
+    stage, desk, founder, below = grown()
+    unbounded(below, founder, 60_000)
+    stage.beat(below, founder, desk, rounds=60)
+    held = founder.device.trust.stock(WEEK).dealt[relation(founder, "below").id]
+    assert held == (ALLOWANCE - 1) // 2
+    assert below.device.trust.allowance == (ALLOWANCE - 1) // 2
+
+
+def test_the_other_one_below_gets_what_it_needs_all_the_same() -> None:
+    stage, desk, founder, below = grown()
+    other = stage.actor("other")
+    stage.meet(founder, other, Role.LINK)
+    unbounded(below, founder, 60_000)
+    stage.beat(below, other, founder, desk, rounds=60)
+    dealt = founder.device.trust.stock(WEEK).dealt
+    assert dealt[relation(founder, "other").id] == FIRST_NEED
+
+
+def test_nobody_but_the_link_deals_and_nobody_but_the_pair_below_needs() -> None:
+    _, _, founder, below = grown()
+    grant = Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, encode(Grant(1, 9, (Dealt(WEEK, (b"x" * 32,)),))))
+    need = Letter(1, 0, 0, 0, 0, LetterKind.NEED, encode(Need(1, 9)))
+    for actor, other in ((founder, "below"), (below, "founder")):
+        turn, before = turn_of(actor), actor.device.trust
+        told = {"below": (granting.take_grant, grant), "founder": (granting.take_need, need)}[other]
+        told[0](turn, relation(actor, other).id, told[1])
+        told[0](turn, b"nobody", told[1])
+        assert turn.device.trust == before
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no", encode(Grant(1, 0, ())), encode(Grant(1, 9, (Dealt(WEEK, ()), Dealt(WEEK, ()))))]
+)
+def test_what_is_no_letter_of_permits_changes_nothing(body: bytes) -> None:
+    _, _, founder, below = grown()
+    for take, actor, other, kind in (
+        (granting.take_grant, below, "founder", LetterKind.PERMITS),
+        (granting.take_need, founder, "below", LetterKind.NEED),
+    ):
+        turn = turn_of(actor)
+        take(turn, relation(actor, other).id, Letter(1, 0, 0, 0, 0, kind, body))
+        assert turn.device.trust == actor.device.trust
+
+
+def test_permits_go_in_an_order_that_the_desk_does_not_know() -> None:
+    stage, desk, founder, below = grown()
+    unbounded(below, founder, 40)
+    stage.beat(below, founder, rounds=4)
+    unbounded(founder, desk, 200)
+    stage.beat(founder, desk, rounds=8)
+    held = founder.device.trust.stock(WEEK + 2).permits
+    assert len(held) > 100
+    turn = turn_of(founder)
+    drawn = granting._draw(turn, b"somebody below...", WEEK + 2, 40, 1)
+    assert len(set(drawn)) == 40
+    assert set(drawn) | set(turn.device.trust.stock(WEEK + 2).permits) == set(held)
+    assert list(drawn) != sorted(drawn)
+    places = [held.index(one) for one in drawn]
+    assert max(places) > 80
+    assert min(places) < 40
+
+
+def test_a_device_keeps_its_own_permit_back() -> None:
+    _, _, founder, _ = grown()
+    trust = permits.Trust(stocks=(Stock(WEEK, (b"a" * 32,)),))
+    turn = Turn(msgspec.structs.replace(founder.device, trust=trust), founder.stage.now, founder.chance)
+    assert granting._draw(turn, b"x", WEEK, 5, 1) == ()
+    with_tokens = trust.with_purse(Purse(WEEK, (b"",) * REPORTS_A_WEEK))
+    turn = Turn(msgspec.structs.replace(founder.device, trust=with_tokens), founder.stage.now, founder.chance)
+    assert granting._draw(turn, b"x", WEEK, 5, 1) == (b"a" * 32,)
+
+
+def test_permits_of_weeks_that_are_over_are_forgotten() -> None:
+    stage, _, founder, _ = grown()
+    assert founder.device.trust.stocks
+    stage.now += 28 * DAY
+    founder.do(ev.Beat(1.0))
+    assert founder.device.trust.stocks == ()
+
+
+def test_a_need_is_told_in_three_binary_digits() -> None:
+    assert [permits.rounded(n) for n in (1, 3, 7, 8, 9, 15, 17, 33, 81, 1_000_000)] == [
+        *(1, 3, 7, 8, 10, 16, 20, 40, 96),
+        permits.NEED_MOST,
+    ]
+
+
+def test_a_label_is_told_by_the_secret_alone() -> None:
+    permit = make(bytes(32), bytes(16))
+    assert label_of(bytes(32), permit) == FULL
+    assert label_of(bytes(32), make(bytes(32), bytes(16), LESSER)) == LESSER
+    assert label_of(b"1" * 32, permit) == ""
+    assert label_of(b"", permit) == ""
+
+
+def test_the_state_comes_back_from_its_bytes() -> None:
+    for actor in grown()[1:]:
+        assert load(save(actor.device)) == actor.device
+        assert actor.device.trust.asking is None
+
+
+def test_keys_of_a_far_week_of_another_length_or_drawn_twice_are_let_go() -> None:
+    _, desk, _, _ = grown()
+    before = desk.device
+    for event in (
+        ev.TokenKeysDrawn(WEEK, PRIVATE[256:] + PRIVATE[:256]),
+        ev.TokenKeysDrawn(WEEK + 3, PRIVATE),
+        ev.TokenKeysDrawn(WEEK - 1, PRIVATE),
+    ):
+        desk.do(event)
+        assert desk.device == before
+
+
+def test_a_link_that_spends_all_that_it_can_get_makes_an_abnormal_week() -> None:
+    """It has its share of the allowance, of one week, and the desk sees that week."""
+    stage, desk, founder, below = grown()
+    for _ in range(2):
+        stage.now += 7 * DAY
+        stage.beat(desk, founder, below, rounds=6)
+    assert desk.device.office is not None
+    week = week_of(day_of(stage.now))
+    assert "abnormal" not in strength(desk.device.office.mints, week).biases
+    unbounded(below, founder, 60_000)
+    stage.beat(below, founder, desk, rounds=30)
+    assert len(below.device.trust.stock(week + 1).permits) > 8
+    held = below.device.trust.stock(week + 1)
+    assert 0 < len(held.permits) <= (ALLOWANCE - 1) // 2
+    place = next(i for i, m in enumerate(desk.device.office.mints) if m.keys.week == week + 1)
+    turn, before = desk_turn(desk), mint(desk, place).count
+    seen = [signed(turn, asked(desk, permit, permit, place)) for permit in held.permits[:8]]
+    assert all(seen)
+    assert signed(turn, asked(desk, held.permits[0], bytes(32), place)) == b""
+    after = turn.device.office
+    assert after is not None
+    assert [m.count for m in after.mints if m.keys.week == week + 1] == [before + 8]
+    assert "abnormal" in strength(after.mints, week + 2).biases

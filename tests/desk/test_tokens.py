@@ -1,0 +1,102 @@
+"""What tokens say at a desk: from a stranger, witnesses that are certain, the band of a network's strength."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tercet.core.days import DAY
+from tercet.desk.archive import Archive
+from tercet.desk.records import ArchiveError
+from tercet.shell.failures import ShellError
+
+from ..shell.founded import founded
+from ..shell.world import Awake, Person, World, beat, do, run
+from .cases import KEY, report
+
+
+def minted(folder: Path) -> World:
+    """A founded network whose desk draws token keys."""
+    world = founded(folder)
+    world.mints = True
+    return world
+
+
+def test_a_desk_sees_who_is_a_stranger_which_witnesses_are_certain_and_how_many_there_are(tmp_path: Path) -> None:
+    world = minted(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal"), world.member("badr")) as (desk, amal, badr):
+            early = await do(desk, do="strength")
+            assert early["biases"] == ["no_week"]
+            for _ in range(6):
+                world.now += 60
+                await beat(desk, amal, badr)
+            for who, text in ((amal, "one"), (badr, "two"), (amal, "three"), (amal, "four")):
+                await do(who, Person(text=text), do="report", witness=text in ("one", "two"))
+                world.now += 60
+                await beat(who, desk)
+            found = (await do(desk, do="inbox"))["cases"]
+            json.dumps(found)
+            assert {case["text"]: (case["standing"], case["witness"]) for case in found} == {
+                "one": ("member", True),
+                "two": ("member", True),
+                "three": ("member", False),
+                "four": ("stranger", False),
+            }
+            number = {case["text"]: case["number"] for case in found}
+            asked = {"do": "witnesses", "number": number["one"]}
+            assert await do(desk, **asked, captured=0) == {"certain": 1, "captured": 0}
+            await do(desk, do="same_event", number=number["one"], others=[number["two"], number["four"]])
+            for each in ("one", "two", "four"):
+                assert (await do(desk, do="show", number=number[each]))["report"]["event"] == number["one"]
+                assert (await do(desk, do="witnesses", number=number[each], captured=0))["certain"] == 2
+            assert (await do(desk, **asked))["certain"] == 0
+            await do(desk, do="same_event", number=number["two"], apart=True)
+            assert (await do(desk, **asked, captured=0))["certain"] == 1
+            said = await do(desk, do="strength")
+            assert (said["least"], said["most"], said["biases"]) == (0, 10, ["unfinished"])
+            world.now += 7 * DAY
+            await beat(desk)
+            assert (await do(desk, do="strength"))["biases"] == []
+
+    run(scene())
+
+
+def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    world = minted(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            for request in ({"captured": -1}, {"captured": "3"}):
+                with pytest.raises(ShellError) as failed:
+                    await do(desk, do="witnesses", number=1, **request)
+                assert failed.value.code == "bad_request"
+            with pytest.raises(ShellError) as failed:
+                await do(desk, do="same_event", number=1, others="2")
+            assert failed.value.code == "bad_request"
+            for request in ({"do": "witnesses"}, {"do": "same_event", "others": [2]}):
+                with pytest.raises(ArchiveError) as unknown:
+                    await do(desk, number=1, **request)
+                assert unknown.value.code == "archive_unknown_report"
+
+    run(scene())
+
+
+def test_a_report_that_comes_again_stays_with_its_event(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive", KEY)
+    for number in (1, 2):
+        archive.file_report(report(number))
+    archive.same_event(1, (2,))
+    archive.file_report(report(2))
+    assert [case.event for case in archive.cases()] == [1, 1]
+
+
+def test_an_event_of_reports_that_are_not_there_marks_none(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive", KEY)
+    archive.file_report(report(1))
+    with pytest.raises(ArchiveError):
+        archive.same_event(1, (2,))
+    assert [case.event for case in archive.cases()] == [0]

@@ -1,0 +1,66 @@
+"""Fuzz targets of permits and tokens, beneath every seal.
+
+Does        hands bytes to each reader of their letters, keys and tokens; swallows the documented failures only.
+Does not    run anything: the runner and the replay test do.
+Spec        spec/51-tokens.md
+Always      1. Anything but the documented failures is a find.
+Read first  TARGETS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tercet.core import permits, tokens
+from tercet.core.board import body_of, parse_entry
+from tercet.core.fields import Malformed, encode
+from tercet.sealing import CannotOpen
+
+_WEEK = json.loads((Path(__file__).parents[2] / "vectors" / "tokens" / "week-1.json").read_text())["input"]
+_KEYS = tokens.TokenKeys(_WEEK["week"], bytes.fromhex(_WEEK["report"]), bytes.fromhex(_WEEK["witness"]))
+
+
+def _malformed(parser: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    def target(data: bytes) -> None:
+        try:
+            parser(data)
+        except Malformed:
+            return
+
+    return target
+
+
+def token(data: bytes) -> None:
+    """A token, as a report brings it: of either kind, and never of both."""
+    good = 0
+    for kind in tokens.TokenKind:
+        try:
+            tokens.check(_KEYS, kind, data)
+        except CannotOpen:
+            continue
+        good += 1
+    if good > 1:
+        raise AssertionError("one token of two kinds")
+
+
+def signed(data: bytes) -> None:
+    """The desk's answer to a request: all tokens or none."""
+    try:
+        said = tokens.parse_signed(data)
+        made = tokens.finished(bytes.fromhex(_WEEK["seed"]), _KEYS, said.signed)
+    except (Malformed, CannotOpen):
+        return
+    for place, one in enumerate(made):
+        tokens.check(_KEYS, tokens.kind_at(place), one)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "core-grant": _malformed(permits.parse_grant),
+    "core-need": _malformed(permits.parse_need),
+    "core-signed": signed,
+    "core-token": token,
+    "core-token-keys": _malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 5, data))))),
+    "core-token-request": _malformed(tokens.parse_request),
+}
