@@ -172,7 +172,7 @@ class FreeLedger(Ledger):
         self, machine: Machine, event: ev.Event, before: Device, after: Device, effects: tuple[fx.Effect, ...]
     ) -> None:
         """See `Ledger.saved`."""
-        self._meeting = before.meeting is not None or bool(before.spent)
+        self._meeting = before.meeting is not None or bool(before.spent) or bool(before.outbox)
         super().saved(machine, event, before, after, effects)
         self._burns.law.saved(machine, before, after, effects)
 
@@ -197,7 +197,7 @@ class FreeLedger(Ledger):
             super()._deliver(machine, thread, note, writer)
 
     def _hold_beat(self, machine: Machine, event: ev.Beat, effects: tuple[fx.Effect, ...]) -> None:
-        """See `Ledger._hold_beat`; a beat that ends a meeting over a relay, or clears its nameplate, does more."""
+        """See `Ledger._hold_beat`; a beat that ends a meeting over a relay, or says its last word again, does more."""
         if not self._meeting:
             super()._hold_beat(machine, event, effects)
 
