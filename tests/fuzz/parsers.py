@@ -89,6 +89,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.board.body_of": "core-entry core-week-keys core-relay-list core-token-keys",
     "tercet.core.board.parse_entry": "core-entry core-week-keys core-relay-list core-token-keys",
     "tercet.core.notice.parse_notice": "core-notice",
+    "tercet.core.comparing.parse_head": "core-head",
     "tercet.core.burning.line_through": "core-burn",
     "tercet.core.burning.on_line": "core-burn",
     "tercet.core.burning.parse_point": "core-burn",

@@ -20,6 +20,7 @@ from tercet.core.card import Card, Relay
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain, lane
 from tercet.core.channel import Channel
+from tercet.core.comparing import parse_head
 from tercet.core.conversation import open_answer
 from tercet.core.device import step
 from tercet.core.fields import Malformed, decode
@@ -187,6 +188,7 @@ def _of(kind: Any) -> Callable[[bytes], None]:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
+    "core-head": _malformed(parse_head),
     "core-letter": _malformed(parse_plain),
     "core-intake": _malformed(intake),
     "core-word": _malformed(word),

@@ -22,6 +22,7 @@ from tercet.core import (
     bycode,
     calling,
     committing,
+    comparing,
     dealing,
     encounter,
     files,
@@ -89,6 +90,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
     dealing.deal(turn)
     committing.hand(turn)
     granting.deal(turn)
+    comparing.tell(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -103,6 +105,7 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
     dealing.deal(turn)
     committing.hand(turn)
     granting.deal(turn)
+    comparing.tell(turn)
 
 
 def _time_passes(turn: Turn) -> None:
@@ -123,6 +126,7 @@ def _time_passes(turn: Turn) -> None:
     introducing.tidy(turn)
     accusing.tidy(turn)
     granting.tidy(turn)
+    comparing.look(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
         calling.tidy(turn)
@@ -162,6 +166,8 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             committing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.HERE:
             adopting.heard(turn, event.query.id)
+        elif letter.kind == LetterKind.HEAD:
+            comparing.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.NEED:
             granting.take_need(turn, event.query.id, letter)
         elif letter.kind == LetterKind.PERMITS:

@@ -61,6 +61,20 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
     seen: int = 0
 
 
+class Head(msgspec.Struct, frozen=True, array_like=True):
+    """How far a neighbour has read the board, until it is compared.
+
+    Attributes:
+        number: of its newest entry; 0 for none.
+        mark: that entry's digest, 32 bytes.
+        since: the day on which it told us.
+    """
+
+    number: int = 0
+    mark: bytes = b""
+    since: int = 0
+
+
 class Relation(msgspec.Struct, frozen=True, array_like=True):
     """One neighbour.
 
@@ -92,6 +106,8 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
         branch: the commitments of the pair below the other, as handed, 64 bytes each; two or none.
         handed: what we last handed the other of commitments.
         adopted: when one of the two adopted the other from afar, seconds; 0 for never.
+        told: the day on which we last told the other how far we have read the board, or would have; 0 for never.
+        head: how far the other has read it.
     """
 
     id: bytes
@@ -120,6 +136,8 @@ class Relation(msgspec.Struct, frozen=True, array_like=True):
     branch: tuple[bytes, ...] = ()
     handed: bytes = b""
     adopted: int = 0
+    told: int = 0
+    head: Head = Head()
 
 
 def is_young(relation: Relation, confirmed: int) -> bool:

@@ -95,6 +95,7 @@ class LetterKind(IntEnum):
     PERMITS = 21
     REQUEST = 22
     TOKENS = 23
+    HEAD = 24
 
 
 class MediaKind(StrEnum):

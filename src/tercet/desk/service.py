@@ -69,6 +69,8 @@ SENTENCES = {
     "notice_until": "Every member will read this, until {until}:",
     "notice_line": "  {line}",
     "notice_posted": "It is on the board. It cannot be called back.",
+    "board_differs": "Warning: {name}'s device has read another board than the one you sign: a relay shows two, or "
+    "somebody else has the board's key. Talk to {name} in person.",
     "clock_off": "This machine's clock is about {days} days away from others': set it right.",
     "not_filed": "The archive's disk did not take what came ({code}): it waits at the relay. Make room.",
     "sealed": "Sealed. It goes with the next beat.",

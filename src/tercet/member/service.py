@@ -71,6 +71,9 @@ SENTENCES = {
     "notice_came": "Word from the desk to everyone: read it with `tercet member inbox`.",
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
     "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
+    "board_differs": "Warning: {name}'s device has read another board than yours: a relay, or the desk's key in other "
+    "hands, shows two. Talk to {name} in person.",
+    "board_behind": "Warning: {name}'s device has word from the desk that your relays have kept from you for a week.",
     "went_back": "The vault went back one step after a damage; letters on their way may need to be sent again.",
     "word_lapsed": "Report {number}: your last answer was not heard in time, and the conversation is over. "
     "Write a new report.",
