@@ -53,7 +53,7 @@ def alarm(actor: Actor, name: str, point: bytes) -> None:
     with_cut(actor, name, stage=Stage.CALLED, point=point)
 
 
-NOBODYS = bytes(64), b"\1" * 64
+NOBODYS = bytes(64), b"\1" * 64, b"\2" * 64
 
 
 def put_burn(actor: Actor, first: bytes, second: bytes, commitments: tuple[bytes, ...] = NOBODYS) -> None:
@@ -505,14 +505,21 @@ def flooded(days: int) -> Turn:
         for number in range(office.BURNS_A_DAY):
             nobody = draw((day * office.BURNS_A_DAY + number).to_bytes(32, "big"))
             points = point_of(nobody.own), point_of(nobody.link)
-            office.post_burn(turn, points, (desk.chance(COMMITMENT), desk.chance(COMMITMENT)))
+            office.post_burn(turn, points, (desk.chance(COMMITMENT), desk.chance(COMMITMENT), desk.chance(COMMITMENT)))
     return turn
+
+
+EIGHT = tuple(f"tercet://relay-{number}.example:7443/{'a' * 52}#{'b' * 43}" for number in range(8))
 
 
 def test_a_flood_of_burns_of_nobody_does_not_shut_the_desks_intake() -> None:
     turn = flooded(30)
     assert turn.roomy(ARRIVING_MOST - office.BATCH_MOST)
+    for number, post in enumerate(office.office(turn).posts):
+        for relay in EIGHT:
+            office.stored(turn, office._post_ref(number, relay, post.item), relay)
     posts = office.office(turn).posts
+    assert all(len(post.stored) >= len(EIGHT) for post in posts)
     burnt = posts[-30 * office.BURNS_A_DAY :]
     assert max(len(post.item) for post in burnt) < 400
     a_burn, (*_, due) = len(encode(burnt[-1])) + 2 * POINT + 16, office.office(turn).due

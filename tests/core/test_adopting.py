@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from tercet.core import adopting, adoption, burning, calling, committing, granting, minting
+from tercet.core import adopting, adoption, burning, calling, committing, granting, minting, office, relinking
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import ADOPTED_MOST, CALL_EVERY, CALL_KEPT, COMMITMENT_KEPT, DUE_MOST, Due, commitment_of
@@ -181,7 +181,7 @@ def test_a_burn_of_somebody_with_nobody_below_takes_two_along_too() -> None:
     _, _, first, second, third, fourth = family()
     for one, name in ((first, "second"), (third, "fourth"), (first, "third")):
         sent = committing.about(one.device, relation(one, name))
-        assert [len(each) for each in sent] == [64, 64]
+        assert [len(each) for each in sent] == [64, 64, 64]
         assert sent == committing.about(one.device, relation(one, name))
 
 
@@ -255,7 +255,7 @@ def places(desk: Actor, calls: list[bytes], caller: Actor) -> list[int]:
 
 
 def fresh_burn(stage: Stage, desk: Actor, second: Actor, first: Actor, secret: bytes) -> None:
-    put_burn(second, *points(first)[1:3], tuple(sorted((salted(secret), bytes(64)))))
+    put_burn(second, *points(first)[1:3], (*sorted((salted(secret), bytes(64))), b"\2" * 64))
     stage.beat(desk, rounds=2)
 
 
@@ -336,7 +336,7 @@ def test_commitments_that_come_with_a_burn_that_is_posted_already_count_not() ->
     fresh_burn(stage, desk, second, first, b"s" * 32)
     fresh_burn(stage, desk, second, first, b"t" * 32)
     assert places(desk, [call_of(b"t" * 32).body], second) == [0]
-    assert len(office_of(desk).due) == 2
+    assert len(office_of(desk).due) == 3
 
 
 def everything_tried(stage: Stage, desk: Actor, second: Actor, first: Actor, third: Actor, fourth: Actor) -> list[int]:
@@ -348,11 +348,11 @@ def everything_tried(stage: Stage, desk: Actor, second: Actor, first: Actor, thi
     link = [relation(first, one.name).commitment for one in (third, fourth)]
     secrets = [relation(one, "first").adoption for one in (third, fourth)]
     again = [tuple(sorted(adoption.handed(each, bytes([salt] * 32)) for each in link)) for salt in (1, 2)]
-    put_burn(second, *nobodys_points("before"), again[0])
+    put_burn(second, *nobodys_points("before"), (*again[0], b"\3" * 64))
     stage.beat(desk, rounds=2)
     cut_out(second, desk, first)
     stage.beat(desk, rounds=2)
-    put_burn(second, *nobodys_points("after"), again[1])
+    put_burn(second, *nobodys_points("after"), (*again[1], b"\4" * 64))
     stage.beat(desk, rounds=2)
     stolen = [*link, *(each[32:] for each in relation(second, "first").branch)]
     calls = [call_of(each).body for each in stolen * 2]
@@ -405,10 +405,10 @@ def test_a_commitment_that_came_before_is_kept_as_long_again_and_stays_what_it_i
     (due,) = [one for one in office_of(desk).due if one.call]
     turn = Turn(desk.device, stage.now + DAY, desk.chance)
     adopting.note(turn, (due.commitment, bytes(64)))
-    assert {one.commitment: (one.stage, one.since) for one in office_of_turn(turn).due} == {
-        due.commitment: (due.stage, turn.now),
-        bytes(64): (adoption.Stage.DUE, turn.now),
-    }
+    kept = {one.commitment: (one.stage, one.since) for one in office_of_turn(turn).due}
+    assert kept[due.commitment] == (due.stage, turn.now)
+    assert kept[bytes(64)] == (adoption.Stage.DUE, turn.now)
+    assert kept[b"\2" * 64] == (adoption.Stage.VOID, due.since)
 
 
 def test_of_too_many_commitments_the_oldest_go() -> None:
@@ -703,3 +703,70 @@ def test_who_was_adopted_lately_buys_report_tokens_and_no_witness_token() -> Non
     assert mint is not None
     for relation_of, label in ((name, LESSER), (later, FULL)):
         assert {label_of(mint.secret, one) for one in granting._make(turn, relation_of, week, 2)} == {label}
+
+
+def calls(desk: Actor, actor: Actor) -> Letter | None:
+    """What the desk answers to the call of somebody whose link was cut out."""
+    assert actor.device.calling is not None
+    turn = Turn(desk.device, desk.stage.now, desk.chance)
+    answer = adopting.take(turn, actor.device.calling.body)
+    desk.device = turn.device
+    return answer
+
+
+def cut(by: Actor, gone: Actor, desk: Actor) -> None:
+    """A neighbour's device sends what it knows of somebody with two points of that one's line."""
+    turn = Turn(desk.device, desk.stage.now, desk.chance)
+    pair = sorted(points(gone)[1:3])
+    office.post_burn(turn, (pair[0], pair[1]), committing.about(by.device, relation(by, gone.name)))
+    desk.device = turn.device
+
+
+def test_who_was_cut_out_is_not_adopted_whether_its_link_was_cut_out_before_or_after() -> None:
+    _, desk, _, _, third, fourth = orphans()
+    cut(fourth, third, desk)
+    assert calls(desk, third) is None
+    assert calls(desk, fourth) is not None
+    stage, desk, first, second, third, fourth = family()
+    cut(first, third, desk)
+    cut(second, first, desk)
+    stage.beat(desk, second, third, fourth, rounds=2)
+    assert calls(desk, third) is None
+    assert calls(desk, fourth) is not None
+
+
+def test_a_commitment_that_came_again_does_not_adopt_a_second_time() -> None:
+    _, desk, _, _, third, _ = orphans()
+    secret = adoption.parse_call(third.device.calling.body).secret  # type: ignore[union-attr]
+    others = [adoption.handed(commitment_of(secret), bytes([n]) * 32) for n in (1, 2)]
+    turn = Turn(desk.device, desk.stage.now, desk.chance)
+    adopting.note(turn, (others[0], others[1]))
+    desk.device = turn.device
+    assert calls(desk, third) is not None
+    count = office_of(desk).adopted
+    for again in (others, others[::-1]):
+        turn = Turn(desk.device, desk.stage.now, desk.chance)
+        adopting.note(turn, (again[0], again[1]))
+        desk.device = turn.device
+        calls(desk, third)
+    assert office_of(desk).adopted == count
+
+
+def test_once_the_one_adopted_has_written_nothing_at_the_desk_says_by_which_commitment_it_came() -> None:
+    _, desk, *_ = adopted()
+    used = [one for one in office_of(desk).due if one.call]
+    assert len(used) == 2
+    assert all(one.relation == b"" and one.answer == b"" for one in used)
+
+
+def test_a_pair_secret_from_a_partner_who_was_only_introduced_says_nothing() -> None:
+    _, _, _, _, third, _ = family()
+    partner = relation(third, "fourth")
+    for met in (True, False):
+        known = msgspec.structs.replace(partner, met=met)
+        device = msgspec.structs.replace(
+            third.device, relations=tuple(known if r.id == known.id else r for r in third.device.relations)
+        )
+        turn = Turn(device, third.stage.now, third.chance)
+        relinking.take(turn, partner.id, Letter(1, 9, 0, 0, 0, LetterKind.PAIR, bytes(32)))
+        assert (turn.device != device) is met

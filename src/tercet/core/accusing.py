@@ -99,7 +99,7 @@ def tidy(turn: Turn) -> None:
     for relation in turn.device.relations:
         if relation.cut.stage is Stage.BURNING and turn.device.is_desk:
             points = two_others(point_of(relation.share), relation.cut.point, turn.chance(KEY))
-            office.post_burn(turn, points, committing.about(turn.device, relation))
+            office.post_burn(turn, points, committing.about(turn.device, relation), own=True)
         elif lapsed(relation.cut, turn.sure):
             cut = move(relation.cut, Happening.LAPSE, turn.now)
             replace_relation(turn, msgspec.structs.replace(relation, cut=cut))

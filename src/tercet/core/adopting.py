@@ -13,9 +13,10 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import adoption
-from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, DUE_MOST, Due, Happening, parse_call
+from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, DUE_MOST, Due, Happening, Stage, parse_call
 from tercet.core.cell import PAIR_SECRET, Role
 from tercet.core.channel import Letter
+from tercet.core.days import DAY
 from tercet.core.encounter import keep
 from tercet.core.fields import Malformed
 from tercet.core.report import LetterKind
@@ -25,11 +26,19 @@ from tercet.sealing import CannotOpen, digest
 
 
 def note(turn: Turn, commitments: tuple[bytes, ...]) -> None:
-    """Keep the commitments that came with a burn that is posted now; one that came before is kept as long again."""
-    before = {one.commitment: one for one in _office(turn).due}
-    came = tuple(msgspec.structs.replace(before.get(each, Due(each, 0)), since=turn.now) for each in commitments)
-    others = (one for one in before.values() if one.commitment not in commitments)
-    _change(turn, due=(*others, *came)[-DUE_MOST:])
+    """Keep the commitments that came with a burn that is posted now; one that came before is kept as long again.
+
+    Args:
+        turn: of a desk.
+        commitments: of the two below, who may be adopted, then of the burned one, who may not.
+    """
+    kept = {one.commitment: one for one in _office(turn).due}
+    for each, stage in zip(commitments, (Stage.DUE, Stage.DUE, Stage.VOID), strict=False):
+        one = kept.get(each, Due(each, 0, stage))
+        kept[each] = msgspec.structs.replace(one, since=turn.now, stage=stage if stage is Stage.VOID else one.stage)
+    while len(kept) > DUE_MOST:  # the oldest one that nobody was adopted by, or the oldest one
+        del kept[next((c for c, one in kept.items() if not one.call), next(iter(kept)))]
+    _change(turn, due=tuple(kept.values()))
 
 
 def tidy(turn: Turn) -> None:
@@ -50,6 +59,8 @@ def take(turn: Turn, body: bytes) -> Letter | None:
     Source: spec/34-adoption.md, 5.
     """
     due = find(turn, parse_call(body).secret)
+    if due is not None and due.stage is Stage.VOID:
+        return None
     happening = _happening(due, body)
     due = _adopt(turn, due, body) if due and happening is Happening.CALL else due
     if due is None:
@@ -66,8 +77,10 @@ def _happening(due: Due | None, body: bytes) -> Happening:
 
 
 def find(turn: Turn, secret: bytes) -> Due | None:
-    """The commitment to an adoption secret that came with a burn."""
-    return next((one for one in _office(turn).due if one.is_of(secret)), None)
+    """The commitment to an adoption secret that came with a burn: of several a void one, else one that adopted."""
+    found = [one for one in _office(turn).due if one.is_of(secret)]
+    void = (one for one in found if one.stage is Stage.VOID)
+    return next(void, next((one for one in found if one.call), found[0] if found else None))
 
 
 def heard(turn: Turn, relation_id: bytes) -> None:
@@ -92,7 +105,7 @@ def _adopt(turn: Turn, due: Due, body: bytes) -> Due | None:
     except (Malformed, CannotOpen):
         return None
     _change(turn, adopted=number)
-    keep(turn, msgspec.structs.replace(relation, adopted=turn.now))
+    keep(turn, msgspec.structs.replace(relation, adopted=turn.today * DAY))
     turn.tell("adopted_somebody", name=name)
     return msgspec.structs.replace(due, call=digest(body), answer=said, relation=relation.id)
 

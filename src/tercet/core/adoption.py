@@ -42,7 +42,7 @@ SEALED_PAIR: Final = 1200  # bytes; a secret and the pair secret, 64, under HPKE
 CALL_EVERY: Final = 14_400  # seconds between two frames with one call, as for a burn
 CALL_KEPT: Final = 14 * DAY  # seconds that a pair calls; spec/34-adoption.md, 6
 ADOPTED_MOST: Final = 32  # whom a desk has adopted and never met; likewise
-DUE_MOST: Final = 512  # commitments that a desk keeps, the newest; a flood of burns pushes out the oldest
+DUE_MOST: Final = 640  # commitments that a desk keeps, the newest; a flood of burns pushes out the oldest
 COMMITMENT_KEPT: Final = 120 * DAY  # seconds, as the burn with which it came
 
 
@@ -52,6 +52,7 @@ class Stage(StrEnum):
     DUE = "due"
     ANSWERED = "answered"
     DONE = "done"
+    VOID = "void"
 
 
 class Happening(StrEnum):
@@ -75,6 +76,7 @@ TABLE: Final = MappingProxyType(
         (Stage.ANSWERED, Happening.DROPPED): (Stage.DONE, False),
         (Stage.DONE, Happening.SAME_CALL): (Stage.DONE, False),
         (Stage.DONE, Happening.OTHER_CALL): (Stage.DONE, False),
+        (Stage.VOID, Happening.CALL): (Stage.VOID, False),
     }
 )
 
@@ -146,7 +148,7 @@ class Due(msgspec.Struct, frozen=True, array_like=True):
         stage: what it is.
         call: digest of the call that used it up, 32 bytes; empty while it is due.
         answer: what was answered; empty once the one adopted has written.
-        relation: of the one adopted, 16 bytes, or empty.
+        relation: of the one adopted, 16 bytes, until it has written: whoever knows the commitment would know them.
     """
 
     commitment: bytes
@@ -167,7 +169,8 @@ class Due(msgspec.Struct, frozen=True, array_like=True):
         """
         stage, answered = TABLE.get((self.stage, happening), (self.stage, False))
         kept = self.answer if stage is Stage.ANSWERED else b""
-        return msgspec.structs.replace(self, stage=stage, answer=kept), answered
+        whose = self.relation if stage is Stage.ANSWERED else b""
+        return msgspec.structs.replace(self, stage=stage, answer=kept, relation=whose), answered
 
 
 def commitment_of(secret: bytes) -> bytes:

@@ -20,6 +20,7 @@ from tercet.core import channel as letters
 from tercet.core.adoption import CALL_EVERY, CALL_KEPT
 from tercet.core.cell import Role
 from tercet.core.channel import Letter
+from tercet.core.days import DAY
 from tercet.core.encounter import keep
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
@@ -122,7 +123,7 @@ def take(turn: Turn, letter: Letter) -> bool:
         _end(turn, Happening.OTHER_PAIR)
         return True
     channel = letters.write(relation.channel, LetterKind.HERE, b"")
-    keep(turn, msgspec.structs.replace(relation, channel=channel, adopted=turn.now))
+    keep(turn, msgspec.structs.replace(relation, channel=channel, adopted=turn.today * DAY))
     _end(turn, Happening.ANSWER, name=name)
     return True
 

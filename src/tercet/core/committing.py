@@ -98,15 +98,19 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
 
 
 def about(device: Device, gone: Relation) -> tuple[bytes, ...]:
-    """The two commitments that go along when a neighbour is cut out: of those below it, or of nobody.
+    """The commitments that go along when a neighbour is cut out: of the two below it, then its own; or of nobody.
 
-    Source: spec/34-adoption.md, 3.
+    Its own lets the desk refuse whoever calls with its secret, if its link is cut out as well.
+
+    Source: spec/34-adoption.md, 2.
     """
     known, blank = gone.branch, derive(gone.share, "nobody known", device.blank)
     if gone.role in ABOVE:
         partner = [r.commitment for r in device.relations if r.role is Role.PARTNER and r.commitment]
         known = (_salted(commitment_of(gone.adoption), blank, 0), *partner) if gone.adoption else ()
-    return _two(list(known), blank)
+    own = gone.commitment if gone.role is Role.PARTNER else b""
+    own = own or _salted(gone.commitment if gone.role is Role.BELOW else b"", blank, 1 + COMMITMENTS)
+    return (*_two(list(known), blank), own)
 
 
 def _two(known: list[bytes], blank: bytes) -> tuple[bytes, ...]:

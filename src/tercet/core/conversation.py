@@ -41,11 +41,17 @@ def dummy(back: bytes, now: int, day: int, kind: ReportKind = ReportKind.DUMMY) 
 
 
 def burn(points: tuple[bytes, bytes], commitments: tuple[bytes, ...], back: bytes, now: int, day: int) -> WordContent:
-    """Two points (64 bytes each) of a burn line, and the commitments (64 each) of those below, as they go to the desk.
+    """Two points (64 bytes each) of a burn line, and the commitments that go along, as they go to the desk.
 
-    Other arguments as for `word`.
+    Args:
+        points: in any order.
+        commitments: of the two below, in any order, then the burned one's own; 64 bytes each.
+        back: as for `word`.
+        now: likewise.
+        day: likewise.
     """
-    body = min(points) + max(points) + b"".join(sorted(commitments))
+    *below, own = commitments
+    body = min(points) + max(points) + b"".join(sorted(below)) + own
     return WordContent(1, ReportKind.BURN, day, back, NOBODY, Letter(1, 0, 0, 0, now, LetterKind.BURN, body))
 
 

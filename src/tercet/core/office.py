@@ -14,7 +14,7 @@ import msgspec
 from tercet.core import adopting, minting, parting
 from tercet.core import board as boards
 from tercet.core import channel as letters
-from tercet.core.burning import POINT, line_through
+from tercet.core.burning import POINT, line_through, on_line
 from tercet.core.card import Card
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
@@ -114,7 +114,7 @@ def beat(turn: Turn) -> None:
         publish_roots(turn)
     for number, post in enumerate(office(turn).posts):
         for relay in (*turn.device.relays, *post.farewell):
-            if relay not in post.stored:
+            if _tag(relay) not in post.stored:
                 ref, frame = _post_ref(number, relay, post.item), frame_of(turn, post)
                 turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), frame, relay))
     _read_intake(turn)
@@ -215,8 +215,14 @@ def publish_roots(turn: Turn) -> None:
     change(turn, posts=(*office(turn).posts, *(BoardPost(frame, turn.now) for frame in frames)), rooted=turn.now)
 
 
-def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes, ...]) -> None:
+def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes, ...], own: bool = False) -> None:
     """Post two points, unless their line was burned before or too many were today; keep the commitments with it.
+
+    Args:
+        turn: of a desk.
+        points: 64 bytes each.
+        commitments: of the two below, then of the burned one; 64 bytes each.
+        own: whether it is our owner who burns: no flood of others' burns holds that up.
 
     The desk learns whom they burn only if that is a neighbour of its own, and then drops it.
 
@@ -228,10 +234,10 @@ def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes,
     """
     burn, line = boards.burn_of(*points), line_through(*points)
     posted = tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT)
-    known = any(line_through(both[:POINT], both[POINT:]) == line for both, _ in posted)
+    known = any(on_line(line, both[:POINT]) and on_line(line, both[POINT:]) for both, _ in posted)
     today = sum(abs(turn.now - when) < DAY for _, when in posted)
     if not known:
-        if today >= BURNS_A_DAY:
+        if today >= BURNS_A_DAY and not own:
             return
         posted = (*posted, (b"".join(burn.points), turn.now))[-BURNS_MOST:]
         _publish(turn, boards.EntryKind.BURN, encode(burn))
@@ -369,12 +375,17 @@ def _post_ref(number: int, relay: str, item: bytes) -> bytes:
     return digest(number.to_bytes(8, "big") + relay.encode() + item)[:16]
 
 
+def _tag(relay: str) -> str:
+    """What stands for a relay beside a post: of hundreds of posts whole addresses would fill the state."""
+    return digest(relay.encode(errors="replace"))[:4].hex()
+
+
 def stored(turn: Turn, ref: bytes, relay: str) -> None:
     """A relay has stored a board frame."""
     posts = list(office(turn).posts)
     for number, post in enumerate(posts):
-        if relay not in post.stored and _post_ref(number, relay, post.item) == ref:
-            posts[number] = msgspec.structs.replace(post, stored=(*post.stored, relay))
+        if _tag(relay) not in post.stored and _post_ref(number, relay, post.item) == ref:
+            posts[number] = msgspec.structs.replace(post, stored=(*post.stored, _tag(relay)))
             change(turn, posts=tuple(posts))
             return
 

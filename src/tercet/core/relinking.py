@@ -35,8 +35,8 @@ def say(turn: Turn, new: Relation) -> None:
 def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     """Our partner has a new link: while we have none, ours can only be the same one."""
     partner = find_relation(turn, relation_id)
-    if partner is None or partner.role is not Role.PARTNER or len(letter.body) != PAIR_SECRET:
-        return
+    if partner is None or partner.role is not Role.PARTNER or not partner.met or len(letter.body) != PAIR_SECRET:
+        return  # a word from who was only introduced may be the introducer's
     replace_relation(turn, msgspec.structs.replace(partner, pair=letter.body))
     if any(r.role in ABOVE and r.pair != letter.body for r in turn.device.relations):
         turn.tell("pair_differs", name=partner.name)

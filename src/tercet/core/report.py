@@ -414,17 +414,20 @@ def _parse_word(plain: bytes, week: int) -> WordContent:
 
 
 def parse_burn(letter: Letter) -> tuple[tuple[bytes, bytes], tuple[bytes, ...]]:
-    """The two points in a burn's letter, 64 bytes each, and the two commitments, 64 bytes each; the smaller first.
+    """The two points in a burn's letter, and three commitments, 64 bytes each.
+
+    Returns:
+        The points, the smaller first; the commitments of the pair below, the smaller first, then the burned one's own.
 
     Raises:
-        Malformed: there are no two points with a line and two commitments, or of two the larger comes first.
+        Malformed: there are no two points with a line and three commitments, or of a pair the larger comes first.
 
     Source: spec/33-burn.md, 9.
     """
     first, second, rest = letter.body[:POINT], letter.body[POINT : 2 * POINT], letter.body[2 * POINT :]
     line_through(first, second)
-    commitments = rest[:COMMITMENT], rest[COMMITMENT:]
-    if letter.kind != LetterKind.BURN or first > second or len(rest) != COMMITMENTS * COMMITMENT:
+    commitments = rest[:COMMITMENT], rest[COMMITMENT : 2 * COMMITMENT], rest[2 * COMMITMENT :]
+    if letter.kind != LetterKind.BURN or first > second or len(rest) != (COMMITMENTS + 1) * COMMITMENT:
         raise Malformed
     if not commitments[0] < commitments[1]:
         raise Malformed

@@ -65,7 +65,7 @@ def alone(device: Device, name: str, used: Sequence[tuple[bytes, bytes]], now: i
 def _burn(device: Device, points: tuple[bytes, bytes], now: int, chance: Stream) -> Iterator[Attempt]:
     """The frames by which a device sends two points to the desk, whatever they are."""
     turn = Turn(device, now, chance)
-    commitments = chance(COMMITMENT), chance(COMMITMENT)
+    commitments = chance(COMMITMENT), chance(COMMITMENT), chance(COMMITMENT)
     sending._put_sealed(turn, burn(points, commitments, chance(32), now, turn.today), 0, 0.0)
     return _attempts(turn.effects)
 

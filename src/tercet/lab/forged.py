@@ -28,7 +28,7 @@ from tercet.lab.small import FIRST_DAY, START, message
 from tercet.sealing import KEY, NONCE, kem_public
 
 MADE_UP: Final = draw(b"a line of nobody's" + bytes(14))
-NOBODYS: Final = bytes(COMMITMENT), bytes([1] * COMMITMENT)
+NOBODYS: Final = bytes(COMMITMENT), bytes([1] * COMMITMENT), bytes([2] * COMMITMENT)
 ITS_NUMBERS: Final = 1_000  # of messages of its ratchet: beyond all that its own device would use
 
 

@@ -153,7 +153,7 @@ class Frames:
 
     def called(self, body: bytes) -> str:
         """A body, for people."""
-        if len(body) > 4 * POINT:
+        if len(body) > 5 * POINT:
             return f"a call with {self.secrets.get(parse_call(body).secret, 'nobody')}'s secret, {mark(body)}"
         points = [body[i : i + POINT] for i in range(0, len(body), POINT)]
         return " and ".join(self._points.get(point, f"something {point.hex()[-6:]}") for point in points)
@@ -163,7 +163,7 @@ class Frames:
         if letter.kind == LetterKind.BURN:
             points, along = letter.body[: 2 * POINT], letter.body[2 * POINT :]
             line = line_through(points[:POINT], points[POINT:])
-            self.sent_along.setdefault(line, set()).update((along[:COMMITMENT], along[COMMITMENT:]))
+            self.sent_along.setdefault(line, set()).update((along[:COMMITMENT], along[COMMITMENT : 2 * COMMITMENT]))
 
     def came_with(self, secret: bytes) -> set[bytes]:
         """The lines with which a commitment to a secret was ever sent along."""

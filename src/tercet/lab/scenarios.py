@@ -204,7 +204,9 @@ MISTAKES: Final = MappingProxyType(
             "one adoption", _THIEF, lambda: _instead(adopting, _happening=lambda due, body: adoption.Happening.CALL)
         ),
         "any secret is taken for a commitment's": Mistake(
-            "one adoption", SCENARIOS["orphan"], lambda: _instead(Due, is_of=lambda due, secret: True)
+            "one adoption",
+            SCENARIOS["orphan"],
+            lambda: _instead(Due, is_of=lambda due, secret: due.stage is not adoption.Stage.VOID),
         ),
         "the partner of who was cut out calls, too": Mistake(
             "one adoption", _PARTNER, lambda: _instead(calling, begin=_begins_anyway)
