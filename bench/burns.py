@@ -41,11 +41,12 @@ from tercet.lab.hunt import Hunt
 from tercet.lab.plan import HOUR
 
 BAD = Plan(sticks=0.0)
-FAULTY = Plan(members=6, days=4, seed=2, pace=7_200, desk_pace=3_600, loss=0.05, naps=0.0, away=0.0, skewed=0.0)
+FAULTY = Plan(members=6, days=4, pace=7_200, desk_pace=3_600, loss=0.05, naps=0.0, away=0.0, skewed=0.0)
 FAULTY = replace(FAULTY, sticks=0.0, reports=1.0, outage_every=10_000.0, crash_every=1_000.0)
 QUICK = Hunt(firsts=1, begin=1, end=1.2, second=1.0, malicious=0.5, tries=2.0, opens=HOUR / 2, acts=HOUR / 2)
 QUICK = replace(QUICK, agrees=HOUR, leaves=HOUR, meets=6 * HOUR)
 FOUNDERS = Hunt(firsts=0, founders=True)
+FAULTY_SEEDS = (2, 3, 4, 11)  # worlds in which a fault may show: in some nobody does what it needs
 CAPTURES = 4_000  # of the model
 SIGMA = 4.0  # standard deviations; below it captors agree with the closed form, above it they do not
 LEVELS = 20  # of a tree of a million
@@ -64,12 +65,13 @@ def hunted(plan: Plan, hunt: Hunt) -> Burned:
 
 def planted(name: str) -> Row:
     """What comes of a core with a fault."""
-    world = BurnWorld(FAULTY, QUICK, FAULTS[name].core())
-    world.live()
-    breaches = [wrong for wrong in world.law.wrong if wrong.startswith(f"{FAULTS[name].law}: ")]
-    if not breaches:
-        raise Broken(f"A planted fault is not caught: {name}.")
-    return {"what": f"planted: {name}", "law": FAULTS[name].law, "breaches": len(breaches)}
+    for seed in FAULTY_SEEDS:
+        world = BurnWorld(replace(FAULTY, seed=seed), QUICK, FAULTS[name].core())
+        world.live()
+        breaches = [wrong for wrong in world.law.wrong if wrong.startswith(f"{FAULTS[name].law}: ")]
+        if breaches:
+            return {"what": f"planted: {name}", "law": FAULTS[name].law, "breaches": len(breaches)}
+    raise Broken(f"A planted fault is not caught: {name}.")
 
 
 # ---- the model
