@@ -500,6 +500,21 @@ def test_permits_of_weeks_that_are_over_are_forgotten() -> None:
     stage.now += 28 * DAY
     founder.do(ev.Beat(1.0))
     assert founder.device.trust.stocks == ()
+def test_a_link_cannot_choose_by_their_bytes_which_permits_stay() -> None:
+    _, _, founder, below = grown()
+    held = tuple(sorted(permits.derive(bytes(32), "held", i.to_bytes(2, "big")) for i in range(permits.STOCK_MOST)))
+    trust = permits.Trust(stocks=(Stock(WEEK, held),))
+    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+    fakes = tuple(bytes(31) + bytes([i]) for i in range(permits.PERMITS_A_LETTER))
+    grant = encode(Grant(1, ALLOWANCE, (Dealt(WEEK, fakes),)))
+    granting.take_grant(turn, relation(below, "founder").id, Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, grant))
+    after = turn.device.trust.stock(WEEK).permits
+    assert len(after) == permits.STOCK_MOST
+    assert 0 < len(set(after) & set(fakes)) < len(fakes)
+    assert list(after) == sorted(after)
+    assert founder.device.trust.stocks
+
+
 
 
 def test_a_need_is_told_in_three_binary_digits() -> None:
