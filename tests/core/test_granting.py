@@ -328,6 +328,27 @@ def test_a_request_is_a_frame_like_any_other_and_goes_in_a_covered_turn() -> Non
 
 
 def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:
+def test_a_request_stays_behind_when_a_report_or_a_word_goes_in_the_same_burst() -> None:
+    """Or the desk would read off the burst whose tokens it signs."""
+    stage, desk, _, below = grown()
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32), pair=pair(below)))
+
+    def asked_for() -> bool:
+        below.device = msgspec.structs.replace(below.device, trust=trust)
+        below.do(ev.SendNow())
+        assert below.device.trust.asking is not None
+        return bool(below.device.trust.asking.put)
+
+    assert asked_for()
+    below.do(ev.WriteReport("one", None, None, (), False))
+    assert not asked_for()
+    assert asked_for(), "the report has gone, and its answer is waited for"
+    below.device = msgspec.structs.replace(below.device, trust=permits.Trust())
+    stage.beat(desk, below, desk, below, rounds=4)
+    below.do(ev.WriteWord(1, "and a word"))
+    assert not asked_for()
+
+
     _, _, _, below = grown()
     keys = below.device.board.token_keys(WEEK)
     assert keys is not None

@@ -119,7 +119,7 @@ def send_all(turn: Turn, polls: int = 0) -> None:
         _put_burn(turn, relation)
     if calling.due(turn):
         _put_call(turn)
-    if redeeming.due(turn):
+    if redeeming.due(turn) and not any(_speaks(turn, report, polls) for report in turn.device.reports):
         _put_request(turn)
     for report in turn.device.reports:
         if _report_due(turn, report):
@@ -135,6 +135,14 @@ def send_all(turn: Turn, polls: int = 0) -> None:
 
 def _poll(turn: Turn, polls: int) -> None:
     """Ask the desk several times in each conversation, so that it can say several things in one trip of a stick."""
+def _speaks(turn: Turn, report: Report, polls: int) -> bool:
+    """Whether a frame of this report goes when all is sent at once: a request for tokens beside it would be known.
+
+    What a stick only asks does not count: who has nothing but a stick would never have tokens.
+    """
+    return _report_due(turn, report) or bool(letters.unsaid(report.channel)) or not (polls or _awaits(turn, report))
+
+
     for _ in range(polls):
         for number in [r.number for r in turn.device.reports if 0 < day_of(r.put) <= turn.today]:  # never ahead
             if len(turn.device.returns) < RETURNS_MOST:
