@@ -150,6 +150,7 @@ def test_the_witness_token_goes_along_once_a_week() -> None:
     report(below, "second", witness=True)
     stage.beat(desk, rounds=1)
     assert [filed(desk, text).witness for text in ("first", "second")] == [True, False]
+    assert [t.facts["number"] for t in below.heard("report_no_witness")] == ["2"]
 
 
 def test_a_token_that_is_used_is_gone_at_once() -> None:
@@ -327,7 +328,6 @@ def test_a_request_is_a_frame_like_any_other_and_goes_in_a_covered_turn() -> Non
     assert stage.now
 
 
-def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:
 def test_a_request_stays_behind_when_a_report_or_a_word_goes_in_the_same_burst() -> None:
     """Or the desk would read off the burst whose tokens it signs."""
     stage, desk, _, below = grown()
@@ -349,6 +349,19 @@ def test_a_request_stays_behind_when_a_report_or_a_word_goes_in_the_same_burst()
     assert not asked_for()
 
 
+def test_the_owner_is_told_when_a_weeks_tokens_come_without_a_witness_token() -> None:
+    _, desk, _, below = grown()
+    for label, told in ((FULL, []), (LESSER, ["tokens_no_witness"])):
+        permit = make(mint(desk).secret, bytes(15) + b"w", label)
+        answer = minting.sign(desk_turn(desk), asked(desk, permit))
+        trust = permits.Trust(asking=Asking(WEEK, permit, bytes(32), pair=pair(below)))
+        turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+        redeeming.take(turn, Letter(1, 0, 0, 0, 0, answer.kind, answer.body))
+        assert turn.device.trust.purses
+        assert [e.what for e in turn.effects if isinstance(e, fx.Tell)] == told
+
+
+def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:
     _, _, _, below = grown()
     keys = below.device.board.token_keys(WEEK)
     assert keys is not None
@@ -487,6 +500,21 @@ def test_what_is_no_letter_of_permits_changes_nothing(body: bytes) -> None:
         assert turn.device.trust == actor.device.trust
 
 
+def test_a_link_cannot_choose_by_their_bytes_which_permits_stay() -> None:
+    _, _, founder, below = grown()
+    held = tuple(sorted(permits.derive(bytes(32), "held", i.to_bytes(2, "big")) for i in range(permits.STOCK_MOST)))
+    trust = permits.Trust(stocks=(Stock(WEEK, held),))
+    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+    fakes = tuple(bytes(31) + bytes([i]) for i in range(permits.PERMITS_A_LETTER))
+    grant = encode(Grant(1, ALLOWANCE, (Dealt(WEEK, fakes),)))
+    granting.take_grant(turn, relation(below, "founder").id, Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, grant))
+    after = turn.device.trust.stock(WEEK).permits
+    assert len(after) == permits.STOCK_MOST
+    assert 0 < len(set(after) & set(fakes)) < len(fakes)
+    assert list(after) == sorted(after)
+    assert founder.device.trust.stocks
+
+
 def test_permits_go_in_an_order_that_the_desk_does_not_know() -> None:
     stage, desk, founder, below = grown()
     unbounded(below, founder, 40)
@@ -521,21 +549,6 @@ def test_permits_of_weeks_that_are_over_are_forgotten() -> None:
     stage.now += 28 * DAY
     founder.do(ev.Beat(1.0))
     assert founder.device.trust.stocks == ()
-def test_a_link_cannot_choose_by_their_bytes_which_permits_stay() -> None:
-    _, _, founder, below = grown()
-    held = tuple(sorted(permits.derive(bytes(32), "held", i.to_bytes(2, "big")) for i in range(permits.STOCK_MOST)))
-    trust = permits.Trust(stocks=(Stock(WEEK, held),))
-    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
-    fakes = tuple(bytes(31) + bytes([i]) for i in range(permits.PERMITS_A_LETTER))
-    grant = encode(Grant(1, ALLOWANCE, (Dealt(WEEK, fakes),)))
-    granting.take_grant(turn, relation(below, "founder").id, Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, grant))
-    after = turn.device.trust.stock(WEEK).permits
-    assert len(after) == permits.STOCK_MOST
-    assert 0 < len(set(after) & set(fakes)) < len(fakes)
-    assert list(after) == sorted(after)
-    assert founder.device.trust.stocks
-
-
 
 
 def test_a_need_is_told_in_three_binary_digits() -> None:

@@ -149,6 +149,8 @@ def take(turn: Turn, letter: Letter) -> None:
     if said.week != asking.week:
         return
     trust = msgspec.structs.replace(trust, asking=None)
+    if len(tokens) == REPORTS_A_WEEK:
+        turn.tell("tokens_no_witness")
     if tokens:
         trust = trust.with_purse(Purse(asking.week, tokens[:REPORTS_A_WEEK], b"".join(tokens[REPORTS_A_WEEK:])))
     turn.change(trust=trust)

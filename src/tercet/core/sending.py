@@ -96,6 +96,8 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     files.move_files(turn, report)
     if not token and turn.device.board.token_keys(key.week):
         turn.tell("report_bare", number=str(number))
+    if event.witness and not saw and turn.device.board.token_keys(key.week):
+        turn.tell("report_no_witness", number=str(number))
 
 
 def tidy(turn: Turn) -> None:
@@ -133,8 +135,6 @@ def send_all(turn: Turn, polls: int = 0) -> None:
     files.move_media(turn)
 
 
-def _poll(turn: Turn, polls: int) -> None:
-    """Ask the desk several times in each conversation, so that it can say several things in one trip of a stick."""
 def _speaks(turn: Turn, report: Report, polls: int) -> bool:
     """Whether a frame of this report goes when all is sent at once: a request for tokens beside it would be known.
 
@@ -143,6 +143,8 @@ def _speaks(turn: Turn, report: Report, polls: int) -> bool:
     return _report_due(turn, report) or bool(letters.unsaid(report.channel)) or not (polls or _awaits(turn, report))
 
 
+def _poll(turn: Turn, polls: int) -> None:
+    """Ask the desk several times in each conversation, so that it can say several things in one trip of a stick."""
     for _ in range(polls):
         for number in [r.number for r in turn.device.reports if 0 < day_of(r.put) <= turn.today]:  # never ahead
             if len(turn.device.returns) < RETURNS_MOST:
