@@ -41,6 +41,7 @@ from tercet.core.tokens import (
     Request,
     Signed,
     Standing,
+    TokenKeys,
     blinded,
     finished,
     parse_signed,
@@ -76,6 +77,12 @@ def purse(actor: Actor, week: int = WEEK) -> Purse:
     found = actor.device.trust.purse(week)
     assert found is not None
     return found
+
+
+def pair(actor: Actor) -> bytes:
+    keys = actor.device.board.token_keys(WEEK)
+    assert keys is not None
+    return keys.mark
 
 
 def report(actor: Actor, text: str, witness: bool = False) -> None:
@@ -143,6 +150,7 @@ def test_the_witness_token_goes_along_once_a_week() -> None:
     report(below, "second", witness=True)
     stage.beat(desk, rounds=1)
     assert [filed(desk, text).witness for text in ("first", "second")] == [True, False]
+    assert [t.facts["number"] for t in below.heard("report_no_witness")] == ["2"]
 
 
 def test_a_token_that_is_used_is_gone_at_once() -> None:
@@ -304,7 +312,7 @@ def test_a_request_is_a_frame_like_any_other_and_goes_in_a_covered_turn() -> Non
     stage, _, _, below = grown()
     below.device = msgspec.structs.replace(below.device, trust=permits.Trust())
     plain = copy.deepcopy(below)
-    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32)))
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32), pair=pair(below)))
     below.device = msgspec.structs.replace(below.device, trust=trust)
     frames = []
     for actor in (plain, below):
@@ -320,22 +328,99 @@ def test_a_request_is_a_frame_like_any_other_and_goes_in_a_covered_turn() -> Non
     assert stage.now
 
 
+def test_a_request_stays_behind_when_a_report_or_a_word_goes_in_the_same_burst() -> None:
+    """Or the desk would read off the burst whose tokens it signs."""
+    stage, desk, _, below = grown()
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32), pair=pair(below)))
+
+    def asked_for() -> bool:
+        below.device = msgspec.structs.replace(below.device, trust=trust)
+        below.do(ev.SendNow())
+        assert below.device.trust.asking is not None
+        return bool(below.device.trust.asking.put)
+
+    assert asked_for()
+    below.do(ev.WriteReport("one", None, None, (), False))
+    assert not asked_for()
+    assert asked_for(), "the report has gone, and its answer is waited for"
+    below.device = msgspec.structs.replace(below.device, trust=permits.Trust())
+    stage.beat(desk, below, desk, below, rounds=4)
+    below.do(ev.WriteWord(1, "and a word"))
+    assert not asked_for()
+
+
+def test_the_owner_is_told_when_a_weeks_tokens_come_without_a_witness_token() -> None:
+    _, desk, _, below = grown()
+    for label, told in ((FULL, []), (LESSER, ["tokens_no_witness"])):
+        permit = make(mint(desk).secret, bytes(15) + b"w", label)
+        answer = minting.sign(desk_turn(desk), asked(desk, permit))
+        trust = permits.Trust(asking=Asking(WEEK, permit, bytes(32), pair=pair(below)))
+        turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+        redeeming.take(turn, Letter(1, 0, 0, 0, 0, answer.kind, answer.body))
+        assert turn.device.trust.purses
+        assert [e.what for e in turn.effects if isinstance(e, fx.Tell)] == told
+
+
 def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:
     _, _, _, below = grown()
     keys = below.device.board.token_keys(WEEK)
     assert keys is not None
     bad = encode(Signed(1, WEEK, bytes(2_304)))
-    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32)))
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32), pair=pair(below)))
     turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
     redeeming.take(turn, Letter(1, 0, 0, 0, 0, LetterKind.TOKENS, bad))
     assert turn.device.trust == trust
     assert [e.what for e in turn.effects if isinstance(e, fx.Tell)] == ["tokens_wrong"]
 
 
+def other_pair(actor: Actor, *named: TokenKeys) -> Actor:
+    """The same device, whose board names these pairs of keys for its weeks and no others."""
+    board = msgspec.structs.replace(actor.device.board, tokens=named)
+    actor.device = msgspec.structs.replace(actor.device, board=board)
+    return actor
+
+
+def test_a_seed_never_leaves_under_two_pairs_of_keys() -> None:
+    """Under two moduli it would give its sender away: the desk could compute what both hide."""
+    _, _, _, below = grown()
+    ours = below.device.board.token_keys(WEEK)
+    assert ours is not None
+    theirs = TokenKeys(WEEK, ours.witness, ours.report)
+    trust = permits.Trust(asking=Asking(WEEK, b"p" * 32, bytes(32), pair=ours.mark))
+    below.device = msgspec.structs.replace(below.device, trust=trust)
+    assert redeeming.content(turn_of(below)) is not None
+    between = turn_of(other_pair(below))
+    redeeming.prepare(between)
+    assert between.device.trust.asking == trust.asking
+    assert redeeming.content(between) is None
+    after = turn_of(other_pair(below, theirs))
+    assert redeeming.content(after) is None
+    answer = encode(Signed(1, WEEK, b""))
+    redeeming.take(after, Letter(1, 0, 0, 0, 0, LetterKind.TOKENS, answer))
+    assert after.device.trust == trust
+    redeeming.prepare(after)
+    assert after.device.trust.asking is None
+    assert [e.what for e in after.effects if isinstance(e, fx.Tell)] == ["tokens_other_keys"]
+
+
+def test_after_another_pair_of_keys_a_new_permit_and_a_new_seed_are_taken() -> None:
+    _, _, _, below = grown()
+    ours = below.device.board.token_keys(WEEK)
+    assert ours is not None
+    asking = Asking(WEEK, b"p" * 32, b"s" * 32, pair=b"another" * 4 + b"pair")
+    trust = permits.Trust(asking=asking, stocks=(Stock(WEEK, (b"q" * 32,)),))
+    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+    redeeming.prepare(turn)
+    now = turn.device.trust.asking
+    assert now is not None
+    assert (now.permit, now.pair) == (b"q" * 32, ours.mark)
+    assert now.seed != asking.seed
+
+
 def test_a_refused_permit_is_let_go_and_another_is_tried() -> None:
     _, _, _, below = grown()
     stock = Stock(WEEK, (b"p" * 32,))
-    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32)), stocks=(stock,))
+    trust = permits.Trust(asking=Asking(WEEK, bytes(32), bytes(32), pair=pair(below)), stocks=(stock,))
     turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
     redeeming.take(turn, Letter(1, 0, 0, 0, 0, LetterKind.TOKENS, encode(Signed(1, WEEK, b""))))
     assert turn.device.trust.asking is None
@@ -413,6 +498,21 @@ def test_what_is_no_letter_of_permits_changes_nothing(body: bytes) -> None:
         turn = turn_of(actor)
         take(turn, relation(actor, other).id, Letter(1, 0, 0, 0, 0, kind, body))
         assert turn.device.trust == actor.device.trust
+
+
+def test_a_link_cannot_choose_by_their_bytes_which_permits_stay() -> None:
+    _, _, founder, below = grown()
+    held = tuple(sorted(permits.derive(bytes(32), "held", i.to_bytes(2, "big")) for i in range(permits.STOCK_MOST)))
+    trust = permits.Trust(stocks=(Stock(WEEK, held),))
+    turn = Turn(msgspec.structs.replace(below.device, trust=trust), below.stage.now, below.chance)
+    fakes = tuple(bytes(31) + bytes([i]) for i in range(permits.PERMITS_A_LETTER))
+    grant = encode(Grant(1, ALLOWANCE, (Dealt(WEEK, fakes),)))
+    granting.take_grant(turn, relation(below, "founder").id, Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, grant))
+    after = turn.device.trust.stock(WEEK).permits
+    assert len(after) == permits.STOCK_MOST
+    assert 0 < len(set(after) & set(fakes)) < len(fakes)
+    assert list(after) == sorted(after)
+    assert founder.device.trust.stocks
 
 
 def test_permits_go_in_an_order_that_the_desk_does_not_know() -> None:

@@ -21,6 +21,7 @@ from tercet.core.fields import Malformed, encode
 from tercet.core.notice import NOTICE_DAYS, NOTICE_MOST, NOTICES_KEPT, HeldNotice, Notice, parse_notice
 from tercet.core.wording import fit_for_all
 from tercet.drop import Put, Read
+from tercet.shell.text import is_safe
 from tests.sealing.cases import bad_cases, cases, hold_vectors
 
 from .entries import seal_entry
@@ -78,12 +79,22 @@ def test_every_vector_says_why_and_how_it_ends_and_is_read_by_a_test() -> None:
 def test_the_numbers_and_the_forbidden_characters_of_the_spec_are_those_of_the_code() -> None:
     for name in ("NOTICE_MOST", "NOTICE_DAYS", "NOTICES_KEPT"):
         assert f"| `{name}` | {getattr(notices, name)} |" in SPEC
-    said = SPEC.split("\n## 10. ")[1].split("may not: ")[1].split(". A text")[0].replace(" but the line feed", "")
+    said = SPEC.split("\n## 10. ")[1].split("may not: ")[1].split(". A text with")[0].replace(" but the line feed", "")
     forbidden = set()
-    for first, last in re.findall(r"U\+([0-9A-F]{4})(?: to U\+([0-9A-F]{4}))?", said):
+    for first, last in re.findall(r"U\+([0-9A-F]{4,6})(?: to U\+([0-9A-F]{4,6}))?", said):
         forbidden |= set(range(int(first, 16), int(last or first, 16) + 1))
     forbidden -= {0x0A}
     assert forbidden == {n for n in range(0x11_0000) if not fit_for_all("x" + chr(n))}
+
+
+def test_nothing_that_readers_are_not_shown_can_be_signed_for_them() -> None:
+    """Nor a text with nothing to see; what every script needs stays."""
+    hidden = {n for n in range(0x11_0000) if not is_safe(chr(n)) and not 0xD800 <= n < 0xE000 and n != 0x0A}
+    assert hidden <= {n for n in range(0x11_0000) if not fit_for_all("x" + chr(n))}
+    assert all(fit_for_all("x" + one) for one in "\u200c\u200d\u200e\u200f\u061c\u0600\u06dd\ufe0f")
+    for blank in ("\u200e\u200f", "\u200d \n", "\u3164", "\u2800\ufe0f", "\u034f\u115f\u1160\uffa0", "\u061c"):
+        assert not fit_for_all(blank)
+        assert fit_for_all(blank + "x")
 
 
 def test_the_longest_notice_fits_a_frame() -> None:

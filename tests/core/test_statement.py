@@ -14,16 +14,17 @@ from tercet.core import board as boards
 from tercet.core import events as ev
 from tercet.core import statement as statements
 from tercet.core.board import EntryKind
-from tercet.core.days import day_of
+from tercet.core.days import DAY, day_of
 from tercet.core.errors import HINTS, Refusal
 from tercet.core.fields import Malformed, encode
+from tercet.core.notice import NOTICE_DAYS
 from tercet.core.root import Other, parse_root
 from tercet.core.statement import TEXT_MOST, Said, Statement, check, list_mark, parse_publication, parse_said
 from tercet.sealing import digest, words_of
 from tests.sealing.cases import VECTORS, bad_cases, cases, hold_vectors
 
 from .entries import seal_entry
-from .stage import Stage
+from .stage import START, Stage
 from .test_board import members, publish, shown
 from .test_root import FIVE, SEEDS, after, document
 from .test_rooted import founded, rotated
@@ -33,8 +34,8 @@ TESTS = Path(__file__).read_text()
 Case = dict[str, Any]
 
 
-def statement(root: bytes, text: str = "We saw it.", number: int = 1) -> bytes:
-    return encode(Statement(1, number, 20_800, digest(root), text))
+def statement(root: bytes, text: str = "We saw it.", number: int = 1, issued: int = day_of(START)) -> bytes:
+    return encode(Statement(1, number, issued, digest(root), text))
 
 
 def said(payload: bytes, by: tuple[int, ...] = (0, 2, 4)) -> Said:
@@ -186,6 +187,19 @@ def test_after_a_rotation_members_hear_nothing_of_the_keys_that_were_replaced() 
     shown(amal, (publish(desk, desk.device.board, EntryKind.STATEMENT, encode(old), stage.now),), start=99)
     assert amal.device.board.number == desk.device.board.number + 1
     assert heard(amal) == [(1, "new")]
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(60, True), (0, True), (61, False), (-1, False)])
+def test_a_statement_keeps_its_own_day_and_one_of_a_later_day_or_over_is_passed_over(ago: int, kept: bool) -> None:
+    """Or a thief of the board's key could say an old one as if it were of today."""
+    stage = Stage()
+    desk, amal, first = founded(stage)
+    day = day_of(stage.now) - ago
+    made = encode(said(statement(first, issued=day)))
+    shown(amal, (publish(desk, desk.device.board, EntryKind.STATEMENT, made, stage.now),), start=99)
+    held = [(one.issued, one.until) for one in amal.device.board.notices]
+    assert held == ([(day * DAY, day + NOTICE_DAYS)] if kept else [])
+    assert amal.device.board.number == desk.device.board.number + 1
 
 
 def test_in_a_network_without_a_root_nobody_speaks() -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tercet.core.days import DAY
+from tercet.desk import commands
 from tercet.desk.archive import Archive
+from tercet.desk.commands import said_of_witnesses
 from tercet.desk.records import ArchiveError
 from tercet.shell.failures import ShellError
 
@@ -63,6 +65,15 @@ def test_a_desk_sees_who_is_a_stranger_which_witnesses_are_certain_and_how_many_
             assert (await do(desk, do="strength"))["biases"] == []
 
     run(scene())
+
+
+def test_a_count_of_witnesses_is_never_said_without_what_it_rests_on() -> None:
+    assert said_of_witnesses(3, 7) == (
+        "At least 3 different witnesses, if nobody hostile holds more than 7 permits a week."
+    )
+    source = Path(commands.__file__).read_text().split("def witnesses(")[1].split("def said_of_witnesses")[0]
+    assert source.count(".print(") == 1
+    assert "print(said, markup=False)" in source
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tercet.cli import app
+from tercet.core.wording import fit_for_all
 from tercet.desk import page, papers
 from tercet.desk.papers import STATEMENT_TITLE, to_text
 from tercet.sealing import all_words
@@ -55,6 +56,17 @@ class Opened:
         self.made.wait_for_selector("#result[data-code]")
         data = self.made.eval_on_selector("#result", "r => ({...r.dataset})")
         return json.loads(data["facts"]) if data["code"] == "holds" else {"fails": data["code"]}
+
+
+def test_the_page_and_the_command_call_the_same_characters_unfit() -> None:
+    script = (Path(page.__file__).parent / "voice_page" / "page.js").read_text()
+    unfit = "".join(re.findall(r'"(.*?)"', script.split("const UNFIT = ")[1].split(', "u");')[0])).replace("\\\\", "\\")
+    seen = script.split("const SEEN = /")[1].split("/u;")[0]
+    ours = re.compile(re.sub(r"\\u\{(\w+)\}", lambda found: f"\\U{int(found[1], 16):08x}", unfit))
+    every = [chr(n) for n in range(0x11_0000)]
+    assert {c for c in every if ours.search(c)} == {c for c in every if not fit_for_all("x" + c)}
+    blank = {c for c in every if not ours.search(c) and not re.search(seen, c)}
+    assert blank == {c for c in every if not fit_for_all(c) and fit_for_all("x" + c)}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import msgspec
 
 from tercet.core.burning import POINT, line_through
 from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
-from tercet.core.days import day_of, week_of
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
 from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
 from tercet.core.statement import Said, parse_said, signed_by
@@ -379,11 +379,16 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
 
 
 def _take_statement(view: BoardView, entry: Entry, said: Said) -> BoardView:
-    """Keep a statement that enough of the held root's own five have signed; of another one nothing stays."""
-    if not view.root or not signed_by(said, view.root):
+    """Keep a statement that enough of the held root's own five have signed, with the day that they gave it.
+
+    The board's key is no say in how new it is: one dated later than its entry, or so long before it that
+    a notice of its day would be over, is passed over.
+    """
+    statement = said.statement
+    until = statement.issued + NOTICE_DAYS
+    if not view.root or not statement.issued <= day_of(entry.issued) <= until or not signed_by(said, view.root):
         return view
-    statement, until = said.statement, day_of(entry.issued) + NOTICE_DAYS
-    fresh = HeldNotice(entry.number, entry.issued, until, statement.text, said=statement.number)
+    fresh = HeldNotice(entry.number, statement.issued * DAY, until, statement.text, said=statement.number)
     return msgspec.structs.replace(view, notices=keep(view.notices, fresh))
 
 

@@ -184,6 +184,14 @@ def take_grant(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     for dealt in grant.weeks:
         if week <= dealt.week < week + WEEKS_DEALT + 1:  # our clock may be behind theirs
             stock = trust.stock(dealt.week)
-            permits = tuple(sorted({*stock.permits, *dealt.permits}))[:STOCK_MOST]
+            permits = _cut(turn, {*stock.permits, *dealt.permits})
             trust = trust.with_stock(msgspec.structs.replace(stock, permits=permits))
     turn.change(trust=trust)
+
+
+def _cut(turn: Turn, permits: set[bytes]) -> tuple[bytes, ...]:
+    """As many as a device keeps, drawn by chance: by their bytes a bad link could choose which ones stay."""
+    ordered = sorted(permits)
+    if len(ordered) > STOCK_MOST:
+        ordered = sorted(sorted(ordered, key=lambda _: turn.chance(8))[:STOCK_MOST])
+    return tuple(ordered)

@@ -38,7 +38,7 @@ class HeldNotice(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         number: of its entry.
-        issued: when it was signed, seconds.
+        issued: when it was signed, seconds; of a statement the beginning of its own day.
         until: the last day on which it holds.
         text: the words.
         seen: whether the owner has read it.

@@ -81,12 +81,14 @@ class Asking(msgspec.Struct, frozen=True, array_like=True):
         permit: 32 bytes.
         seed: 32 bytes, of which the tokens come.
         put: when it last went to intake, seconds, rounded down to four hours; 0 for never.
+        pair: digest of the pair of keys that it was made under; the seed serves no other pair.
     """
 
     week: int
     permit: bytes
     seed: bytes
     put: int = 0
+    pair: bytes = b""
 
 
 class Purse(msgspec.Struct, frozen=True, array_like=True):

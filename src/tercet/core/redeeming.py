@@ -5,6 +5,7 @@ Does not    put frames into intake: `sending` does.
 Spec        spec/51-tokens.md, 3 and 4
 Always      1. A token that was used and one that has lapsed are both gone, and nothing tells which.
             2. One request at a time, the same bytes until it is answered.
+            3. A seed is blinded under one pair of keys, ever: two would show whose tokens they are.
 Read first  prepare(), take(), spend().
 """
 
@@ -18,7 +19,7 @@ from tercet.core.days import week_of
 from tercet.core.fields import Malformed, encode
 from tercet.core.permits import Asking, Purse, Trust
 from tercet.core.report import LetterKind, WordContent
-from tercet.core.tokens import REPORTS_A_WEEK, SPARE, Request, blinded, finished, parse_signed
+from tercet.core.tokens import REPORTS_A_WEEK, SPARE, Request, TokenKeys, blinded, finished, parse_signed
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, CannotOpen
 
@@ -36,12 +37,14 @@ def prepare(turn: Turn) -> None:
     if trust.asking is not None and trust.asking.week < week:
         trust = msgspec.structs.replace(trust, asking=None)
         turn.change(trust=trust)
+    trust = _give_up(turn)
     if trust.asking is not None:
         return
     for one in (week, week + 1):
         permits = trust.stock(one).permits
-        if trust.purse(one) is None and permits and turn.device.board.token_keys(one) and _is_time(turn, one, permits):
-            _begin(turn, one)
+        keys = turn.device.board.token_keys(one)
+        if trust.purse(one) is None and permits and keys and _is_time(turn, one, permits):
+            _begin(turn, one, keys)
             return
 
 
@@ -51,13 +54,31 @@ def _is_time(turn: Turn, week: int, permits: tuple[bytes, ...]) -> bool:
     return week == week_of(turn.today) or weekday >= permits[0][0] % SPREAD
 
 
-def _begin(turn: Turn, week: int) -> None:
+def _give_up(turn: Turn) -> Trust:
+    """Erase a request, with its seed and its permit, if the board names another pair of keys than it was made under."""
+    trust = turn.device.trust
+    asking = trust.asking
+    if asking is not None and turn.device.board.token_keys(asking.week) and _keys(turn, asking) is None:
+        turn.tell("tokens_other_keys")
+        trust = msgspec.structs.replace(trust, asking=None)
+        turn.change(trust=trust)
+    return trust
+
+
+def _keys(turn: Turn, asking: Asking | None) -> TokenKeys | None:
+    """The pair of keys that a request was made under; none while the board names none, or another one."""
+    keys = turn.device.board.token_keys(asking.week) if asking else None
+    return keys if asking and keys and keys.mark == asking.pair else None
+
+
+def _begin(turn: Turn, week: int, keys: TokenKeys) -> None:
     trust = turn.device.trust
     stock = trust.stock(week)
     permit = stock.permits[int.from_bytes(turn.chance(8), "big") % len(stock.permits)]
     left = tuple(p for p in stock.permits if p != permit)
     trust = trust.with_stock(msgspec.structs.replace(stock, permits=left))
-    turn.change(trust=msgspec.structs.replace(trust, asking=Asking(week, permit, turn.chance(KEY))))
+    asking = Asking(week, permit, turn.chance(KEY), pair=keys.mark)
+    turn.change(trust=msgspec.structs.replace(trust, asking=asking))
 
 
 def _lapse(turn: Turn) -> None:
@@ -84,12 +105,12 @@ def due(turn: Turn) -> Asking | None:
 
 
 def content(turn: Turn) -> WordContent | None:
-    """The request as it goes to intake, in a frame like any other; none if there is none, or its keys are none.
+    """The request as it goes to intake, in a frame like any other; none without the keys that it was made under.
 
     It counts as put now.
     """
     asking = turn.device.trust.asking
-    keys = turn.device.board.token_keys(asking.week) if asking else None
+    keys = _keys(turn, asking)
     if asking is None or keys is None:
         return None
     try:
@@ -114,7 +135,7 @@ def take(turn: Turn, letter: Letter) -> None:
     """
     trust = turn.device.trust
     asking = trust.asking
-    keys = turn.device.board.token_keys(asking.week) if asking else None
+    keys = _keys(turn, asking)
     if asking is None or keys is None or letter.kind != LetterKind.TOKENS:
         return
     try:
@@ -128,6 +149,8 @@ def take(turn: Turn, letter: Letter) -> None:
     if said.week != asking.week:
         return
     trust = msgspec.structs.replace(trust, asking=None)
+    if len(tokens) == REPORTS_A_WEEK:
+        turn.tell("tokens_no_witness")
     if tokens:
         trust = trust.with_purse(Purse(asking.week, tokens[:REPORTS_A_WEEK], b"".join(tokens[REPORTS_A_WEEK:])))
     turn.change(trust=trust)

@@ -96,6 +96,8 @@ def write_report(turn: Turn, event: WriteReport) -> None:
     files.move_files(turn, report)
     if not token and turn.device.board.token_keys(key.week):
         turn.tell("report_bare", number=str(number))
+    if event.witness and not saw and turn.device.board.token_keys(key.week):
+        turn.tell("report_no_witness", number=str(number))
 
 
 def tidy(turn: Turn) -> None:
@@ -119,7 +121,7 @@ def send_all(turn: Turn, polls: int = 0) -> None:
         _put_burn(turn, relation)
     if calling.due(turn):
         _put_call(turn)
-    if redeeming.due(turn):
+    if redeeming.due(turn) and not any(_speaks(turn, report, polls) for report in turn.device.reports):
         _put_request(turn)
     for report in turn.device.reports:
         if _report_due(turn, report):
@@ -131,6 +133,14 @@ def send_all(turn: Turn, polls: int = 0) -> None:
         turn.read(Query("return", back.id), return_lane(back.root), RETURN_FRAMES)
     turn.change(returns=tuple(msgspec.structs.replace(r, tried=min(r.tried + 1, AWAITED)) for r in turn.device.returns))
     files.move_media(turn)
+
+
+def _speaks(turn: Turn, report: Report, polls: int) -> bool:
+    """Whether a frame of this report goes when all is sent at once: a request for tokens beside it would be known.
+
+    What a stick only asks does not count: who has nothing but a stick would never have tokens.
+    """
+    return _report_due(turn, report) or bool(letters.unsaid(report.channel)) or not (polls or _awaits(turn, report))
 
 
 def _poll(turn: Turn, polls: int) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core.fields import Key, Malformed, Version1, decode
+from tercet.core.fields import Key, Malformed, Version1, decode, encode
 from tercet.sealing import (
     BLIND_ENTROPY,
     BLIND_PREFIX,
@@ -23,6 +23,7 @@ from tercet.sealing import (
     CannotOpen,
     blind,
     derive,
+    digest,
     unblind,
     verify_blind,
 )
@@ -66,6 +67,11 @@ class TokenKeys(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     def of(self, kind: TokenKind) -> bytes:
         """The modulus of a kind."""
         return self.report if kind is TokenKind.REPORT else self.witness
+
+    @property
+    def mark(self) -> bytes:
+        """Digest by which this pair is told from every other one, 32 bytes."""
+        return digest(encode(self))
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

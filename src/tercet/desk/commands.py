@@ -331,10 +331,16 @@ def witnesses(
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how many different witnesses of a report's event are certain."""
+    """Say how many different witnesses of a report's event there were, if a captor holds only so many permits."""
     found = _do(folder, answers, as_json, {"do": "witnesses", "number": number, "captured": captured})
     if not as_json:
-        Console(highlight=False).print(str(found["certain"]), markup=False)
+        said = said_of_witnesses(found["certain"], found["captured"])
+        Console(highlight=False, soft_wrap=True).print(said, markup=False)
+
+
+def said_of_witnesses(certain: int, captured: int) -> str:
+    """How many different witnesses there were, never without what that rests on."""
+    return f"At least {certain} different witnesses, if nobody hostile holds more than {captured} permits a week."
 
 
 @app.command()

@@ -60,6 +60,11 @@ SENTENCES = {
     "report_made": "Report {number} is sealed. Not even this device can open it now.",
     "report_bare": "Report {number} goes without a token: the desk takes it in, and keeps it apart as from a stranger.",
     "tokens_wrong": "The desk's answer to our request for tokens was wrong; it is asked again.",
+    "tokens_other_keys": "The board names other keys for tokens than those that we asked under: that request is given "
+    "up with its permit. Talk to your link in person.",
+    "tokens_no_witness": "The desk gave tokens for a week and no witness token among them. In your first weeks that is "
+    "so; later it is not: talk to your link in person.",
+    "report_no_witness": "Report {number} goes without a witness token: it does not count as a witness's.",
     "report_left": "Report {number} has left this device.",
     "report_received": "Report {number}: received by the desk.",
     "media_moves": "Report {number}: block {sent} of {of} sent.",

@@ -155,6 +155,7 @@ def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
     for one in notices:
         fresh = " (new)" if one["new"] else ""
         what = f"said in public, statement {one['said']}" if one.get("said") else f"to everyone, until {one['until']}"
-        console.print(f"{moment(one['issued'])}  {what}{fresh}:", markup=False)
+        when = date_of(one["issued"] // DAY) if one.get("said") else moment(one["issued"])
+        console.print(f"{when}  {what}{fresh}:", markup=False)
         for line in shown_lines(one["text"]):
             console.print("  " + line, markup=False)

@@ -7,7 +7,9 @@ const WORDS = "@WORDS@".split(" ");
 const HINTS = @HINTS@;
 const TITLE = "tercet statement, version 1";
 const ROLES = ["founder", "founder", "desk", "guardian", "guardian"];
-const UNFIT = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const UNFIT = new RegExp("[\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u180e\\u200b\\u2028\\u2029\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
+  + "\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]", "u");
+const SEEN = /[^\s\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u200c-\u200f\u2800\u3164\ufe00-\ufe0f\uffa0]/u;
 const DAY_MOST = 2932896, COUNT = 2 ** 32, FILE_MOST = 300000;
 
 class Refusal extends Error { constructor(code) { super(code); this.code = code; } }
@@ -183,7 +185,7 @@ function parseFile(text) {
   signatures(signed, 5);
   const [statementVersion, number, issued, root, words] = fields(unpack(payload), 5, 5);
   form(statementVersion === 1 && isInt(number, 1, COUNT) && isInt(issued, 0, DAY_MOST) && isBytes(root, 32, 32));
-  form(typeof words === "string" && utf8(words).length <= 2800 && !UNFIT.test(words) && /[^\s]|\ufeff/.test(words));
+  form(typeof words === "string" && utf8(words).length <= 2800 && !UNFIT.test(words) && SEEN.test(words));
   fields(listed, 0, 256).forEach((mark) => form(isBytes(mark, 32, 32)));
   form(ascending(listed.map(hex)));
   fields(row, 1, 64).forEach((each) => form(isBytes(each, 0, 2048)));
