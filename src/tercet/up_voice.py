@@ -79,7 +79,7 @@ class Voice:
         async with self._stage.command(who, *words, answers={}, at_home=False) as made:
             self._papers[who] = str((await made.hears("paper_words"))["words"])
             made.answer(paper=self._papers[who])
-            await made.hears("ended")
+            await to_its_end(made)
 
     async def _sign(self, draft: str, *room: str) -> list[str]:
         """Three read a draft and sign it with their papers; returns the files that they hand back."""
@@ -94,7 +94,7 @@ class Voice:
     async def _write(self, who: str, *words: str, at_home: bool = False, **answers: str) -> Actor:
         """Run a command to its end, since it writes a file last; returns it, with what it said."""
         async with self._stage.command(who, *words, answers=answers, at_home=at_home) as made:
-            await made.hears("ended")
+            await to_its_end(made)
         return made
 
     # Once the network has grown.
@@ -159,6 +159,18 @@ class Voice:
             whose = f"statement {one['said']} of the five" if one["said"] else "from the desk, to everyone"
             for line in shown_lines(one["text"]):
                 self._stage.say(name, f"reads, {whose}: “{line}”")
+
+
+async def to_its_end(made: Actor) -> None:
+    """Wait until a command has ended by itself, all that it writes written.
+
+    Raises:
+        ShellError: `scene_failed`.
+    """
+    await made.hears("ended")
+    why = await made.ended()
+    if why != "ended":
+        raise SceneFailure(made.name, "ended", why)
 
 
 def with_another_word(text: str) -> str:
