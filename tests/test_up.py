@@ -17,13 +17,15 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tercet import up, up_capture, up_heal
+from tercet import up, up_capture, up_heal, up_voice
+from tercet.desk import papers
 from tercet.lab.captor import Seen
 from tercet.lab.exposure import Exposure, Person, Words
 from tercet.lab.unopened import Noise
 from tercet.sample import photo
 from tercet.scene.actor import Actor
 from tercet.shell.failures import STATUS_FILE, STATUS_HERE
+from tercet.shell.text import FIRST_STRONG, POP
 
 from .cheap import COMMAND
 
@@ -63,6 +65,13 @@ def test_the_scene_comes_true_ends_its_processes_and_leaves_nothing(tmp_path: Pa
     status, said = play(tmp_path, "--once")
     assert status == 0, said
     assert "the photo: received by the desk, whole." in said
+    for line in up_voice.NOTICE.splitlines():
+        assert re.search(rf"ghada +reads, from the desk, to everyone: “{FIRST_STRONG}{line}{POP}”", said)
+    assert re.search(rf"ghada +reads, statement 1 of the five: “{FIRST_STRONG}{up_voice.STATEMENT}{POP}”", said)
+    assert "`tercet verify`: IT HOLDS." in said
+    assert f"tries it with “Five” for “Four”: refused [{up_voice.REFUSED}]." in said
+    assert {number for number in ("1", "2") if re.search(rf"desk +files report {number} ", said)} == {"1", "2"}
+    assert "took tokens this week: fewer than 10." in said
     assert "One capture exposes 4 neighbours at most" in said
     hashes = [line.split()[-1] for line in said.splitlines() if "SHA-256 of the photo" in line]
     assert len(hashes) == 2
@@ -87,7 +96,7 @@ def test_a_seized_member_yields_what_the_table_says_and_her_neighbours_learn_of_
     for name in ("fadi", "ghada"):
         assert re.search(rf"{name} +sees: “The desk took you in", said)
     assert re.search("has two founders more, adopted 1, adopted 2: it does not know who they are", said)
-    assert f"has report 2, from it does not know whom: “{up_heal.REPORT}”" in said
+    assert f"has report {up_heal.NUMBER}, from it does not know whom: “{up_heal.REPORT}”" in said
     assert list(tmp_path.iterdir()) == []
     assert running(tmp_path) == {}
 
@@ -103,23 +112,34 @@ def test_the_real_command_plays_the_same_scene(tmp_path: Path) -> None:
 PLANTED = """
 import sys
 from tests import cheap
-from tercet.desk import service
-if "serve" in sys.argv:
-    service.DeskService.file = lambda self, effect: (_ for _ in ()).throw(OSError("planted"))
+from tercet.desk.service import DeskService
+from tercet.member.service import MemberService
+if "serve" in sys.argv or "--rehearsal" in sys.argv:
+    {fault}
 cheap.COMMAND = (sys.executable, {path!r})
 cheap.main()
 """
+FILES_NOTHING = 'DeskService.file = lambda self, effect: (_ for _ in ()).throw(OSError("planted"))'
+HEARS_NOTHING = "MemberService.notices = lambda self: []"
 
 
 @pytest.mark.full
-def test_a_desk_that_cannot_file_makes_the_scene_fail_and_everything_still_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (FILES_NOTHING, r"\(desk: .*: unforeseen\)"),
+        (HEARS_NOTHING, r"\(ghada: notices: they are not what was said to everyone\)"),
+    ],
+    ids=["a desk that cannot file", "a member who is shown no notice"],
+)
+def test_a_planted_fault_makes_the_scene_fail_and_everything_still_ends(tmp_path: Path, fault: str, why: str) -> None:
     planted = tmp_path / "planted.py"
-    planted.write_text(PLANTED.format(path=str(planted)))
+    planted.write_text(PLANTED.format(path=str(planted), fault=fault))
     folder = tmp_path / "scene"
     folder.mkdir()
     status, said = play(folder, "--once", command=(sys.executable, str(planted)), PYTHONPATH=f"{HOUSE}:{HOUSE}/src")
     assert status == STATUS_HERE, said
-    assert re.search(r"\(desk: .*: unforeseen\) \[scene_failed\]", said)
+    assert re.search(rf"{why} \[scene_failed\]", said)
     assert list(folder.iterdir()) == []
     assert running(folder) == {}
 
@@ -241,6 +261,117 @@ def test_devices_that_do_not_know_whom_they_should_end_the_scene(
 
 
 # ---- the captor's views
+
+
+# ---- what is said to everyone
+
+
+def says(*lines: dict[str, object]) -> tuple[str, ...]:
+    """A command that says these lines, whatever it is asked, and ends."""
+    return (sys.executable, "-c", f"import json\nfor line in {lines!r}: print(json.dumps(line), flush=True)")
+
+
+def statement_file(folder: Path) -> Path:
+    file = folder / "statement-1"
+    file.write_text(papers.to_text(papers.STATEMENT_TITLE, b"\x91" + up_voice.STATEMENT.encode()))
+    return file
+
+
+def test_a_changed_statement_differs_in_one_word_and_its_file_is_still_one(tmp_path: Path) -> None:
+    before = statement_file(tmp_path).read_text()
+    assert up_voice.STATEMENT.count(up_voice.WORD) == 1
+    assert len(up_voice.WORD) == len(up_voice.OTHER)
+    changed = papers.parse_text(papers.STATEMENT_TITLE, up_voice.with_another_word(before))
+    assert changed == b"\x91" + up_voice.STATEMENT.replace(up_voice.WORD, up_voice.OTHER).encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ({"what": "statement_holds"}, r"verify: what nobody signed holds"),
+        ({"failed": "voice_few"}, r"verify: voice_few"),
+    ],
+    ids=["changed, and holds", "signed, and refused"],
+)
+def test_a_statement_that_is_not_judged_as_it_must_be_ends_the_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: dict[str, object], why: str
+) -> None:
+    monkeypatch.setattr(Actor, "COMMAND", says(line))
+    statement = statement_file(tmp_path)
+    assert re.search(why, fails(lambda played: played.voice.check(statement), tmp_path))
+
+
+def test_a_member_whom_a_notice_never_reaches_ends_the_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = 'import signal; print(\'{"what": "notice_came"}\', flush=True); signal.pause()'
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(Actor, "PATIENCE", 0.2)
+
+    async def work(played: up.Scene) -> None:
+        await played.start(up.DEEPEST, "member", "run")
+        await played.voice.heard_by(up.DEEPEST)
+
+    assert "(ghada: notice_came: waited in vain)" in fails(work, tmp_path)
+
+
+NOTICES = [{"said": 0, "text": up_voice.NOTICE}, {"said": 1, "text": up_voice.STATEMENT}]
+
+
+def heard(folder: Path, monkeypatch: pytest.MonkeyPatch, notices: list[dict[str, object]]) -> str:
+    """What a scene shows whose deepest member finds these notices."""
+    done = {"what": "done", "notices": notices}
+    monkeypatch.setattr(Actor, "COMMAND", says({"what": "notice_came"}, {"what": "notice_came"}, done))
+    out = io.StringIO()
+
+    async def play() -> None:
+        played = up.Scene(folder, photo(), Console(file=out, soft_wrap=True, width=80))
+        try:
+            await played.start(up.DEEPEST, "member", "run")
+            await played.voice.heard_by(up.DEEPEST)
+        finally:
+            await played.end()
+
+    asyncio.run(play())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "notices",
+    [NOTICES[:1], NOTICES[1:], [NOTICES[0], {"said": 0, "text": up_voice.STATEMENT}], [*NOTICES, NOTICES[0]]],
+    ids=["no statement", "no notice", "a notice for a statement", "twice"],
+)
+def test_notices_that_are_not_those_said_end_the_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notices: list[dict[str, object]]
+) -> None:
+    with pytest.raises(up.SceneFailure) as failed:
+        heard(tmp_path, monkeypatch, notices)
+    assert "they are not what was said to everyone" in failed.value.hint
+
+
+def test_a_line_that_runs_from_right_to_left_is_shown_within_a_fence_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = heard(tmp_path, monkeypatch, NOTICES)
+    (line,) = [line for line in shown.splitlines() if any("\u0600" <= letter <= "\u06ff" for letter in line)]
+    before, _, rest = line.partition(FIRST_STRONG)
+    inside, _, after = rest.partition(POP)
+    assert inside == up_voice.NOTICE.splitlines()[1]
+    assert (before + after).isascii() or set(before + after) - set(map(chr, range(128))) == {"“", "”"}
+
+
+def test_a_report_without_a_token_that_counts_as_a_member_s_ends_the_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [{"number": number, "text": up.LATER, "standing": "member"} for number in (1, 2)]
+    lines = [{"what": "report_filed", "number": "2"}, {"what": "report_bare", "number": "2"}]
+    monkeypatch.setattr(Actor, "COMMAND", says(*lines, {"what": "done", "cases": cases}))
+
+    async def work(played: up.Scene) -> None:
+        for name in (up.DESK, up.DEEPEST):
+            await played.start(name, "runs")
+            await played.actors[name].hears("done")
+        await played.count()
+
+    assert "the second report there is not the one that was sent" in fails(work, tmp_path)
 
 
 ROLES = up.meant()[up.SEIZED]

@@ -35,10 +35,12 @@ from tercet.shell.passphrases import suggest
 from tercet.shell.text import shown
 from tercet.up_capture import Capture
 from tercet.up_heal import Heal
+from tercet.up_voice import Voice
 
 REPORT_TEXT = "The bridge road is closed; four houses burned. I was there at noon."
 QUESTION = "Thank you. Does anybody there need shelter tonight?"
 WORD = "The clinic has had no power since the morning."
+LATER = "The road is open again. Two trucks with flour came through."
 
 MEMBERS: Final = ("amal", "badr", "dalia", "emin", "fadi", "ghada")
 DEEPEST: Final = "ghada"
@@ -58,6 +60,11 @@ MEETINGS: Final = (
 INTRODUCED: Final = ("amal", "badr", DESK)  # who introduces whom to whom; right after the two first have met
 BY_CODES: Final = ("dalia", DEEPEST)  # who shows codes in place of saying one, and to whom
 OPPOSITE: Final = {"desk": "founder", "link": "below", "partner": "partner"}
+STANDING: Final = {
+    "member": "from a member: it brought a token, which does not say whose",
+    "stranger": "as from a stranger: it brought no token, since permits for these had not come down to its writer yet",
+    "": "and cannot say whether from a member: there were no keys for tokens yet",
+}
 
 
 class Scene(Stage):
@@ -70,11 +77,13 @@ class Scene(Stage):
 
     Attributes:
         others: each member's second passphrase, for the notebook.
+        voice: the five with keys on paper, and what is said to everyone.
     """
 
     def __init__(self, folder: Path, photo: Path, console: Console) -> None:
         super().__init__(folder, console, {name: suggest(os.urandom) for name in (DESK, *MEMBERS)})
         self.others = {name: suggest(os.urandom) for name in MEMBERS}
+        self.voice = Voice(self)
         self.address = ""
         self._photo = photo
 
@@ -92,6 +101,7 @@ class Scene(Stage):
         try:
             async with asyncio.TaskGroup() as group:
                 opened = {name: group.create_task(self._open(name)) for name in (DESK, *MEMBERS)}
+                opened[DESK] = group.create_task(self.voice.make_root(opened[DESK]))  # before anybody meets it
                 for first, second, role in MEETINGS:
                     await asyncio.gather(opened[first], opened[second])
                     await self.meet(first, second, role)
@@ -99,7 +109,11 @@ class Scene(Stage):
                         introduced = group.create_task(self._introduce(*INTRODUCED))
                 came = await self._report()
                 asked = group.create_task(self.ask_all(introduced))
+                spoken = group.create_task(self.voice.speak())
                 await self._talk()
+                await spoken
+                await self.voice.heard_by(DEEPEST)
+                await self.count()
                 statuses = await asked
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -241,6 +255,24 @@ class Scene(Stage):
         if read != [QUESTION]:
             raise SceneFailure(DEEPEST, "inbox", "it does not hold what the desk wrote")
         self.say(DEEPEST, f"reads in the inbox: “{shown(read[0])}”")
+
+    # What tokens say.
+
+    async def count(self) -> None:
+        """The deepest reports once more, under cover; the desk says from whom, and how many they are, roughly."""
+        await self.once(DEEPEST, "member", "report", text=LATER)
+        self.say(DEEPEST, f"reports once more, in no hurry: “{LATER}”")
+        await self.actors[DESK].hears("report_filed", UNDER_COVER * Actor.PATIENCE, number="2")
+        cases = {case["number"]: case for case in (await self.once(DESK, "desk", "inbox"))["cases"]}
+        bare = self.actors[DEEPEST].last("report_bare").get("number") == "2"
+        if cases[2]["text"] != LATER or (bare and cases[2]["standing"] == "member"):
+            raise SceneFailure(DESK, "inbox", "the second report there is not the one that was sent")
+        for number in (1, 2):
+            self.say(DESK, f"files report {number} {STANDING[cases[number]['standing']]}.")
+        band = await self.once(DESK, "desk", "strength")
+        least, most = band["least"], band["most"]
+        said = f"between {least:,} and {most:,}" if least else f"fewer than {most}"
+        self.say(DESK, f"may publish how many members took tokens this week: {said}. A band, and never the number.")
 
     # What came of it.
 

@@ -18,6 +18,7 @@ from tercet.scene.actor import Actor, Line, SceneFailure
 from tercet.scene.stage import DESK, UNDER_COVER, Stage
 
 REPORT: Final = "The four houses are empty now. Two families need blankets."
+NUMBER: Final = "3"  # of that report, at the desk
 Known = dict[str, dict[str, str]]
 
 
@@ -113,10 +114,10 @@ class Heal:
         async with self._stage.command(last, *words, answers={"text": REPORT}) as sender:
             await sender.hears("report_received")
             await sender.hears("done")
-        there = (await self._stage.once(DESK, "desk", "show", "2"))["report"]
+        there = (await self._stage.once(DESK, "desk", "show", NUMBER))["report"]
         if there["text"] != REPORT:
             raise SceneFailure(DESK, "show", "the report there is not the one that was sent")
-        self._stage.say(DESK, f"has report 2, from it does not know whom: “{REPORT}”")
+        self._stage.say(DESK, f"has report {NUMBER}, from it does not know whom: “{REPORT}”")
 
     def _hold(self, found: dict[str, Line], meant: Known) -> None:
         """Each device must know whom it should, and nobody else."""

@@ -37,6 +37,32 @@ def test_what_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.Monkey
     assert "waited in vain" in fails(monkeypatch, "import signal; signal.pause()")
 
 
+@pytest.mark.parametrize(("times", "number"), [(1, 1), (2, 3)])
+def test_a_line_that_is_said_again_can_be_waited_for(monkeypatch: pytest.MonkeyPatch, times: int, number: int) -> None:
+    program = 'for what, n in (("a", 1), ("b", 2), ("a", 3)): print(\'{"what": "%s", "n": %s}\' % (what, n))'
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", program))
+
+    async def scene() -> int:
+        actor = await Actor.start("ghada", "run")
+        line = await actor.hears("a", times=times)
+        await actor.end()
+        return int(line["n"])
+
+    assert asyncio.run(scene()) == number
+
+
+def test_a_line_that_is_not_said_as_often_is_waited_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", 'print(\'{"what": "a"}\')'))
+
+    async def scene() -> None:
+        actor = await Actor.start("ghada", "run")
+        with pytest.raises(SceneFailure):
+            await actor.hears("a", times=2)
+        await actor.end()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(
     ("program", "why"),
     [

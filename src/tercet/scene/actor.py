@@ -97,19 +97,23 @@ class Actor:
             self._lines.append({"what": "ended"})
             self._more.notify_all()
 
-    async def hears(self, what: str, patience: float = 0.0, **facts: str) -> Line:
+    async def hears(self, what: str, patience: float = 0.0, times: int = 1, **facts: str) -> Line:
         """Wait for a line that says `what`, with these facts, `patience` seconds (0 for `PATIENCE`).
+
+        With `times` it is that line of so many since the process began.
 
         Raises:
             ShellError: `scene_failed`, the process failed, ended, or said nothing of it in time.
         """
         deadline = asyncio.get_running_loop().time() + (patience or self.PATIENCE)
-        seen = 0
+        seen = heard = 0
         while True:
             for line in self._lines[seen:]:
                 seen += 1
                 if line.get("what") == what and all(str(line.get(k)) == v for k, v in facts.items()):
-                    return line
+                    heard += 1
+                    if heard == times:
+                        return line
                 if "failed" in line or line.get("what") == "ended":
                     raise SceneFailure(self.name, what, str(line.get("failed", "ended")))
             async with self._more:

@@ -74,10 +74,11 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def command(
-        self, who: str, *words: str, answers: Line | None = None, as_json: bool = True
+        self, who: str, *words: str, answers: Line | None = None, as_json: bool = True, at_home: bool = True
     ) -> AsyncIterator[Actor]:
-        """A command of somebody's, ended with the block."""
-        process = await Actor.start(who, *words, *self.home(who), answers=answers, as_json=as_json)
+        """A command of somebody's, ended with the block; one that needs no vault is not typed `at_home`."""
+        home = self.home(who) if at_home else ()
+        process = await Actor.start(who, *words, *home, answers=answers, as_json=as_json)
         try:
             yield process
         finally:
