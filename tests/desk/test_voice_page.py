@@ -58,6 +58,9 @@ class Opened:
         return json.loads(data["facts"]) if data["code"] == "holds" else {"fails": data["code"]}
 
 
+PATIENCE = 240_000  # milliseconds that a busy machine may take; nothing waits for it to pass
+
+
 def test_the_page_and_the_command_call_the_same_characters_unfit() -> None:
     script = (Path(page.__file__).parent / "voice_page" / "page.js").read_text()
     unfit = "".join(re.findall(r'"(.*?)"', script.split("const UNFIT = ")[1].split(', "u");')[0])).replace("\\\\", "\\")
@@ -84,6 +87,7 @@ def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
     place.write_text(page.page_text())
     context = browser.new_context(offline=True)
     made = context.new_page()
+    made.set_default_timeout(PATIENCE)
     asked: list[str] = []
     wrong: list[str] = []
     made.on("request", lambda request: asked.append(request.url))
@@ -265,6 +269,7 @@ def test_a_request_of_the_page_would_arrive_and_its_policy_lets_none_out(
         place = tmp_path / "verify.html"
         place.write_text(text if policy else re.sub(r"<meta http-equiv[^>]*>", "", text))
         made = browser.new_page()
+        made.set_default_timeout(PATIENCE)
         made.goto(place.as_uri(), wait_until="load")
         made.close()
         server.shutdown()
@@ -285,6 +290,7 @@ def test_a_browser_without_ed25519_checks_nothing_and_says_so(browser: Any, tmp_
     place = tmp_path / "verify.html"
     place.write_text(page.page_text())
     made = browser.new_page()
+    made.set_default_timeout(PATIENCE)
     for broken in ("() => Promise.reject(new Error('none'))", "() => Promise.resolve(true)"):
         made.add_init_script(f"crypto.subtle.verify = {broken}")
         made.goto(place.as_uri())
