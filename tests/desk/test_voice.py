@@ -40,7 +40,7 @@ def group(five: Five, monkeypatch: pytest.MonkeyPatch) -> Five:
 
 
 def root_words() -> str:
-    return papers.compared_root(papers.parse_root_text(papers.read_file(Path("root-1"))))
+    return papers.compared_root(papers.read_root(Path("root-1")))
 
 
 def play(group: Five, line: str) -> Result:
@@ -211,7 +211,7 @@ def test_no_word_of_a_paper_is_in_any_file_that_is_written(group: Five) -> None:
 
 def test_a_draft_after_a_root_that_lists_names_the_same_list_unless_told_otherwise(group: Five) -> None:
     published(group)
-    root = papers.parse_root_text(papers.read_file(Path("root-1")))
+    root = papers.read_root(Path("root-1"))
     five = [papers.parse_key(papers.read_file(Path(name))) for name in list(group.papers)[:5]]
     mark = papers.read_statement(Path("statement-1")).said.mark
     listed = statements.list_mark([mark])

@@ -9,11 +9,10 @@ Read first  key(), draft(), sign(), check(), load().
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from enum import StrEnum
 from os import urandom
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -59,10 +58,6 @@ class Seat(StrEnum):
     GUARDIAN = "guardian"
 
 
-def _run(work: Coroutine[Any, Any, None], as_json: bool) -> None:
-    run(work, as_json)
-
-
 @app.command()
 def key(
     seat: Annotated[Seat, typer.Argument(help="Whose key it is.")],
@@ -85,7 +80,7 @@ def key(
         await person.tell("root_key", seat=seat.value, words=papers.compared(made.key.public))
         await person.tell("file_written")
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 @app.command()
@@ -104,7 +99,7 @@ def draft(
     person = Person(Answers(answers), as_json, SENTENCES)
 
     async def work() -> None:
-        before = papers.parse_root_text(papers.read_file(after)) if after else None
+        before = papers.read_root(after) if after else None
         five = [papers.parse_key(papers.read_file(path)) for path in keys]
         kept = [papers.read_statement(path).said.mark for path in statement or ()]
         listed = list_mark(kept) if kept else None
@@ -113,7 +108,7 @@ def draft(
         await _show(person, made)
         await person.tell("file_written")
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 @app.command()
@@ -129,21 +124,17 @@ def sign(
 
     async def work() -> None:
         not_there(to)
-        unsigned = papers.parse_root_text(papers.read_file(root))
+        unsigned = papers.read_root(root)
         may_sign = unsigned.root.publics
         if after:
-            may_sign |= papers.parse_root_text(papers.read_file(after)).root.publics
+            may_sign |= papers.read_root(after).root.publics
         await _show(person, unsigned)
-        if not await agreed(person, "agreed", SIGN):
-            raise ShellError("not_signed")
-        seed = papers.seed_from(await person.ask("paper", "The thirteen words on the paper", hidden=True))
-        if sign_public(seed) not in may_sign:
-            raise ShellError("paper_other")
+        seed = await seed_to_sign(person, SIGN, may_sign)
         signed = roots.with_signatures(unsigned, [roots.sign_root(unsigned.payload, seed)])
         papers.write_file(to, papers.ROOT_TITLE, encode(signed))
         await person.tell("file_written")
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 @app.command()
@@ -158,8 +149,8 @@ def check(
     person = Person(Answers(answers), as_json, SENTENCES)
 
     async def work() -> None:
-        whole = papers.gathered([papers.parse_root_text(papers.read_file(path)) for path in signed])
-        before = papers.parse_root_text(papers.read_file(after)) if after else None
+        whole = papers.gathered([papers.read_root(path) for path in signed])
+        before = papers.read_root(after) if after else None
         await _show(person, whole)
         own = roots.counted(whole, whole.root.publics)
         await person.tell("root_signed", count=len(own), needed=whole.root.threshold)
@@ -174,7 +165,22 @@ def check(
             await person.tell("file_written")
         await person.tell("root_holds", number=whole.root.number)
 
-    _run(work(), as_json)
+    run(work(), as_json)
+
+
+async def seed_to_sign(person: Dialogue, question: str, may_sign: frozenset[bytes]) -> bytes:
+    """The seed of somebody's key on paper, once they have agreed to sign what they were shown.
+
+    Raises:
+        ShellError: `not_signed`, `paper_other`, `paper_wrong`.
+        UnknownWord: a word is not on the list.
+    """
+    if not await agreed(person, "agreed", question):
+        raise ShellError("not_signed")
+    seed = papers.seed_from(await person.ask("paper", "The thirteen words on the paper", hidden=True))
+    if sign_public(seed) not in may_sign:
+        raise ShellError("paper_other")
+    return seed
 
 
 async def _show(person: Dialogue, signed: Signed) -> None:

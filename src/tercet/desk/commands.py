@@ -399,7 +399,7 @@ def load(
     """Bring roots that hold to the desk; each is checked once more."""
 
     async def read() -> dict[str, Any]:
-        return {"documents": [encode(papers.parse_root_text(papers.read_file(path))).hex() for path in roots]}
+        return {"documents": [encode(papers.read_root(path)).hex() for path in roots]}
 
     found = _do(folder, answers, as_json, {"do": "load_roots", **run(read(), as_json)})
     if not as_json:

@@ -167,6 +167,15 @@ def parse_root_text(text: str) -> Signed:
         raise ShellError("root_file") from None
 
 
+def read_root(path: Path) -> Signed:
+    """A root document at a path, signed or not.
+
+    Raises:
+        ShellError: `root_file`, it cannot be read, or is none.
+    """
+    return parse_root_text(read_file(path))
+
+
 def parse_statement_text(text: str) -> Publication:
     """A statement file, signed or not.
 
@@ -257,14 +266,23 @@ def read_words(path: Path) -> str:
 
 
 def write_file(path: Path, title: str, data: bytes) -> None:
-    """Write a file that is not there yet.
+    """Write bytes under a title, as a file that is not there yet.
+
+    Raises:
+        ShellError: `file_there`, `bad_folder`.
+    """
+    write_new(path, to_text(title, data))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text as a file that is not there yet.
 
     Raises:
         ShellError: `file_there`, `bad_folder`.
     """
     try:
-        with path.expanduser().open("x", encoding="ascii") as file:
-            file.write(to_text(title, data))
+        with path.expanduser().open("x", encoding="utf-8") as file:
+            file.write(text)
     except FileExistsError:
         raise ShellError("file_there") from None
     except OSError:

@@ -10,11 +10,11 @@ Read first  propose(), sign(), publish(), verify().
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 import typer
 
 from tercet.core import root as roots
@@ -22,15 +22,14 @@ from tercet.core import statement as statements
 from tercet.core.days import day_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
-from tercet.core.statement import Publication, Said, Verdict
+from tercet.core.statement import Publication, Verdict
 from tercet.desk import papers
-from tercet.desk.ceremony import AnswersFrom, AsJson, To, not_there
+from tercet.desk.ceremony import AnswersFrom, AsJson, To, not_there, seed_to_sign
 from tercet.desk.page import page_text
-from tercet.sealing import sign_public
 from tercet.shell.dialogue import Answers, Dialogue, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import run, wall_clock
-from tercet.shell.service import agreed, ask_until
+from tercet.shell.service import ask_until
 from tercet.shell.show import date_of
 
 app = typer.Typer(no_args_is_help=True, help="What the group says in public: propose, sign with three, publish.")
@@ -51,10 +50,6 @@ SIGN = "Is this, word for word, what all of you agreed to say? (yes/no)"
 ROOT = "The eight words of the group's first root, as they were printed"
 
 
-def _run(work: Coroutine[Any, Any, None], as_json: bool) -> None:
-    run(work, as_json)
-
-
 @app.command()
 def propose(
     root: Annotated[list[Path], typer.Option(help="A root that holds; all of them, the first one first.")],
@@ -71,7 +66,7 @@ def propose(
 
     async def work() -> None:
         not_there(to)
-        row = tuple(encode(papers.parse_root_text(papers.read_file(path))) for path in root)
+        row = tuple(encode(papers.read_root(path)) for path in root)
         roots.walk(roots.parse_signed(row[0]).mark, row)
         newest = roots.parse_signed(row[-1])
 
@@ -87,7 +82,7 @@ def propose(
             await ask_until(person, "text", "What to say", write)
         await person.tell("file_written")
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 @app.command()
@@ -105,16 +100,12 @@ def sign(
         found = papers.read_statement(statement)
         root = _named(found, found.roots).root
         await _show(person, found, found.roots)
-        if not await agreed(person, "agreed", SIGN):
-            raise ShellError("not_signed")
-        seed = papers.seed_from(await person.ask("paper", "The thirteen words on the paper", hidden=True))
-        if sign_public(seed) not in root.publics:
-            raise ShellError("paper_other")
+        seed = await seed_to_sign(person, SIGN, root.publics)
         signed = statements.with_signatures(found.said, [statements.sign_statement(found.said.payload, seed)])
-        papers.write_file(to, papers.STATEMENT_TITLE, encode(_with(found, said=signed)))
+        papers.write_file(to, papers.STATEMENT_TITLE, encode(msgspec.structs.replace(found, said=signed)))
         await person.tell("file_written")
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 @app.command()
@@ -137,7 +128,7 @@ def publish(
         if any(each.said.payload != first.said.payload for each in others):
             raise ShellError("voice_unlike")
         row = max((each.roots for each in (first, *others)), key=len)
-        row += tuple(encode(papers.parse_root_text(papers.read_file(path))) for path in root or ())
+        row += tuple(encode(papers.read_root(path)) for path in root or ())
         listed = tuple(sorted({papers.read_statement(path).said.mark for path in statement or ()})) or first.listed
         try:
             said = statements.with_signatures(first.said, (s for each in others for s in each.said.signatures))
@@ -150,7 +141,7 @@ def publish(
         papers.write_file(to, papers.STATEMENT_TITLE, encode(whole))
         await person.tell("file_written")
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 @app.command()
@@ -160,16 +151,10 @@ def page(to: To, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
 
     async def work() -> None:
         text = page_text()
-        try:
-            with to.expanduser().open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            raise ShellError("file_there") from None
-        except OSError:
-            raise ShellError("bad_folder") from None
+        papers.write_new(to, text)
         await person.tell("page_written", sha256=sha256(text.encode()).hexdigest())
 
-    _run(work(), as_json)
+    run(work(), as_json)
 
 
 def verify(
@@ -189,7 +174,7 @@ def verify(
         found = papers.read_statement(statement)
         others = [papers.read_statement(path) for path in also or ()]
         if root_file:
-            mark = papers.parse_root_text(papers.read_file(root_file)).mark
+            mark = papers.read_root(root_file).mark
             is_first = papers.root_given(mark.hex())
         else:
             is_first = papers.root_given(root or await person.ask("root", ROOT))
@@ -197,11 +182,7 @@ def verify(
         await _show(person, found, (*found.roots, *(document for each in others for document in each.roots)))
         await _holds(person, verdict)
 
-    _run(work(), as_json)
-
-
-def _with(found: Publication, said: Said) -> Publication:
-    return Publication(found.version, found.roots, said, found.listed)
+    run(work(), as_json)
 
 
 def _named(found: Publication, documents: tuple[bytes, ...]) -> roots.Signed:
