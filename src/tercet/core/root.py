@@ -195,11 +195,18 @@ def with_signatures(signed: Signed, more: Iterable[Signature]) -> Signed:
     Raises:
         Malformed: they are more than ten.
     """
-    kept = {each.public: each for each in signed.signatures}
+    return parse_signed(encode(Signed(signed.payload, joined(LABEL, signed.payload, signed.signatures, more))))
+
+
+def joined(
+    label: bytes, payload: bytes, signatures: tuple[Signature, ...], more: Iterable[Signature]
+) -> tuple[Signature, ...]:
+    """Signatures over a payload, behind its label, and more of them, each key once; one that verifies is kept."""
+    kept = {each.public: each for each in signatures}
     for each in more:
-        if each.public not in kept or not _verifies(LABEL + signed.payload, kept[each.public]):
+        if each.public not in kept or not _verifies(label + payload, kept[each.public]):
             kept[each.public] = each
-    return parse_signed(encode(Signed(signed.payload, tuple(sorted(kept.values())))))
+    return tuple(sorted(kept.values()))
 
 
 def counted(signed: Signed, publics: frozenset[bytes]) -> frozenset[bytes]:

@@ -198,12 +198,7 @@ def with_signatures(said: Said, more: Iterable[Signature]) -> Said:
     Raises:
         Malformed: they are more than five.
     """
-    kept = {each.public: each for each in said.signatures}
-    for each in more:
-        known = kept.get(each.public)
-        if known is None or not roots.signers(LABEL, said.payload, (known,), frozenset((known.public,))):
-            kept[each.public] = each
-    return parse_said(encode(Said(said.payload, tuple(sorted(kept.values())))))
+    return parse_said(encode(Said(said.payload, roots.joined(LABEL, said.payload, said.signatures, more))))
 
 
 def counted(said: Said, publics: frozenset[bytes]) -> frozenset[bytes]:
