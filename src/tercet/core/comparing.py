@@ -53,17 +53,18 @@ def tell(turn: Turn) -> None:
 
     Source: spec/60-board.md, 11.
     """
-    board = turn.device.board
     for relation in turn.device.relations:
-        if relation.told and 0 <= turn.today - relation.told < HEAD_EVERY:
-            continue
-        first = not 0 < relation.told <= turn.today
-        waiting = any(w.kind == LetterKind.HEAD for w in relation.channel.waiting)
-        if first or waiting or not board.number:
-            replace_relation(turn, msgspec.structs.replace(relation, told=turn.today if first else relation.told))
-            continue
-        body = encode(HeadBody(1, board.number, board.head))
-        channel = letters.write(relation.channel, LetterKind.HEAD, body)
+        if not 0 < relation.told <= turn.today:  # new, or our clock went back
+            replace_relation(turn, msgspec.structs.replace(relation, told=turn.today))
+        elif turn.today - relation.told >= HEAD_EVERY:
+            _tell(turn, relation)
+
+
+def _tell(turn: Turn, relation: Relation) -> None:
+    """Write our head to one of them, unless there is none, or one waits still."""
+    board, channel = turn.device.board, relation.channel
+    if board.number and all(w.kind != LetterKind.HEAD for w in channel.waiting):
+        channel = letters.write(channel, LetterKind.HEAD, encode(HeadBody(1, board.number, board.head)))
         replace_relation(turn, msgspec.structs.replace(relation, told=turn.today, channel=channel))
 
 

@@ -86,11 +86,7 @@ def _beat(turn: Turn, event: e.Beat) -> None:
     else:
         beat.covered(turn, event.span, event.reads)
         files.move_media(turn)
-    mail.begin_mixes(turn)
-    dealing.deal(turn)
-    committing.hand(turn)
-    granting.deal(turn)
-    comparing.tell(turn)
+    _write_to_neighbours(turn)
 
 
 def _send_now(turn: Turn, event: e.SendNow) -> None:
@@ -101,6 +97,11 @@ def _send_now(turn: Turn, event: e.SendNow) -> None:
     else:
         sending.send_all(turn, event.polls)
         reader.read(turn)
+    _write_to_neighbours(turn)
+
+
+def _write_to_neighbours(turn: Turn) -> None:
+    """What devices themselves have to say to each other; it is sealed in a later step than it is written."""
     mail.begin_mixes(turn)
     dealing.deal(turn)
     committing.hand(turn)
