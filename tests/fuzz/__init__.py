@@ -13,6 +13,8 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
+from tercet.core.fields import Malformed
+
 Target = Callable[[bytes], None]
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +46,18 @@ def all_targets() -> dict[str, tuple[str, Target]]:
                 raise ValueError(f"{name} is in {found[name][0]} and in {module}")
             found[name] = module, target
     return found
+
+
+def or_malformed(parser: Callable[[bytes], object]) -> Target:
+    """The target of a parser that may call what it is given malformed, and do nothing else."""
+
+    def target(data: bytes) -> None:
+        try:
+            parser(data)
+        except Malformed:
+            return
+
+    return target
 
 
 def corpus(name: str) -> list[Path]:

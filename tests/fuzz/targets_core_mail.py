@@ -23,7 +23,7 @@ from tercet.core.channel import Channel
 from tercet.core.comparing import parse_head
 from tercet.core.conversation import open_answer
 from tercet.core.device import step
-from tercet.core.fields import Malformed, decode
+from tercet.core.fields import decode
 from tercet.core.relation import PLAIN, RATCHET, Relation, open_letter, parse_plain
 from tercet.core.report import (
     REPORT_PLAIN,
@@ -58,6 +58,7 @@ from tercet.sealing import (
     olm_outbound,
     seal,
 )
+from tests.fuzz import or_malformed
 
 _NOW = 1_790_000_000
 _TODAY = _NOW // 86_400
@@ -103,16 +104,6 @@ def _pair() -> tuple[Relation, bytes]:
 
 _MEMBER, _DESK = _member(), _desk()
 _NEIGHBOUR, _SESSION = _pair()
-
-
-def _malformed(parser: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    def target(data: bytes) -> None:
-        try:
-            parser(data)
-        except Malformed:
-            return
-
-    return target
 
 
 def _chance(count: int) -> bytes:
@@ -184,17 +175,17 @@ def report(data: bytes) -> None:
 
 
 def _of(kind: Any) -> Callable[[bytes], None]:
-    return _malformed(lambda data: decode(data, kind))
+    return or_malformed(lambda data: decode(data, kind))
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "core-head": _malformed(parse_head),
-    "core-letter": _malformed(parse_plain),
-    "core-intake": _malformed(intake),
-    "core-word": _malformed(word),
-    "core-neighbour": _malformed(neighbour),
-    "core-report": _malformed(report),
-    "core-padding": _malformed(lambda data: parse_content(data, _WEEK)),
+    "core-head": or_malformed(parse_head),
+    "core-letter": or_malformed(parse_plain),
+    "core-intake": or_malformed(intake),
+    "core-word": or_malformed(word),
+    "core-neighbour": or_malformed(neighbour),
+    "core-report": or_malformed(report),
+    "core-padding": or_malformed(lambda data: parse_content(data, _WEEK)),
     "core-place": _of(Place),
     "core-media-ref": _of(MediaRef),
     "core-request": _of(ResendRequest),

@@ -24,6 +24,7 @@ from tercet.core.cell import Cell, Role
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.sealing import FRAME, derive, digest, seal
+from tests.fuzz import or_malformed
 
 _VECTORS = Path(__file__).parents[2] / "vectors" / "meeting"
 _NOW = 1_790_000_000
@@ -49,16 +50,6 @@ _KEYING, _ = meetings.take_frame(
     _HERE,
     _chance,
 )
-
-
-def _malformed(parser: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    def target(data: bytes) -> None:
-        try:
-            parser(data)
-        except Malformed:
-            return
-
-    return target
 
 
 def code(data: bytes) -> None:
@@ -129,17 +120,17 @@ def _consent(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "core-code": code,
-    "core-knock": _malformed(knocks.parse_knock),
+    "core-knock": or_malformed(knocks.parse_knock),
     "core-hello": _stage(_JOINER, hellos.FrameKind.HELLO),
-    "core-hello-inviter": _malformed(lambda data: hellos.parse_hello(data, 0)),
-    "core-hello-joiner": _malformed(lambda data: hellos.parse_hello(data, 1)),
+    "core-hello-inviter": or_malformed(lambda data: hellos.parse_hello(data, 0)),
+    "core-hello-joiner": or_malformed(lambda data: hellos.parse_hello(data, 1)),
     "core-key": _stage(_KEYING, hellos.FrameKind.KEY),
-    "core-key-inviter": _malformed(lambda data: hellos.parse_key(data, 0)),
-    "core-key-joiner": _malformed(lambda data: hellos.parse_key(data, 1)),
-    "core-verdict": _malformed(hellos.parse_verdict),
-    "core-consent": _malformed(_consent),
-    "core-card": _malformed(_card),
+    "core-key-inviter": or_malformed(lambda data: hellos.parse_key(data, 0)),
+    "core-key-joiner": or_malformed(lambda data: hellos.parse_key(data, 1)),
+    "core-verdict": or_malformed(hellos.parse_verdict),
+    "core-consent": or_malformed(_consent),
+    "core-card": or_malformed(_card),
     "core-entry": entry,
-    "core-week-keys": _malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 1, data))))),
-    "core-relay-list": _malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 2, data))))),
+    "core-week-keys": or_malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 1, data))))),
+    "core-relay-list": or_malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 2, data))))),
 }

@@ -17,19 +17,10 @@ from tercet.core import permits, tokens
 from tercet.core.board import body_of, parse_entry
 from tercet.core.fields import Malformed, encode
 from tercet.sealing import CannotOpen
+from tests.fuzz import or_malformed
 
 _WEEK = json.loads((Path(__file__).parents[2] / "vectors" / "tokens" / "week-1.json").read_text())["input"]
 _KEYS = tokens.TokenKeys(_WEEK["week"], bytes.fromhex(_WEEK["report"]), bytes.fromhex(_WEEK["witness"]))
-
-
-def _malformed(parser: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    def target(data: bytes) -> None:
-        try:
-            parser(data)
-        except Malformed:
-            return
-
-    return target
 
 
 def token(data: bytes) -> None:
@@ -57,10 +48,10 @@ def signed(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "core-grant": _malformed(permits.parse_grant),
-    "core-need": _malformed(permits.parse_need),
+    "core-grant": or_malformed(permits.parse_grant),
+    "core-need": or_malformed(permits.parse_need),
     "core-signed": signed,
     "core-token": token,
-    "core-token-keys": _malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 5, data))))),
-    "core-token-request": _malformed(tokens.parse_request),
+    "core-token-keys": or_malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 5, data))))),
+    "core-token-request": or_malformed(tokens.parse_request),
 }
