@@ -18,7 +18,7 @@ import msgspec
 
 from tercet.core import accusing, adopting, adoption, calling, cutting, device, mail, office, parting
 from tercet.core.adoption import Due
-from tercet.core.burning import line_through, on_line, point_of
+from tercet.core.burning import POINT, line_through, on_line, point_of
 from tercet.core.cell import Role
 from tercet.core.cutting import Cut, Happening, Stage
 from tercet.core.events import Arrived
@@ -189,7 +189,13 @@ MISTAKES: Final = MappingProxyType(
         ),
         "every neighbour is asked": Mistake("who knows", _FROM_ABOVE, lambda: _instead(accusing, voices=_asks_all)),
         "burns are told apart by their points": Mistake(
-            "once", _DESK, lambda: _instead(office, line_through=lambda first, second: first + second)
+            "once",
+            _DESK,
+            lambda: _instead(
+                office,
+                line_through=lambda first, second: first + second,
+                on_line=lambda points, point: point in (points[:POINT], points[POINT:]),
+            ),
         ),
         "a reader is content with its own point": Mistake(
             "nobody else", _FALSE_BELOW, lambda: _instead(parting, burns=_one_point)
