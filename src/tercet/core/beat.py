@@ -168,7 +168,7 @@ def _looks(turn: Turn, reads: int) -> list[Look]:
     looks += [answers(weights, intervals, place, partial(_answer, turn, weights, place)) for place in range(places)]
     for place, relay in enumerate(turn.device.table[: reader.BOARD_RELAYS]):
         name = board_name(relay.address)
-        looks.append(Look(name, INTERVALS["board"][place], partial(reader.read_one, turn, relay)))
+        looks.append(Look(name, intervals["board"][place], partial(reader.read_one, turn, relay)))
     return looks
 
 

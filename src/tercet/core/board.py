@@ -285,9 +285,10 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-def body_of(
-    entry: Entry,
-) -> WeekKeys | RelayList | IntakeDays | Burn | TokenKeys | Notice | Said | None:
+Body = WeekKeys | RelayList | IntakeDays | Burn | TokenKeys | Notice | Said
+
+
+def body_of(entry: Entry) -> Body | None:
     """The message in an entry; none for a kind that this version does not know.
 
     Raises:

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core import beat, reader
-from tercet.core.beat import INTAKE_SHARE, INTERVALS, SLOTS, Look, choose, name_of
+from tercet.core.beat import INTAKE_SHARE, SLOTS, Look, choose, name_of
 from tercet.core.board import WeekKey
 from tercet.core.burning import POINT
 from tercet.core.card import Relay
@@ -277,7 +277,7 @@ def _looks(act: _Act, reads: int) -> list[Look]:
     weights = beat.weights_of((back.day for back in act.state.returns), act.today, reads)
     looks += [beat.answers(weights, intervals, place, partial(_answer, act, weights, place)) for place in range(places)]
     for place, relay in enumerate(act.state.relays[:BOARD_RELAYS]):
-        looks.append(Look(beat.board_name(relay.address), INTERVALS["board"][place], partial(_board, act, relay)))
+        looks.append(Look(beat.board_name(relay.address), intervals["board"][place], partial(_board, act, relay)))
     return looks
 
 
