@@ -11,7 +11,7 @@ import pytest
 from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core import granting, minting, permits, redeeming
+from tercet.core import granting, minting, permits, redeeming, sending
 from tercet.core.cell import Role
 from tercet.core.channel import Letter
 from tercet.core.days import DAY, day_of, week_of
@@ -401,6 +401,21 @@ def test_a_seed_never_leaves_under_two_pairs_of_keys() -> None:
     redeeming.prepare(after)
     assert after.device.trust.asking is None
     assert [e.what for e in after.effects if isinstance(e, fx.Tell)] == ["tokens_other_keys"]
+
+
+@pytest.mark.parametrize("put", [0, 1])
+def test_a_request_whose_keys_the_board_does_not_name_leaves_no_beat_without_its_frame(put: int) -> None:
+    _, _, _, below = grown()
+    asking = Asking(WEEK, b"p" * 32, b"s" * 32, put=put, pair=pair(below))
+    trust = permits.Trust(asking=asking)
+    for keys in (below.device.board.tokens, ()):
+        board = msgspec.structs.replace(below.device.board, tokens=keys)
+        turn = Turn(msgspec.structs.replace(below.device, trust=trust, board=board), below.stage.now, below.chance)
+        assert sending.send_one(turn, 0.0)
+        assert sum(isinstance(effect, fx.PutItem) for effect in turn.effects) == 1
+        asked = turn.device.trust.asking
+        assert asked is not None
+        assert (asked.put > put) is bool(keys)
 
 
 def test_after_another_pair_of_keys_a_new_permit_and_a_new_seed_are_taken() -> None:

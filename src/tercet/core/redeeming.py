@@ -97,9 +97,9 @@ def _lapsed(purse: Purse, weekday: int) -> Purse:
 
 
 def due(turn: Turn) -> Asking | None:
-    """The request under way, if it was never put or not for hours."""
+    """The request under way, if the board names the keys that it was made under, and it was not put for hours."""
     asking = turn.device.trust.asking
-    if asking is None or (asking.put and abs(turn.now - asking.put) < ASK_AGAIN):
+    if asking is None or _keys(turn, asking) is None or (asking.put and abs(turn.now - asking.put) < ASK_AGAIN):
         return None
     return asking
 
