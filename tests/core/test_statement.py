@@ -202,6 +202,20 @@ def test_a_statement_keeps_its_own_day_and_one_of_a_later_day_or_over_is_passed_
     assert amal.device.board.number == desk.device.board.number + 1
 
 
+@pytest.mark.parametrize(("ago", "posted"), [(60, True), (0, True), (61, False), (-1, False)])
+def test_a_desk_posts_no_statement_that_members_would_pass_over_for_its_day(ago: int, posted: bool) -> None:
+    stage = Stage()
+    desk, _, first = founded(stage)
+    made, before = encode(said(statement(first, issued=day_of(stage.now) - ago))), desk.device.board.number
+    if posted:
+        desk.do(ev.PostStatement(made))
+    else:
+        with pytest.raises(Refusal) as refused:
+            desk.do(ev.PostStatement(made))
+        assert refused.value.code == "voice_day"
+    assert desk.device.board.number == before + posted
+
+
 def test_in_a_network_without_a_root_nobody_speaks() -> None:
     stage = Stage()
     desk, amal = members(stage)

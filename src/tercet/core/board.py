@@ -20,7 +20,7 @@ from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
 from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
-from tercet.core.statement import Said, parse_said, signed_by
+from tercet.core.statement import Said, Statement, parse_said, signed_by
 from tercet.core.tokens import TokenKeys
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
 
@@ -386,11 +386,19 @@ def _take_statement(view: BoardView, entry: Entry, said: Said) -> BoardView:
     a notice of its day would be over, is passed over.
     """
     statement = said.statement
-    until = statement.issued + NOTICE_DAYS
-    if not view.root or not statement.issued <= day_of(entry.issued) <= until or not signed_by(said, view.root):
+    if not view.root or not of_late(statement, day_of(entry.issued)) or not signed_by(said, view.root):
         return view
+    until = statement.issued + NOTICE_DAYS
     fresh = HeldNotice(entry.number, statement.issued * DAY, until, statement.text, said=statement.number)
     return msgspec.structs.replace(view, notices=keep(view.notices, fresh))
+
+
+def of_late(statement: Statement, day: Day) -> bool:
+    """Whether a statement's own day is this one, or one of the 60 before it.
+
+    Source: spec/62-voice.md, 6.
+    """
+    return statement.issued <= day <= statement.issued + NOTICE_DAYS
 
 
 def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[IntakeDay, ...]:

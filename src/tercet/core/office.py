@@ -274,7 +274,7 @@ def post_statement(turn: Turn, data: bytes) -> None:
 
     Raises:
         Malformed: it is no statement.
-        Refusal: `not_the_desk`, `root_first`, `voice_few`.
+        Refusal: `not_the_desk`, `root_first`, `voice_few`, `voice_day`.
 
     Source: spec/62-voice.md, 6.
     """
@@ -283,6 +283,8 @@ def post_statement(turn: Turn, data: bytes) -> None:
         raise Refusal("root_first")
     if not signed_by(said, parse_signed(held[-1]).payload):
         raise Refusal("voice_few")
+    if not boards.of_late(said.statement, turn.today):
+        raise Refusal("voice_day")
     _publish(turn, boards.EntryKind.STATEMENT, encode(said))
 
 
