@@ -32,6 +32,7 @@ LIFE = Plan(members=6, days=3, seed=21, pace=7_200, desk_pace=3_600, reports=2.0
 SEIZURES = 216
 SMALL = Plan(members=4, days=1, seed=3, pace=7_200, desk_pace=3_600, reports=3.0)
 ROUGH = Plan(members=16, days=8, seed=12, reports=0.5)
+WEEKLY = Plan(members=6, days=9, seed=21, pace=21_600, desk_pace=7_200)  # long enough that heads are compared
 FEW = 24
 # A desk, its founders 1 and 2, the pair 3 and 4 below 1, the pair 5 and 6 below 4.
 MET = [(0, 1, Role.DESK), (0, 2, Role.DESK), (1, 2, Role.PARTNER), (1, 3, Role.LINK), (1, 4, Role.LINK)]
@@ -95,6 +96,15 @@ def test_the_image_that_shows_nothing_without_a_passphrase_holds_the_member_s_st
     image = open_image(Image(data), (REAL,), LOW_COST, depth=PLACES)
     assert image.states[0][1] == load(machine.saved)
     assert image.copies[0].understudy
+
+
+def test_what_neighbours_tell_of_the_board_ties_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> tuple[str, ...]:
+        return Captured(WEEKLY, FEW, states=("passphrase",)).captures().breaches
+
+    assert found() == ()
+    monkeypatch.setattr("tercet.lab.captures.heads_of", lambda view: set())
+    assert any("have a secret in common" in breach for breach in found())
 
 
 @pytest.mark.full

@@ -19,6 +19,9 @@ from typing import Any, Final
 import msgspec
 
 from tercet.core import events as ev
+from tercet.core.board import BoardView
+from tercet.core.comparing import HeadBody
+from tercet.core.fields import encode
 from tercet.core.state import Device
 from tercet.lab.campaigns import ORDERS, STATES, TAKEN, Catch, Tree, draw_campaigns
 from tercet.lab.captured import JOINED, Captures, Tally
@@ -77,6 +80,7 @@ class Captured(World):
         self._before: dict[int, Kept] = {}  # of each vault, the state before the newest
         self._gone: set[int] = set()
         self._holders: dict[bytes, set[int]] = {}  # of each secret, whose memory had it
+        self._heads: set[bytes] = set()  # the board's, as neighbours tell them: whoever reads it can say them
         self._campaigns: list[Campaign] = []
         self._tallies = {(order, row): Count() for order in ORDERS for row in STATES}
 
@@ -132,6 +136,8 @@ class Captured(World):
             self._before[number] = Kept(machine.kept, self._confirmed(machine))
         if number in self._beating:
             self._beaten[number] = self._beating.pop(number)
+        if not number:
+            self._heads |= heads_of(state.board)
         return super().keep(machine, state)
 
     def _confirmed(self, machine: Machine) -> int:
@@ -209,7 +215,7 @@ class Captured(World):
         """Whether any secret that lies here also lay in the memory of somebody whom this member never met."""
         met = self._tree.neighbours[member] | {member}
         for device in look.devices:
-            network = set(secrets_in((device.card, device.board)))
+            network = self._heads | set(secrets_in((device.card, device.board)))
             for secret in set(secrets_in(device)) - network:
                 holders = self._holders.setdefault(secret, set())
                 for other in sorted(holders - met):
@@ -268,6 +274,12 @@ class Count:
 def names_in(exposure: Exposure) -> set[str]:
     """Everybody whom an exposure names."""
     return {person.name for person in exposure.people} | ({exposure.meeting} if exposure.meeting else set())
+
+
+def heads_of(view: BoardView) -> set[bytes]:
+    """Digests of a board's newest entries, each by itself and in the letter that tells it."""
+    last = [(view.number - back, mark) for back, mark in enumerate(reversed(view.marks)) if view.number > back]
+    return {mark for _, mark in last} | {encode(HeadBody(1, number, mark)) for number, mark in last}
 
 
 def secrets_in(value: Any) -> Iterator[bytes]:
