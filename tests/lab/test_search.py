@@ -23,7 +23,7 @@ def shown(scenario: Scenario) -> list[str]:
     cells = [name if isinstance(name, str) else ", ".join(name) or "nobody" for name in names]
     hours = scenario.tick // 3_600 if scenario.moments else 0
     numbers = str(scenario.words), str(hours), str(scenario.mishaps)
-    return [*cells, *numbers, scenario.begun or "nobody", "yes" if scenario.calls else "no"]
+    return [*cells, *numbers, ", ".join(scenario.begun) or "nobody", "yes" if scenario.calls else "no"]
 
 
 def test_the_spec_names_each_search_with_its_bounds() -> None:

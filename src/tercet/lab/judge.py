@@ -35,6 +35,7 @@ INVARIANTS: Final = (
     "remembered",
     "through",
     "one adoption",
+    "not the burned",
     "linked",
 )
 
@@ -75,6 +76,12 @@ class Judge:
         self.frames = frames
         self.about = about
         self._founded = {r.id for device in frames.devices.values() for r in device.relations}
+        self._line_of = {  # of each adoption secret, the line of whose it is
+            r.adoption: frames.lines[name]
+            for name, device in frames.devices.items()
+            for r in device.relations
+            if r.adoption
+        }
 
     def of_change(self, before: Local, after: Local, burned: Set[bytes]) -> None:
         """One move of a device, in which it read of these lines on the board."""
@@ -89,7 +96,7 @@ class Judge:
         lost = [old[id] for id in old if id not in new]
         office = after.device.office
         if office is not None:
-            burned = {line_through(both[:POINT], both[POINT:]) for both, _ in office.burned}
+            burned = _burned_at(after.device)
         for relation in lost:
             if self.frames.lines.get(relation.name) not in burned:
                 raise Wrong("nobody else", f"{after.name} drops {relation.name}, whom no burn names")
@@ -101,6 +108,7 @@ class Judge:
             self._of_stage(after, relation)
         if office is not None:
             self._of_adoptions(after, burned)
+            self._of_the_burned(before.device, after)
         links = (r for r in self.frames.devices[after.name].relations if r.role is Role.LINK)
         if after.device.calling is not None and not any(r.id not in new for r in links):
             raise Wrong("one adoption", f"{after.name} calls the desk, whose link was not cut out")
@@ -115,6 +123,14 @@ class Judge:
             raise Wrong("one adoption", "the desk adopts somebody whose commitment came with no burn")
         if len(shown) > 2 * len(set[bytes]().union(*lines)):
             raise Wrong("one adoption", "the desk adopts more than a pair for a burn")
+
+    def _of_the_burned(self, before: Device, desk: Local) -> None:
+        """Nobody is adopted now whose own line had been burned."""
+        known = {relation.id for relation in before.relations}
+        burned = _burned_at(before)
+        shown = [self.frames.adopted[r.id] for r in desk.device.relations if r.adopted and r.id not in known]
+        if any(self._line_of.get(secret) in burned for secret in shown):
+            raise Wrong("not the burned", "the desk adopts somebody whose own line was burned")
 
     def _of_stage(self, local: Local, relation: Relation) -> None:
         cut = relation.cut
@@ -166,8 +182,10 @@ class Judge:
             raise Wrong("no means no", f"{local.name} forgets at a beat that it is {before.cut.stage} about {name}")
         return Said(False, said.ever)
 
-    def of_voices(self, everyone: Sequence[Local], posted: Sequence[bytes], bad: str, begun: str = "") -> None:
-        """The whole network, in which `bad` is malicious: who is burned but `begun`, and by how many."""
+    def of_voices(
+        self, everyone: Sequence[Local], posted: Sequence[bytes], bad: str, begun: tuple[str, ...] = ()
+    ) -> None:
+        """The whole network, in which `bad` is malicious: who is burned but those `begun`, and by how many."""
         for i, name in enumerate(self.about):
             line = self.frames.lines[name]
             there = sum(self.frames.burned_by(item) == line for item in posted)
@@ -176,7 +194,7 @@ class Judge:
             dropped = any(
                 neighbour(self.frames.devices[x.name], name) and not neighbour(x.device, name) for x in everyone
             )
-            if name in (bad, begun) or not (there or dropped):
+            if name in (bad, *begun) or not (there or dropped):
                 continue
             voices = {voice(self.frames.devices[name], x.name) for x in everyone if x.said[i].ever}
             voices |= {voice(self.frames.devices[name], bad)}
@@ -214,6 +232,11 @@ class Judge:
                 continue
             if not any(r.role is Role.DESK and r.id in there for r in local.device.relations):
                 raise Wrong("linked", f"in the end {local.name}, whose link was cut out, has none")
+
+
+def _burned_at(desk: Device) -> set[bytes]:
+    """The lines that a desk has posted."""
+    return {line_through(both[:POINT], both[POINT:]) for both, _ in desk.office.burned} if desk.office else set()
 
 
 def voice(device: Device, name: str) -> str:

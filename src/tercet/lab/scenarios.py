@@ -46,16 +46,19 @@ SCENARIOS: Final = MappingProxyType(
         "alarm": Scenario("first", ("first",), ("desk", "third"), ("third",), to=("third",), mishaps=1),
         "false partner": Scenario("second", ("first",), ("desk", "third"), ("third",), to=("desk",)),
         "false below": Scenario("third", ("first",), _FALSE, ("fourth",), to=("first", "fourth")),
-        "orphan": Scenario("first", ("first",), ("desk", "third"), (), begun="first", calls=True),
-        "thief below": Scenario("third", ("first",), ("desk", "fourth"), (), begun="first", calls=True),
-        "copied below": Scenario("third", ("first",), ("desk", "third"), (), begun="first", calls=True, mishaps=1),
-        "orphan, and losses": Scenario("first", ("first",), ("desk", "third"), (), moments=1, mishaps=1, begun="first"),
-        "thief, and losses": Scenario(
-            "third", ("first",), ("desk", "fourth"), (), mishaps=1, begun="first", calls=True
+        "orphan": Scenario("first", ("first",), ("desk", "third"), (), begun=("first",), calls=True),
+        "thief below": Scenario("third", ("first",), ("desk", "fourth"), (), begun=("first",), calls=True),
+        "copied below": Scenario("third", ("first",), ("desk", "third"), (), begun=("first",), calls=True, mishaps=1),
+        "orphan, and losses": Scenario(
+            "first", ("first",), ("desk", "third"), (), moments=1, mishaps=1, begun=("first",)
         ),
+        "thief, and losses": Scenario(
+            "third", ("first",), ("desk", "fourth"), (), mishaps=1, begun=("first",), calls=True
+        ),
+        "burned below": Scenario("third", ("third",), ("desk",), (), begun=("third", "first"), calls=True),
     }
 )
-FAST: Final = ("two agree", "false below", "orphan", "thief below")
+FAST: Final = ("two agree", "false below", "orphan", "thief below", "burned below")
 
 LARGER: Final = MappingProxyType(
     {
@@ -67,7 +70,10 @@ LARGER: Final = MappingProxyType(
         "all four": Scenario("first", ("first",), (*_THREE, "fourth"), _TWO, to=("desk",)),
         "words twice": Scenario("first", ("first",), _TWO, _TWO, to=_TWO, words=2, mishaps=1),
         "days and losses": Scenario("first", ("first",), _THREE, _TWO, moments=1, mishaps=1, one=True),
-        "two orphans": Scenario("first", ("first",), ("desk", "third", "fourth"), (), begun="first"),
+        "burned below, and its partner": Scenario(
+            "third", ("third", "first"), ("desk", "fourth"), (), begun=("third", "first"), calls=True
+        ),
+        "two orphans": Scenario("first", ("first",), ("desk", "third", "fourth"), (), begun=("first",)),
         "both accused": Scenario("second", ("first", "second"), _OTHERS, ("desk", "first")),
     }
 )
@@ -153,6 +159,10 @@ def _begins_anyway(turn: Turn, gone: Relation) -> None:
         turn.change(calling=adoption.call_with(gone.share[:KEY], b"", turn.chance(KEY), turn.now, turn.chance))
 
 
+def _without_the_own(turn: Turn, commitments: tuple[bytes, ...], note: Callable[..., None] = adopting.note) -> None:
+    note(turn, commitments[:-1])
+
+
 def _answered_once() -> Mapping[tuple[adoption.Stage, adoption.Happening], tuple[adoption.Stage, bool]]:
     again = adoption.Stage.ANSWERED, adoption.Happening.SAME_CALL
     return MappingProxyType(dict(adoption.TABLE) | {again: (adoption.Stage.ANSWERED, False)})
@@ -170,8 +180,8 @@ _FROM_ABOVE = Scenario("second", ("second",), ("desk", "first"), ("first",))
 _FALSE_BELOW = SCENARIOS["false below"]
 _FALSE_PARTNER = SCENARIOS["false partner"]
 _THIEF = SCENARIOS["thief below"]
-_PARTNER = Scenario("first", ("first",), _TWO, (), begun="first")
-_LOST = Scenario("first", ("first",), ("desk", "third"), (), mishaps=1, begun="first")
+_PARTNER = Scenario("first", ("first",), _TWO, (), begun=("first",))
+_LOST = Scenario("first", ("first",), ("desk", "third"), (), mishaps=1, begun=("first",))
 
 MISTAKES: Final = MappingProxyType(
     {
@@ -213,6 +223,9 @@ MISTAKES: Final = MappingProxyType(
             "one adoption",
             SCENARIOS["orphan"],
             lambda: _instead(Due, is_of=lambda due, secret: due.stage is not adoption.Stage.VOID),
+        ),
+        "a burned one's own commitment is not void": Mistake(
+            "not the burned", SCENARIOS["burned below"], lambda: _instead(adopting, note=_without_the_own)
         ),
         "the partner of who was cut out calls, too": Mistake(
             "one adoption", _PARTNER, lambda: _instead(calling, begin=_begins_anyway)

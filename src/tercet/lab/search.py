@@ -41,7 +41,7 @@ class Scenario:
         mishaps: beats in which something is lost: a crash between two acts, an answer, or what a relay stored.
         numbers: numbers under which each forged letter comes.
         one: whether the board is also read one item at a time.
-        begun: who is cut out already: two agreed, and the partner's frame lies in intake; empty for nobody.
+        begun: who is cut out already: two agreed on each, and the partner's frame lies in intake.
         calls: whether the malicious one calls the desk, with all that it knows.
     """
 
@@ -56,7 +56,7 @@ class Scenario:
     mishaps: int = 0
     numbers: int = 1
     one: bool = False
-    begun: str = ""
+    begun: tuple[str, ...] = ()
     calls: bool = False
 
 
@@ -144,7 +144,7 @@ class Search:
         )
         forged = self.forger.at_first(self.scenario.about, self.scenario.to, self.scenario.numbers)
         forged += self.forger.calls() if self.scenario.calls else []
-        begun = [self.forger.honest(self.scenario.begun)] if self.scenario.begun else []
+        begun = [self.forger.honest(name) for name in self.scenario.begun]
         return State(0, self.scenario.mishaps, self._mask([*begun, *forged]), (), devices)
 
     # ---- numbers for what there is
