@@ -44,9 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with tests of the full tier first, whole, so that no worker is left alone with a long one at the end."""
+    """Files with tests of the full tier first, whole, so that no worker is left alone with a long one at the end.
+
+    First of all the scene, which takes minutes and mostly waits.
+    """
     dear = {item.path for item in items if item.get_closest_marker("full")}
-    items.sort(key=lambda item: item.path not in dear)
+    items.sort(key=lambda item: (item.path not in dear, item.path.name != "test_up.py"))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -62,7 +62,9 @@ def running(folder: Path, *words: str) -> dict[int, str]:
 
 @pytest.mark.full
 def test_the_scene_comes_true_ends_its_processes_and_leaves_nothing(tmp_path: Path) -> None:
-    status, said = play(tmp_path, "--once")
+    status, said = play(
+        tmp_path, "--once", command=(sys.executable, "-m", "tercet")
+    )  # at the true cost of a passphrase
     assert status == 0, said
     assert "the photo: received by the desk, whole." in said
     for line in up_voice.NOTICE.splitlines():
@@ -101,45 +103,27 @@ def test_a_seized_member_yields_what_the_table_says_and_her_neighbours_learn_of_
     assert running(tmp_path) == {}
 
 
-@pytest.mark.full
-def test_the_real_command_plays_the_same_scene(tmp_path: Path) -> None:
-    status, said = play(tmp_path, "--once", command=(sys.executable, "-m", "tercet"))
-    assert status == 0, said
-    assert list(tmp_path.iterdir()) == []
-    assert running(tmp_path) == {}
-
-
 PLANTED = """
 import sys
 from tests import cheap
 from tercet.desk.service import DeskService
-from tercet.member.service import MemberService
-if "serve" in sys.argv or "--rehearsal" in sys.argv:
+if "serve" in sys.argv:
     {fault}
 cheap.COMMAND = (sys.executable, {path!r})
 cheap.main()
 """
 FILES_NOTHING = 'DeskService.file = lambda self, effect: (_ for _ in ()).throw(OSError("planted"))'
-HEARS_NOTHING = "MemberService.notices = lambda self: []"
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("fault", "why"),
-    [
-        (FILES_NOTHING, r"\(desk: .*: unforeseen\)"),
-        (HEARS_NOTHING, r"\(ghada: notices: they are not what was said to everyone\)"),
-    ],
-    ids=["a desk that cannot file", "a member who is shown no notice"],
-)
-def test_a_planted_fault_makes_the_scene_fail_and_everything_still_ends(tmp_path: Path, fault: str, why: str) -> None:
+def test_a_planted_fault_makes_the_scene_fail_and_everything_still_ends(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
-    planted.write_text(PLANTED.format(path=str(planted), fault=fault))
+    planted.write_text(PLANTED.format(path=str(planted), fault=FILES_NOTHING))
     folder = tmp_path / "scene"
     folder.mkdir()
     status, said = play(folder, "--once", command=(sys.executable, str(planted)), PYTHONPATH=f"{HOUSE}:{HOUSE}/src")
     assert status == STATUS_HERE, said
-    assert re.search(rf"{why} \[scene_failed\]", said)
+    assert re.search(r"\(desk: .*: unforeseen\) \[scene_failed\]", said)
     assert list(folder.iterdir()) == []
     assert running(folder) == {}
 

@@ -112,7 +112,8 @@ def whole() -> bytes:
     return drawn
 
 
-@pytest.mark.parametrize("which", ["opened", pytest.param("asleep", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("which", ["opened", "asleep"])
 def test_without_a_passphrase_an_image_is_noise_and_no_more(seized: Seized, which: str) -> None:
     found = look([getattr(seized, which)], relays=[seized.relay])
     assert found.measured is not None

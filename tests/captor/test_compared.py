@@ -113,6 +113,7 @@ def test_with_the_owners_passphrase_it_finds_no_more_than_seize(seized: Seized, 
     assert {copy.counter for copy in found.copies} == set(seen.copies)
 
 
+@pytest.mark.full
 def test_a_box_of_an_answer_that_hung_on_the_reply_secret_and_the_nonce_alone_would_be_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_box_of_an_answer_that_hung_on_the_reply_secret_and_the_nonce_alone_wo
     assert look([seized.asleep], [PASSPHRASE], COST, [seized.relay]).tied
 
 
+@pytest.mark.full
 def test_a_state_that_kept_the_salt_of_a_frame_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     salts: list[bytes] = []
 

@@ -192,6 +192,7 @@ def test_what_a_burned_neighbour_asked_counts_no_longer() -> None:
     assert relation(desk, "second").cut == Cut()
 
 
+@pytest.mark.full
 def test_at_the_default_pace_a_burn_is_through_within_a_day() -> None:
     """From the owner's second yes, with the alarm, to the last neighbour who beats under cover, every half hour."""
     for seed in range(6):
@@ -428,11 +429,12 @@ def scene_of(killed: Killed) -> tuple[Actor, Actor, Actor, Actor]:
 SCENE = tree()
 
 
-def test_a_process_killed_at_any_effect_loses_nothing_and_burns_nobody_else() -> None:
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.full)])
+def test_a_process_killed_at_any_effect_loses_nothing_and_burns_nobody_else(every: int) -> None:
     whole = Killed(0)
     scene_of(whole)
     assert whole.seen > 20
-    for at in range(1, whole.seen + 1):
+    for at in range(1, whole.seen + 1, every):
         desk, second, third, fourth = scene_of(Killed(at))
         assert gone(desk, second, third, fourth), at
         assert entries(desk) == 1

@@ -183,6 +183,7 @@ def test_what_it_puts_into_intake_is_a_dummy_that_the_desk_answers() -> None:
     assert 0 < max(awaited) < 60 / 4  # answers came, and were let go
 
 
+@pytest.mark.full
 def test_an_alarm_finds_its_reader_through_a_mix_that_is_under_way() -> None:
     stage, desk, first, others = cell()
     for _ in range(9):

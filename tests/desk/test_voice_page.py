@@ -61,6 +61,7 @@ class Opened:
 PATIENCE = 240_000  # milliseconds that a busy machine may take; nothing waits for it to pass
 
 
+@pytest.mark.full
 def test_the_page_and_the_command_call_the_same_characters_unfit() -> None:
     script = (Path(page.__file__).parent / "voice_page" / "page.js").read_text()
     unfit = "".join(re.findall(r'"(.*?)"', script.split("const UNFIT = ")[1].split(', "u");')[0])).replace("\\\\", "\\")
@@ -183,6 +184,7 @@ def by_command(folder: Path, first: str, text: str) -> Case:
     return {"fails": failed[0]} if failed else {"holds": result.exit_code == 0}
 
 
+@pytest.mark.full
 @browser_is_there
 def test_the_page_and_the_command_agree_on_files_that_were_changed_anywhere(opened: Opened, tmp_path: Path) -> None:
     chance = random.Random(62)

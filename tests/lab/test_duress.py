@@ -115,6 +115,7 @@ def test_the_first_neighbour_is_told_within_three_hours_in_most_captures_and_eac
     assert within([d for c in some for d in c.delays], 24) == 1
 
 
+@pytest.mark.full
 def test_where_no_alarm_is_raised_nobody_is_told() -> None:
     some = captures(1, replace(SMALL, members=4), SILENT)
     assert some

@@ -17,8 +17,6 @@ from tercet.shell.show import show_status
 from .test_engine import Scene
 from .world import Awake, Death, Person, World, beat, do, meet, run
 
-EVERY = 5  # boundaries: a process is killed at each fifth, from the first on; the core is killed at each effect
-
 
 async def founded(world: World, desk: Any, amal: Any, badr: Any) -> None:
     """A desk and two founders who are partners, and all have dealt."""
@@ -138,11 +136,12 @@ def cut(settled: World, folder: Path, name: str, at: int) -> Death:
     return death
 
 
+@pytest.mark.parametrize("every", [20, pytest.param(5, marks=pytest.mark.full)])  # the core is killed at each effect
 @pytest.mark.parametrize("name", ["amal", "desk"])
 def test_a_process_killed_at_any_boundary_burns_whom_two_agreed_on_and_nobody_else(
-    name: str, settled: World, tmp_path: Path
+    name: str, every: int, settled: World, tmp_path: Path
 ) -> None:
     boundaries = cut(settled, tmp_path / "whole", name, -1).passed
     assert boundaries > 20
-    for at in range(0, boundaries, EVERY):
+    for at in range(0, boundaries, every):
         cut(settled, tmp_path / str(at), name, at)
