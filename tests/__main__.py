@@ -32,8 +32,8 @@ def main() -> int:
             return 1
     marks = [] if options.full else ["-m", "not full"]
     strict = ["--no-skips"] if options.no_skips else []
-    workers = "3" if options.full else "2"  # of two cores: in the full tier one of them waits for the scene to go on
-    command = [python, "-m", "pytest", "-n", workers, "--dist", "worksteal", "-rs", *marks, *strict, *rest]
+    # One worker more than cores that are counted on: tests of whole processes mostly wait for them.
+    command = [python, "-m", "pytest", "-n", "3", "--dist", "worksteal", "-rs", *marks, *strict, *rest]
     print("·", " ".join(command[2:]), flush=True)
     # What is compiled is kept: two workers and each process that a test starts would compile all of it once more.
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

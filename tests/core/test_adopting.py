@@ -235,6 +235,7 @@ def test_reports_and_conversations_survive_it() -> None:
     assert {case.content.text for case in desk.reports.values()} == {"before", "while alone"}
 
 
+@pytest.mark.full
 def test_under_cover_a_pair_is_adopted_within_two_days() -> None:
     stage, desk, _, _, third, fourth = orphans()
     covered(stage, desk, third, fourth, beats=96)

@@ -283,6 +283,7 @@ def test_the_same_kinds_of_boxes_are_read_as_often_whatever_there_is_to_say() ->
     assert unlike(silent, speaking) <= ALIKE
 
 
+@pytest.mark.full
 def test_a_beat_that_awaits_only_answers_to_what_was_said_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = beats._looks
 
@@ -532,6 +533,7 @@ def waits_of_letters() -> list[float]:
     return sorted((came.get(key, stage.now + 99 * DAY) - when) / HOUR for key, when in written.items())
 
 
+@pytest.mark.full
 def test_letters_of_four_busy_neighbours_arrive_within_hours_though_a_tenth_of_everything_is_lost() -> None:
     waits = waits_of_letters()
     assert len(waits) == 24
@@ -539,6 +541,7 @@ def test_letters_of_four_busy_neighbours_arrive_within_hours_though_a_tenth_of_e
     assert waits[-1] < 30  # what was lost on the way comes a day later, sealed afresh
 
 
+@pytest.mark.full
 def test_letters_that_are_looked_for_too_seldom_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beats, "INTERVALS", INTERVALS | {"today": (96, 96), "yesterday": (96, 96)})
     waits = waits_of_letters()

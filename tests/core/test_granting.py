@@ -599,6 +599,7 @@ def test_keys_of_a_far_week_of_another_length_or_drawn_twice_are_let_go() -> Non
         assert desk.device == before
 
 
+@pytest.mark.full
 def test_a_link_that_spends_all_that_it_can_get_makes_an_abnormal_week() -> None:
     """It has its share of the allowance, of one week, and the desk sees that week."""
     stage, desk, founder, below = grown()

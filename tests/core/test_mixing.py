@@ -44,6 +44,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, days: int) -> tuple[Watched, int]:
     return scene, began
 
 
+@pytest.mark.full
 def test_a_copy_of_either_side_taken_at_any_moment_is_blind_after_two_weeks_of_beats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_secret_that_is_sealed_to_nobody_leaves_the_copy_its_sight(monkeypatch
     assert readable_for(scene, began, 4 * DAY)[-1][0] > BLIND_AFTER
 
 
+@pytest.mark.full
 def test_a_key_that_is_not_fresh_leaves_the_copy_its_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = mixing.begin
     monkeypatch.setattr(mixing, "begin", lambda mix, confirmed, seed: begin(mix, confirmed, bytes(32)))
@@ -292,6 +294,7 @@ def test_the_letter_of_a_mix_is_never_sealed_in_the_step_that_draws_its_seed() -
     assert agree(first, second)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("behind", [-20, -3, 3, 20])
 def test_clocks_apart_do_not_keep_a_mix_from_healing_once_they_are_right(behind: int) -> None:
     stage, first, second = partners(3)

@@ -69,6 +69,7 @@ def covered(stage: Stage, *actors: Actor, beats: int) -> None:
             actor.do(ev.SendNow() if actor.device.is_desk else ev.Beat(SPAN))
 
 
+@pytest.mark.full
 def test_every_neighbour_learns_that_somebody_else_has_the_device_and_is_told_once() -> None:
     stage, desk, first, others = cell()
     standing = Standing(first)
@@ -172,6 +173,7 @@ def test_it_puts_and_reads_where_the_device_would_have() -> None:
     assert {relay for relay, _ in reads} == {relay for relay, _ in true_reads}
 
 
+@pytest.mark.full
 def test_what_it_puts_into_intake_is_a_dummy_that_the_desk_answers() -> None:
     stage, desk, first, others = cell()
     standing = Standing(first)

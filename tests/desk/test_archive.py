@@ -428,6 +428,7 @@ def _run(folder, files, tell):
         tell()
 
 
+@pytest.mark.full
 def test_a_process_killed_at_any_change_of_the_disk_leaves_the_old_or_the_new(tmp_path, story):
     after, status = 0, 9
     while status == 9:

@@ -163,6 +163,7 @@ def test_what_holds_holds_in_the_browser_with_the_same_facts(opened: Opened, cas
     assert said == case["expected"]["text"].split("\n")
 
 
+@pytest.mark.full
 @browser_is_there
 @pytest.mark.parametrize("case", bad_cases("statement", "voice"))
 def test_what_is_refused_is_refused_in_the_browser_for_the_same_reason(opened: Opened, case: Case) -> None:
@@ -209,6 +210,7 @@ def test_the_page_and_the_command_agree_on_files_that_were_changed_anywhere(open
     assert len(codes) > 3
 
 
+@pytest.mark.full
 @browser_is_there
 @pytest.mark.parametrize(
     "first",

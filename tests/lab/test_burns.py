@@ -102,6 +102,7 @@ def test_every_report_of_a_free_member_is_received(burned: Burned) -> None:
     assert burned.reports["waiting"] == 0
 
 
+@pytest.mark.full
 def test_the_same_seed_hunts_the_same(burned: Burned) -> None:
     assert BurnWorld(SMALL, QUICK).burned() == burned
 
@@ -130,6 +131,7 @@ def caught_in(seed: int, name: str) -> bool:
     return False
 
 
+@pytest.mark.full
 def test_a_reader_that_accepts_one_point_is_caught() -> None:
     assert caught("one point is enough")
 

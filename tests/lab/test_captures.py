@@ -80,11 +80,13 @@ def test_without_the_passphrase_nobody_is_named(seized: Captures) -> None:
         assert {(tally.worst, tuple(tally.kinds)) for tally in tallies(seized, row)} == {(0, ())}
 
 
+@pytest.mark.full
 def test_who_only_copies_changes_nothing_in_the_world(copied: Captures) -> None:
     assert copied.seizures == FEW
     assert copied.traces == Captured(SMALL, 0).captures().traces
 
 
+@pytest.mark.full
 def test_the_same_seed_seizes_the_same_and_finds_the_same(copied: Captures) -> None:
     assert Captured(SMALL, FEW, taken=0.0).captures() == copied
 

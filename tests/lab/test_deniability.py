@@ -59,6 +59,7 @@ def path(lived_in, tmp_path) -> Path:
 # ---- noise
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tests", TIERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_vault_of_every_kind_is_noise(tmp_path, kind, tests) -> None:
@@ -90,6 +91,7 @@ def test_a_full_vault_takes_no_block_and_its_states_have_hardly_a_byte_to_spare(
 # ---- commits and two images
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("commits", [1, 2, LAYOUT.slots + 2])
 @pytest.mark.parametrize("life", LIVES)
 @pytest.mark.parametrize("side", [REAL, NOTEBOOK])

@@ -90,6 +90,7 @@ def heard(folder: Path, patch: pytest.MonkeyPatch, beats: int = FEW) -> tuple[Ex
     return exposure_of_log(found, ()), bytes(found.data)
 
 
+@pytest.mark.full
 def test_a_log_shows_who_writes_to_whom_by_address_and_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, data = heard(tmp_path, monkeypatch, BEATS)
     assert breaches(ROW, seen) == ()
@@ -114,6 +115,7 @@ def test_a_client_that_keeps_one_connection_for_several_boxes_is_seen(
     assert {WHO[one.address] for one in seen.addresses if one.shared} >= {"amal", "badr"}
 
 
+@pytest.mark.full
 def test_a_client_that_says_who_it_is_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect: Any = client.ws_connect
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tercet.lab import Plan, World
 
 BUSY = Plan(members=2, days=2, seed=1, letters=12, reports=12, replies=1.0, loss=0, crash_every=1e9, naps=0.01)
 
 
+@pytest.mark.full
 def test_no_two_texts_are_the_same_and_the_desk_s_words_are_answered() -> None:
     world = World(BUSY)
     world.run()

@@ -112,10 +112,12 @@ def test_noise_passes_every_test(noise: bytes) -> None:
     assert holm(examine(noise), 1e-6) == set()
 
 
+@pytest.mark.full
 def test_the_system_s_noise_passes_whatever_its_size() -> None:
     assert holm(examine(os.urandom(LEAST + 4_095)), 1e-6) == set()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_caught(noise: bytes, name: str) -> None:
     image = bytearray(noise)
@@ -131,6 +133,7 @@ def test_bytes_spread_too_evenly_are_caught() -> None:
     assert examine(image.tobytes(), ["histogram"])["histogram"] < CAUGHT
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["histogram", "pairs", "serial", "strides", "periods"])
 @pytest.mark.parametrize("images", [4, pytest.param(12, marks=pytest.mark.full)])
 def test_chances_of_noise_are_spread_as_chances_are(name: str, images: int) -> None:

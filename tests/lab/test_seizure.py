@@ -397,6 +397,7 @@ def test_what_was_acknowledged_lies_in_the_log_and_is_seen(tmp_path: Path) -> No
     assert summary([found])[0].gone == 1
 
 
+@pytest.mark.full
 def test_the_desk_s_keys_open_what_a_relay_has_at_intake(world: World, tmp_path: Path) -> None:
     async def scene() -> None:
         async with Awake(world.member("amal")) as (amal,):
@@ -443,6 +444,7 @@ def test_where_there_is_nothing_of_a_kind_a_sentence_says_so() -> None:
     assert "the folder of a desk or of a relay" in " ".join(CliRunner().invoke(app, ["seize", "--help"]).stdout.split())
 
 
+@pytest.mark.full
 def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Path) -> None:
     image = open_image(read_image(vault_of(world)), [PASSPHRASE], LOW_COST, depth=PLACES)
     root = image.states[0][1].relations[0].chain.root

@@ -130,6 +130,7 @@ def test_a_thousand_member_days_break_nothing() -> None:
 # ---- the same again
 
 
+@pytest.mark.full
 def test_the_same_seed_gives_the_same_trace_in_another_process_and_another_seed_another(tiny: World) -> None:
     assert hash_of(3, "1") == tiny.trace.digest
     assert World(replace(TINY, seed=4)).run().trace != tiny.trace.digest

@@ -208,6 +208,7 @@ def test_a_terminal_of_the_documented_size_holds_a_part_of_the_usual_size() -> N
     assert {len(line) for line in lines} == {121}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("angle", [0, 7, 45, 90, 143, 200])
 @pytest.mark.parametrize("pixels", [800, 1_600])
 def test_a_poor_photo_of_the_screen_reads_back(angle: float, pixels: int) -> None:

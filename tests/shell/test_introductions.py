@@ -82,6 +82,7 @@ def test_two_are_introduced_and_compare_words_later(tmp_path: Path) -> None:
     run(scene())
 
 
+@pytest.mark.full
 def test_who_says_no_is_not_introduced_and_who_sees_other_words_drops_the_relation(tmp_path: Path) -> None:
     world = three(tmp_path)
 

@@ -62,6 +62,7 @@ async def handed(giver: Service, taker: Service, folder: Path, to: str) -> tuple
     return int(out["handed"]), results
 
 
+@pytest.mark.full
 def test_two_phones_without_a_network_meet_write_and_report(tmp_path: Path) -> None:
     world = founded(tmp_path)
     world.trouble = {RELAY: UNREACHABLE}

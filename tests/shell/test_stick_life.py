@@ -237,6 +237,7 @@ def test_a_desk_takes_in_and_answers_by_stick(tmp_path: Path) -> None:
     run(scene())
 
 
+@pytest.mark.full
 def test_a_member_who_was_away_eight_weeks_comes_back_by_stick_and_is_told_what_expired(tmp_path: Path) -> None:
     world = founded(tmp_path)
 

@@ -217,7 +217,7 @@ def _live(vault, done):
 STORY = [b"note 2", *(b"eggs %d" % n for n in range(STEPS))]
 
 
-@pytest.mark.parametrize("part", [0, 0.4, 1])
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.full) for part in (0.4, 1))])
 @pytest.mark.parametrize("after", range(STEPS * CALLS))
 def test_a_process_killed_at_any_write_or_sync_leaves_the_old_or_the_new_notebook(lived_in, tmp_path, after, part):
     path = shutil.copyfile(lived_in, tmp_path / "v")
