@@ -73,6 +73,8 @@ def test_the_scene_comes_true_ends_its_processes_and_leaves_nothing(tmp_path: Pa
     assert "`tercet verify`: IT HOLDS." in said
     assert f"tries it with “Five” for “Four”: refused [{up_voice.REFUSED}]." in said
     assert {number for number in ("1", "2") if re.search(rf"desk +files report {number} ", said)} == {"1", "2"}
+    assert "files report 1 as from a stranger" in said
+    assert "files report 2 from a member" in said
     assert "took tokens this week: fewer than 10." in said
     assert "One capture exposes 4 neighbours at most" in said
     hashes = [line.split()[-1] for line in said.splitlines() if "SHA-256 of the photo" in line]
@@ -350,7 +352,7 @@ def test_a_report_without_a_token_that_counts_as_a_member_s_ends_the_scene(
     monkeypatch.setattr(Actor, "COMMAND", says(*lines, {"what": "done", "cases": cases}))
 
     async def work(played: up.Scene) -> None:
-        for name in (up.DESK, up.DEEPEST):
+        for name in (up.DESK, up.FOUNDER):
             await played.start(name, "runs")
             await played.actors[name].hears("done")
         await played.count()

@@ -45,6 +45,7 @@ LATER = "The road is open again. Two trucks with flour came through."
 MEMBERS: Final = ("amal", "badr", "dalia", "emin", "fadi", "ghada")
 DEEPEST: Final = "ghada"
 WIDEST: Final = "amal"
+FOUNDER: Final = "amal"  # to whom permits come first
 SEIZED: Final = "dalia"  # with `--capture`
 # Who says or shows a code, to whom, and what the first is to the second then; in this order.
 MEETINGS: Final = (
@@ -259,12 +260,12 @@ class Scene(Stage):
     # What tokens say.
 
     async def count(self) -> None:
-        """The deepest reports once more, under cover; the desk says from whom, and how many they are, roughly."""
-        await self.once(DEEPEST, "member", "report", text=LATER)
-        self.say(DEEPEST, f"reports once more, in no hurry: “{LATER}”")
+        """A founder reports, under cover; the desk says from whom, and how many they are, roughly."""
+        await self.once(FOUNDER, "member", "report", text=LATER)
+        self.say(FOUNDER, f"reports, in no hurry: “{LATER}”")
         await self.actors[DESK].hears("report_filed", UNDER_COVER * Actor.PATIENCE, number="2")
         cases = {case["number"]: case for case in (await self.once(DESK, "desk", "inbox"))["cases"]}
-        bare = self.actors[DEEPEST].last("report_bare").get("number") == "2"
+        bare = bool(self.actors[FOUNDER].last("report_bare"))
         if cases[2]["text"] != LATER or (bare and cases[2]["standing"] == "member"):
             raise SceneFailure(DESK, "inbox", "the second report there is not the one that was sent")
         for number in (1, 2):
