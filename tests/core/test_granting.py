@@ -489,6 +489,15 @@ def test_the_other_one_below_gets_what_it_needs_all_the_same() -> None:
     assert dealt[relation(founder, "other").id] == FIRST_NEED
 
 
+def test_of_a_need_no_more_is_told_on_than_its_share_of_what_we_get() -> None:
+    _, _, founder, _ = grown()
+    one = next(r for r in founder.device.relations if r.role is Role.BELOW)
+    for allowance, told in ((0, 65_535), (ALLOWANCE, 511), (3, 1)):
+        trust = msgspec.structs.replace(founder.device.trust, needs={one.id: 65_535}, allowance=allowance)
+        founder.device = msgspec.structs.replace(founder.device, trust=trust)
+        assert granting.need_of(turn_of(founder)) == 1 + told + 1
+
+
 def test_nobody_but_the_link_deals_and_nobody_but_the_pair_below_needs() -> None:
     _, _, founder, below = grown()
     grant = Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, encode(Grant(1, 9, (Dealt(WEEK, (b"x" * 32,)),))))
