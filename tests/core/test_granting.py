@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import cache
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,7 +33,7 @@ from tercet.core.permits import (
     make,
 )
 from tercet.core.report import LetterKind
-from tercet.core.state import load, save
+from tercet.core.state import Device, load, save
 from tercet.core.strength import strength
 from tercet.core.tokens import (
     REPORTS_A_WEEK,
@@ -430,6 +431,39 @@ def test_after_another_pair_of_keys_a_new_permit_and_a_new_seed_are_taken() -> N
     assert now is not None
     assert (now.permit, now.pair) == (b"q" * 32, ours.mark)
     assert now.seed != asking.seed
+
+
+@pytest.mark.parametrize("faces", [{"forked": True}, {"pairs": {WEEK: b""}}])
+def test_while_the_board_shows_two_faces_no_token_is_asked_for_taken_in_or_used(faces: dict[str, Any]) -> None:
+    """The pair of keys that it shows us may be ours alone, and each token under it would say so."""
+    _, desk, _, below = grown()
+    permit = make(mint(desk).secret, bytes(15) + b"f")
+    answer = minting.sign(desk_turn(desk), asked(desk, permit))
+    full = purse(below)
+    for two, board in ((False, {}), (True, faces)):
+        view = msgspec.structs.replace(below.device.board, **board)
+        device = msgspec.structs.replace(below.device, board=view)
+
+        def turn(trust: permits.Trust, device: Device = device) -> Turn:
+            return Turn(msgspec.structs.replace(device, trust=trust), below.stage.now, below.chance)
+
+        begun = turn(permits.Trust(stocks=(Stock(WEEK, (permit,)),)))
+        redeeming.prepare(begun)
+        assert (begun.device.trust.asking is None) is two
+        under_way = turn(permits.Trust(asking=Asking(WEEK, permit, bytes(32), pair=pair(below))))
+        assert (redeeming.due(under_way) is None) is two
+        assert (redeeming.content(under_way) is None) is two
+        redeeming.take(under_way, Letter(1, 0, 0, 0, 0, answer.kind, answer.body))
+        assert (under_way.device.trust.purses == ()) is two
+        spent = turn(permits.Trust(purses=(full,)))
+        assert (redeeming.spend(spent, True) == (b"", b"")) is two
+
+
+def test_two_pairs_of_one_week_leave_the_tokens_of_others() -> None:
+    _, _, _, below = grown()
+    board = msgspec.structs.replace(below.device.board, pairs={WEEK + 1: b""})
+    turn = Turn(msgspec.structs.replace(below.device, board=board), below.stage.now, below.chance)
+    assert len(redeeming.spend(turn, False)[0]) == TOKEN
 
 
 def test_a_refused_permit_is_let_go_and_another_is_tried() -> None:

@@ -6,6 +6,7 @@ Spec        spec/51-tokens.md, 3 and 4
 Always      1. A token that was used and one that has lapsed are both gone, and nothing tells which.
             2. One request at a time, the same bytes until it is answered.
             3. A seed is blinded under one pair of keys, ever: two would show whose tokens they are.
+            4. No token is asked for or used while the board shows two faces: it may be ours alone.
 Read first  prepare(), take(), spend().
 """
 
@@ -42,7 +43,7 @@ def prepare(turn: Turn) -> None:
         return
     for one in (week, week + 1):
         permits = trust.stock(one).permits
-        keys = turn.device.board.token_keys(one)
+        keys = _named(turn, one)
         if trust.purse(one) is None and permits and keys and _is_time(turn, one, permits):
             _begin(turn, one, keys)
             return
@@ -58,7 +59,8 @@ def _give_up(turn: Turn) -> Trust:
     """Erase a request, with its seed and its permit, if the board names another pair of keys than it was made under."""
     trust = turn.device.trust
     asking = trust.asking
-    if asking is not None and turn.device.board.token_keys(asking.week) and _keys(turn, asking) is None:
+    named = turn.device.board.token_keys(asking.week) if asking else None
+    if asking is not None and named is not None and named.mark != asking.pair:
         turn.tell("tokens_other_keys")
         trust = msgspec.structs.replace(trust, asking=None)
         turn.change(trust=trust)
@@ -67,8 +69,14 @@ def _give_up(turn: Turn) -> Trust:
 
 def _keys(turn: Turn, asking: Asking | None) -> TokenKeys | None:
     """The pair of keys that a request was made under; none while the board names none, or another one."""
-    keys = turn.device.board.token_keys(asking.week) if asking else None
+    keys = _named(turn, asking.week) if asking else None
     return keys if asking and keys and keys.mark == asking.pair else None
+
+
+def _named(turn: Turn, week: int) -> TokenKeys | None:
+    """The pair of keys for a week's tokens; none while the board names none, or shows two faces."""
+    board = turn.device.board
+    return None if board.doubtful(week) else board.token_keys(week)
 
 
 def _begin(turn: Turn, week: int, keys: TokenKeys) -> None:
@@ -165,13 +173,14 @@ def spend(turn: Turn, witness: bool) -> tuple[bytes, bytes]:
         witness: whether its writer saw what it says.
 
     Returns:
-        The day's token, else the spare one, 288 bytes; and the week's witness token. Each empty if there is none.
+        The day's token, else the spare one, 288 bytes; and the week's witness token. Each empty if there is none,
+        or the board shows two faces.
 
     Source: spec/51-tokens.md, 4.
     """
     trust: Trust = turn.device.trust
     purse = trust.purse(week_of(turn.today))
-    if purse is None:
+    if purse is None or turn.device.board.doubtful(purse.week):
         return b"", b""
     places = ((turn.today + 3) % 7, SPARE)
     place = next((p for p in places if purse.reports[p]), None)
