@@ -19,7 +19,7 @@ from tercet.core.burning import POINT, line_through
 from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
-from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
+from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, far_ahead, keep, parse_notice
 from tercet.core.statement import Said, Statement, parse_said, signed_by
 from tercet.core.tokens import TokenKeys
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
@@ -372,6 +372,8 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     if isinstance(body, IntakeDays):
         return msgspec.structs.replace(view, intake=_intake(view, entry, body, now), lent=False)
     if isinstance(body, Notice):
+        if far_ahead(entry.issued, now):
+            return view
         fresh_notice = HeldNotice(entry.number, entry.issued, body.until, body.text)
         return msgspec.structs.replace(view, notices=keep(view.notices, fresh_notice))
     if isinstance(body, Said):
