@@ -15,6 +15,7 @@ from tercet.core import events as ev
 from tercet.core import granting, minting, permits, redeeming, sending
 from tercet.core.cell import Role
 from tercet.core.channel import Letter
+from tercet.core.conversation import seal_answer
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.permits import (
@@ -32,8 +33,8 @@ from tercet.core.permits import (
     label_of,
     make,
 )
-from tercet.core.report import LetterKind
-from tercet.core.state import Device, load, save
+from tercet.core.report import LetterKind, return_lane
+from tercet.core.state import Device, Return, load, save
 from tercet.core.strength import strength
 from tercet.core.tokens import (
     REPORTS_A_WEEK,
@@ -360,6 +361,40 @@ def test_the_owner_is_told_when_a_weeks_tokens_come_without_a_witness_token() ->
         redeeming.take(turn, Letter(1, 0, 0, 0, 0, answer.kind, answer.body))
         assert turn.device.trust.purses
         assert [e.what for e in turn.effects if isinstance(e, fx.Tell)] == told
+
+
+def test_an_answer_to_a_request_counts_in_the_box_of_a_frame_that_brought_it_and_in_no_other() -> None:
+    """Or a desk could lay it into another box, and see by what goes again whose frame that was."""
+    _, desk, _, below = grown()
+    permit = make(mint(desk).secret, bytes(15) + b"x")
+    letter = minting.sign(desk_turn(desk), asked(desk, permit))
+    other = Return(bytes(16), bytes(32), 0, below.stage.now)
+    trust = permits.Trust(asking=Asking(WEEK, permit, bytes(32), pair=pair(below)))
+    below.device = msgspec.structs.replace(below.device, trust=trust, returns=(other,))
+    for _ in range(2):
+        below.do(ev.SendNow())
+        below.stage.now += redeeming.ASK_AGAIN
+    own = [back for back in below.device.returns if back.asks]
+    assert len(own) == 2
+    for back, taken in ((other, False), (own[0], True)):
+        assert below.device.trust.asking is not None
+        frame = seal_answer(return_lane(back.root), letter, bytes(24))
+        below.do(ev.Arrived(ev.Query("return", back.id), (frame,), False, below.device.relays[0]))
+        assert bool(below.device.trust.purses) is taken
+    left = {back.id: back.asks for back in below.device.returns}
+    assert left[own[1].id] is False, "which answers were to it is forgotten with the request"
+    assert not any(left.values())
+
+
+def test_a_request_that_is_given_up_leaves_no_mark_on_the_answers_awaited() -> None:
+    stage, _, _, below = grown()
+    for asking in (Asking(WEEK - 1, bytes(32), bytes(32)), Asking(WEEK, bytes(32), bytes(32), pair=b"another")):
+        trust = permits.Trust(asking=asking)
+        back = Return(bytes(16), bytes(32), 0, stage.now, asks=True)
+        turn = Turn(msgspec.structs.replace(below.device, trust=trust, returns=(back,)), stage.now, below.chance)
+        redeeming.prepare(turn)
+        assert turn.device.trust.asking is None
+        assert turn.device.returns == (msgspec.structs.replace(back, asks=False),)
 
 
 def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:

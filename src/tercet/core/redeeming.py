@@ -36,8 +36,7 @@ def prepare(turn: Turn) -> None:
     _lapse(turn)
     trust, week = turn.device.trust, week_of(turn.today)
     if trust.asking is not None and trust.asking.week < week:
-        trust = msgspec.structs.replace(trust, asking=None)
-        turn.change(trust=trust)
+        _end(turn, trust)
     trust = _give_up(turn)
     if trust.asking is not None:
         return
@@ -62,9 +61,14 @@ def _give_up(turn: Turn) -> Trust:
     named = turn.device.board.token_keys(asking.week) if asking else None
     if asking is not None and named is not None and named.mark != asking.pair:
         turn.tell("tokens_other_keys")
-        trust = msgspec.structs.replace(trust, asking=None)
-        turn.change(trust=trust)
-    return trust
+        _end(turn, trust)
+    return turn.device.trust
+
+
+def _end(turn: Turn, trust: Trust) -> None:
+    """No request is under way any more; which of the answers awaited are to it is forgotten in the same step."""
+    returns = tuple(msgspec.structs.replace(one, asks=False) if one.asks else one for one in turn.device.returns)
+    turn.change(trust=msgspec.structs.replace(trust, asking=None), returns=returns)
 
 
 def _keys(turn: Turn, asking: Asking | None) -> TokenKeys | None:
@@ -139,6 +143,9 @@ def put(turn: Turn) -> None:
 def take(turn: Turn, letter: Letter) -> None:
     """Take in the desk's answer to a request; to another one than is under way it says nothing.
 
+    Only what lies in the box of a frame that brought the request is handed in: a desk that laid it into the box of
+    another frame would see by what goes again whether one device put both.
+
     Source: spec/51-tokens.md, 3.
     """
     trust = turn.device.trust
@@ -156,12 +163,11 @@ def take(turn: Turn, letter: Letter) -> None:
         return
     if said.week != asking.week:
         return
-    trust = msgspec.structs.replace(trust, asking=None)
     if len(tokens) == REPORTS_A_WEEK:
         turn.tell("tokens_no_witness")
     if tokens:
         trust = trust.with_purse(Purse(asking.week, tokens[:REPORTS_A_WEEK], b"".join(tokens[REPORTS_A_WEEK:])))
-    turn.change(trust=trust)
+    _end(turn, trust)
     _lapse(turn)
 
 
