@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from math import inf, sqrt
 from statistics import fmean, pstdev
@@ -80,6 +81,7 @@ def _brought(sent: Sent, moduli: tuple[int, int]) -> Iterable[tuple[bytes, int]]
     return [(token, modulus) for token, modulus in zip((sent.token, sent.witness), moduli, strict=True) if token]
 
 
+@cache
 def encoded(token: bytes, modulus: int) -> int:
     """What was blinded to make a token: its signature to the power of e."""
     return pow(_number(token[BLIND_PREFIX:]), EXPONENT, modulus)
