@@ -87,7 +87,7 @@ def test_a_reader_takes_entries_in_as_the_vectors_say(case: Any) -> None:
         "weeks": [k.week for k in view.keys],
         "relays": [relay.address for relay in view.relays.relays] if view.relays else None,
         "missing": list(view.missing),
-    }
+    } | ({"tokens": [k.week for k in view.tokens], "torn": list(view.torn)} if "tokens" in case["expected"] else {})
     assert view.gap == bool(view.missing)
 
 
@@ -116,7 +116,7 @@ def test_every_vector_says_why_what_and_how_it_ends_and_is_read_by_a_test(folder
 
 
 NUMBERS = """WEEKS_AHEAD KEYS_AN_ENTRY KEYS_KEPT DAYS_AN_ENTRY INTAKE_ROOM DAYS_AHEAD DAYS_KEPT SHARDS_MOST
-    MARKS_KEPT MISSING_KEPT SIGNATURE"""
+    MARKS_KEPT MISSING_KEPT SIGNATURE TOKEN_WEEKS TOKEN_WEEKS_AHEAD"""
 
 
 def test_the_numbers_of_the_spec_are_those_of_the_code() -> None:

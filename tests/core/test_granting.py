@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import cache
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from tercet.core import events as ev
 from tercet.core import granting, minting, permits, redeeming, sending
 from tercet.core.cell import Role
 from tercet.core.channel import Letter
+from tercet.core.conversation import seal_answer
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.permits import (
@@ -31,8 +33,8 @@ from tercet.core.permits import (
     label_of,
     make,
 )
-from tercet.core.report import LetterKind
-from tercet.core.state import load, save
+from tercet.core.report import LetterKind, return_lane
+from tercet.core.state import Device, Return, load, save
 from tercet.core.strength import strength
 from tercet.core.tokens import (
     REPORTS_A_WEEK,
@@ -361,6 +363,40 @@ def test_the_owner_is_told_when_a_weeks_tokens_come_without_a_witness_token() ->
         assert [e.what for e in turn.effects if isinstance(e, fx.Tell)] == told
 
 
+def test_an_answer_to_a_request_counts_in_the_box_of_a_frame_that_brought_it_and_in_no_other() -> None:
+    """Or a desk could lay it into another box, and see by what goes again whose frame that was."""
+    _, desk, _, below = grown()
+    permit = make(mint(desk).secret, bytes(15) + b"x")
+    letter = minting.sign(desk_turn(desk), asked(desk, permit))
+    other = Return(bytes(16), bytes(32), 0, below.stage.now)
+    trust = permits.Trust(asking=Asking(WEEK, permit, bytes(32), pair=pair(below)))
+    below.device = msgspec.structs.replace(below.device, trust=trust, returns=(other,))
+    for _ in range(2):
+        below.do(ev.SendNow())
+        below.stage.now += redeeming.ASK_AGAIN
+    own = [back for back in below.device.returns if back.asks]
+    assert len(own) == 2
+    for back, taken in ((other, False), (own[0], True)):
+        assert below.device.trust.asking is not None
+        frame = seal_answer(return_lane(back.root), letter, bytes(24))
+        below.do(ev.Arrived(ev.Query("return", back.id), (frame,), False, below.device.relays[0]))
+        assert bool(below.device.trust.purses) is taken
+    left = {back.id: back.asks for back in below.device.returns}
+    assert left[own[1].id] is False, "which answers were to it is forgotten with the request"
+    assert not any(left.values())
+
+
+def test_a_request_that_is_given_up_leaves_no_mark_on_the_answers_awaited() -> None:
+    stage, _, _, below = grown()
+    for asking in (Asking(WEEK - 1, bytes(32), bytes(32)), Asking(WEEK, bytes(32), bytes(32), pair=b"another")):
+        trust = permits.Trust(asking=asking)
+        back = Return(bytes(16), bytes(32), 0, stage.now, asks=True)
+        turn = Turn(msgspec.structs.replace(below.device, trust=trust, returns=(back,)), stage.now, below.chance)
+        redeeming.prepare(turn)
+        assert turn.device.trust.asking is None
+        assert turn.device.returns == (msgspec.structs.replace(back, asks=False),)
+
+
 def test_wrong_signatures_are_told_and_none_of_them_is_kept() -> None:
     _, _, _, below = grown()
     keys = below.device.board.token_keys(WEEK)
@@ -432,6 +468,39 @@ def test_after_another_pair_of_keys_a_new_permit_and_a_new_seed_are_taken() -> N
     assert now.seed != asking.seed
 
 
+@pytest.mark.parametrize("faces", [{"forked": True}, {"pairs": {WEEK: b""}}])
+def test_while_the_board_shows_two_faces_no_token_is_asked_for_taken_in_or_used(faces: dict[str, Any]) -> None:
+    """The pair of keys that it shows us may be ours alone, and each token under it would say so."""
+    _, desk, _, below = grown()
+    permit = make(mint(desk).secret, bytes(15) + b"f")
+    answer = minting.sign(desk_turn(desk), asked(desk, permit))
+    full = purse(below)
+    for two, board in ((False, {}), (True, faces)):
+        view = msgspec.structs.replace(below.device.board, **board)
+        device = msgspec.structs.replace(below.device, board=view)
+
+        def turn(trust: permits.Trust, device: Device = device) -> Turn:
+            return Turn(msgspec.structs.replace(device, trust=trust), below.stage.now, below.chance)
+
+        begun = turn(permits.Trust(stocks=(Stock(WEEK, (permit,)),)))
+        redeeming.prepare(begun)
+        assert (begun.device.trust.asking is None) is two
+        under_way = turn(permits.Trust(asking=Asking(WEEK, permit, bytes(32), pair=pair(below))))
+        assert (redeeming.due(under_way) is None) is two
+        assert (redeeming.content(under_way) is None) is two
+        redeeming.take(under_way, Letter(1, 0, 0, 0, 0, answer.kind, answer.body))
+        assert (under_way.device.trust.purses == ()) is two
+        spent = turn(permits.Trust(purses=(full,)))
+        assert (redeeming.spend(spent, True) == (b"", b"")) is two
+
+
+def test_two_pairs_of_one_week_leave_the_tokens_of_others() -> None:
+    _, _, _, below = grown()
+    board = msgspec.structs.replace(below.device.board, pairs={WEEK + 1: b""})
+    turn = Turn(msgspec.structs.replace(below.device, board=board), below.stage.now, below.chance)
+    assert len(redeeming.spend(turn, False)[0]) == TOKEN
+
+
 def test_a_refused_permit_is_let_go_and_another_is_tried() -> None:
     _, _, _, below = grown()
     stock = Stock(WEEK, (b"p" * 32,))
@@ -487,6 +556,15 @@ def test_the_other_one_below_gets_what_it_needs_all_the_same() -> None:
     stage.beat(below, other, founder, desk, rounds=60)
     dealt = founder.device.trust.stock(WEEK).dealt
     assert dealt[relation(founder, "other").id] == FIRST_NEED
+
+
+def test_of_a_need_no_more_is_told_on_than_its_share_of_what_we_get() -> None:
+    _, _, founder, _ = grown()
+    one = next(r for r in founder.device.relations if r.role is Role.BELOW)
+    for allowance, told in ((0, 65_535), (ALLOWANCE, 511), (3, 1)):
+        trust = msgspec.structs.replace(founder.device.trust, needs={one.id: 65_535}, allowance=allowance)
+        founder.device = msgspec.structs.replace(founder.device, trust=trust)
+        assert granting.need_of(turn_of(founder)) == 1 + told + 1
 
 
 def test_nobody_but_the_link_deals_and_nobody_but_the_pair_below_needs() -> None:

@@ -265,6 +265,18 @@ def test_a_reader_keeps_the_latest_and_no_more_whatever_is_signed() -> None:
     assert [one.number for one in held] == list(range(2 * NOTICES_KEPT, 3 * NOTICES_KEPT))
 
 
+def test_a_notice_signed_farther_ahead_than_one_may_hold_is_not_kept_though_its_entry_counts() -> None:
+    for days, kept in ((NOTICE_DAYS, ["later"]), (NOTICE_DAYS + 1, []), (40_000, [])):
+        stage = Stage()
+        desk, amal = members(stage)
+        before = amal.device.board
+        body = encode(Notice(TODAY + days + 1, "later"))
+        frame = publish(desk, desk.device.board, EntryKind.NOTICE, body, stage.now + days * DAY)
+        shown(amal, (frame,), start=before.number)
+        assert [one.text for one in amal.device.board.notices] == kept
+        assert amal.device.board.number == before.number + 1
+
+
 def test_what_travels_is_the_same_with_a_notice_and_without() -> None:
     def counted(speaks: bool) -> tuple[list[int], set[int]]:
         stage = Stage()

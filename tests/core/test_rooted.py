@@ -15,7 +15,7 @@ from tercet.core.board import BoardView
 from tercet.core.card import Card
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain
-from tercet.core.days import DAY, day_of
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
 from tercet.core.office import frame_of
@@ -297,6 +297,28 @@ def test_a_board_that_another_mark_at_the_place_shows_to_be_a_thief_s_is_dropped
     second = after(first, board=board_at(view.number, b"\2" * 32, b"n" * 32))
     gone = under(view, second)
     assert (gone.keys, gone.intake, gone.relays, gone.listed, gone.forked) == ((), (), None, 0, False)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_first_pair_of_a_weeks_token_keys_is_remembered_across_a_root(same: bool) -> None:
+    """Or a new root would be the way to give each member a pair of its own."""
+    stage = Stage()
+    stage.mints = True
+    desk, amal, first = founded(stage)
+    board, week = amal.device.board, week_of(TODAY)
+    ours = board.token_keys(week)
+    assert ours is not None
+    assert board.pairs[week] == ours.mark
+    before = board.pairs if same else board.pairs | {week: b"o" * 32}
+    amal.device = structs.replace(amal.device, board=structs.replace(board, tokens=(), pairs=before))
+    rotated(stage, desk, first)
+    stage.beat(amal, rounds=3)
+    view = amal.device.board
+    assert view.token_keys(week) == ours
+    assert view.torn == (() if same else (week,))
+    assert view.doubtful(week) is not same
+    assert not view.doubtful(week + 1)
+    assert len(amal.heard("board_two_faces")) == (0 if same else 1)
 
 
 def test_after_a_next_root_the_board_is_read_from_its_beginning() -> None:

@@ -19,7 +19,7 @@ from tercet.core.burning import POINT, line_through
 from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
-from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, keep, parse_notice
+from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, far_ahead, keep, parse_notice
 from tercet.core.statement import Said, Statement, parse_said, signed_by
 from tercet.core.tokens import TokenKeys
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
@@ -33,7 +33,7 @@ INTAKE_ROOM: Final = 3_800  # bytes of sealed intake days that fit in one entry
 DAYS_AHEAD: Final = 7 * WEEKS_AHEAD  # intake boxes are published this far ahead
 DAYS_KEPT: Final = 72  # intake days that a reader holds
 MARKS_KEPT: Final = 16  # digests remembered, to find out another face
-TOKEN_WEEKS: Final = 6  # weeks whose token keys a reader holds
+TOKEN_WEEKS: Final = 6  # weeks whose token keys a reader holds, those nearest to its own
 TOKEN_WEEKS_AHEAD: Final = 3  # weeks after that of an entry for which it may name token keys
 MISSING_KEPT: Final = 256  # numbers of missing entries remembered; more than a relay keeps in 120 days
 Point = Annotated[bytes, msgspec.Meta(min_length=POINT, max_length=POINT)]
@@ -180,6 +180,8 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         root: payload of the root that is held (spec/61-root.md); empty for none.
         notices: that are not past; at most 24.
         tokens: keys of weeks' tokens, that are not past.
+        pairs: of each such week the mark of the first pair of token keys that was named, under whatever root;
+            empty once another one was.
     """
 
     number: Number = 0
@@ -196,6 +198,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     root: bytes = b""
     notices: tuple[HeldNotice, ...] = ()
     tokens: tuple[TokenKeys, ...] = ()
+    pairs: dict[int, bytes] = {}
 
     @property
     def head(self) -> bytes:
@@ -218,6 +221,15 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     def token_keys(self, week: int) -> TokenKeys | None:
         """The keys of a week's tokens, if they are known."""
         return next((k for k in self.tokens if k.week == week), None)
+
+    @property
+    def torn(self) -> tuple[int, ...]:
+        """The weeks for whose tokens two pairs of keys were named."""
+        return tuple(week for week, mark in self.pairs.items() if not mark)
+
+    def doubtful(self, week: int) -> bool:
+        """Whether tokens of a week may be others than everybody's: the board has two faces, or named two pairs."""
+        return self.forked or week in self.torn
 
     def mark_of(self, number: int) -> bytes | None:
         """The digest of an entry, if it is among those remembered."""
@@ -360,15 +372,14 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     if isinstance(body, IntakeDays):
         return msgspec.structs.replace(view, intake=_intake(view, entry, body, now), lent=False)
     if isinstance(body, Notice):
+        if far_ahead(entry.issued, now):
+            return view
         fresh_notice = HeldNotice(entry.number, entry.issued, body.until, body.text)
         return msgspec.structs.replace(view, notices=keep(view.notices, fresh_notice))
     if isinstance(body, Said):
         return _take_statement(view, entry, body)
     if isinstance(body, TokenKeys):
-        known = view.token_keys(body.week)
-        return msgspec.structs.replace(
-            view, tokens=_tokens(view, entry, body, now), forked=view.forked or known not in (None, body)
-        )
+        return _take_tokens(view, entry, body, now)
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
@@ -410,12 +421,27 @@ def _intake(view: BoardView, entry: Entry, body: IntakeDays, now: int) -> tuple[
     return tuple(sorted((d for d in days.values() if d.day >= first), key=lambda d: d.day)[-DAYS_KEPT:])
 
 
-def _tokens(view: BoardView, entry: Entry, body: TokenKeys, now: int) -> tuple[TokenKeys, ...]:
-    """The token keys known after an entry: what was first said of a week stays, or keys would tell members apart."""
-    issued = week_of(day_of(entry.issued))
-    fresh = (
-        (body,) if view.token_keys(body.week) is None and issued - 1 <= body.week <= issued + TOKEN_WEEKS_AHEAD else ()
+def _take_tokens(view: BoardView, entry: Entry, body: TokenKeys, now: int) -> BoardView:
+    """Take in token keys: what was first said of a week stays, or keys would tell members apart.
+
+    Of weeks too many those nearest to ours are kept: entries of far days push out none of them.
+    """
+    week, issued = body.week, week_of(day_of(entry.issued))
+    known = view.token_keys(week)
+    if not issued - 1 <= week <= issued + TOKEN_WEEKS_AHEAD:
+        return msgspec.structs.replace(view, forked=view.forked or known not in (None, body))
+    said = view.pairs.get(week, known.mark if known else body.mark)
+    pairs = view.pairs | {week: said if said == body.mark else b""}
+    ours = week_of(day_of(now))
+    first = min(ours, week_of(day_of(view.issued))) - 1
+    near = sorted(
+        (one for one in {*pairs, *(k.week for k in view.tokens)} if one >= first), key=lambda w: abs(w - ours)
     )
-    first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
-    kept = sorted((k for k in (*view.tokens, *fresh) if k.week >= first), key=lambda k: k.week)
-    return tuple(kept[-TOKEN_WEEKS:])
+    kept = set(near[:TOKEN_WEEKS])
+    tokens = view.tokens if known else (*view.tokens, body)
+    return msgspec.structs.replace(
+        view,
+        tokens=tuple(sorted((k for k in tokens if k.week in kept), key=lambda k: k.week)),
+        pairs={one: mark for one, mark in sorted(pairs.items()) if one in kept},
+        forked=view.forked or known not in (None, body),
+    )

@@ -24,6 +24,7 @@ from tercet.core.permits import (
     FIRST_NEED,
     FULL,
     LESSER,
+    NEED_MOST,
     PERMITS_A_LETTER,
     STOCK_MOST,
     WEEKS_DEALT,
@@ -74,9 +75,14 @@ def tidy(turn: Turn) -> None:
 
 
 def need_of(turn: Turn) -> int:
-    """How many permits a week we can use: our own, and for each place below what it needs, one if it is free."""
+    """How many permits a week we can use: our own, and for each place below what it needs, one if it is free.
+
+    Of somebody below no more counts than it could be dealt, once our link has said what we get at most.
+    """
+    trust = turn.device.trust
     below = [r for r in turn.device.relations if r.role is Role.BELOW and _known(r)]
-    needs = [turn.device.trust.needs.get(r.id, FIRST_NEED) for r in below]
+    most = share_of(trust.allowance) if trust.allowance else NEED_MOST
+    needs = [min(trust.needs.get(r.id, FIRST_NEED), most) for r in below]
     return 1 + sum(needs) + max(PLACES_BELOW - len(below), 0)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.days import day_of
 from tercet.core.fields import Day, Malformed, decode
 from tercet.core.wording import fit_for_all, size_of
 
@@ -67,6 +68,18 @@ def parse_notice(body: bytes, issued: Day) -> Notice:
     if not fit_for_all(notice.text):
         raise Malformed
     return notice
+
+
+def far_ahead(issued: int, now: int) -> bool:
+    """Whether a notice was signed so far ahead of our clock that it is not kept: it would hold for years, or for ever.
+
+    Args:
+        issued: by the desk's clock, seconds.
+        now: by ours, which may be behind.
+
+    Source: spec/60-board.md, 10.
+    """
+    return day_of(issued) > day_of(now) + NOTICE_DAYS
 
 
 def keep(held: tuple[HeldNotice, ...], fresh: HeldNotice) -> tuple[HeldNotice, ...]:

@@ -75,7 +75,7 @@ def arrived(turn: Turn, event: Arrived) -> None:
     for fresh in in_force(view.notices, turn.today):
         if fresh.number not in known:
             turn.tell("notice_came")
-    if view.forked and not before.forked:
+    if (view.forked and not before.forked) or set(view.torn) - set(before.torn):
         turn.tell("board_two_faces")
     if event.carried or other_root:
         turn.change(board=view)

@@ -6,6 +6,7 @@ Spec        spec/51-tokens.md, 3 and 4
 Always      1. A token that was used and one that has lapsed are both gone, and nothing tells which.
             2. One request at a time, the same bytes until it is answered.
             3. A seed is blinded under one pair of keys, ever: two would show whose tokens they are.
+            4. No token is asked for or used while the board shows two faces: it may be ours alone.
 Read first  prepare(), take(), spend().
 """
 
@@ -35,14 +36,13 @@ def prepare(turn: Turn) -> None:
     _lapse(turn)
     trust, week = turn.device.trust, week_of(turn.today)
     if trust.asking is not None and trust.asking.week < week:
-        trust = msgspec.structs.replace(trust, asking=None)
-        turn.change(trust=trust)
+        _end(turn, trust)
     trust = _give_up(turn)
     if trust.asking is not None:
         return
     for one in (week, week + 1):
         permits = trust.stock(one).permits
-        keys = turn.device.board.token_keys(one)
+        keys = _named(turn, one)
         if trust.purse(one) is None and permits and keys and _is_time(turn, one, permits):
             _begin(turn, one, keys)
             return
@@ -58,17 +58,29 @@ def _give_up(turn: Turn) -> Trust:
     """Erase a request, with its seed and its permit, if the board names another pair of keys than it was made under."""
     trust = turn.device.trust
     asking = trust.asking
-    if asking is not None and turn.device.board.token_keys(asking.week) and _keys(turn, asking) is None:
+    named = turn.device.board.token_keys(asking.week) if asking else None
+    if asking is not None and named is not None and named.mark != asking.pair:
         turn.tell("tokens_other_keys")
-        trust = msgspec.structs.replace(trust, asking=None)
-        turn.change(trust=trust)
-    return trust
+        _end(turn, trust)
+    return turn.device.trust
+
+
+def _end(turn: Turn, trust: Trust) -> None:
+    """No request is under way any more; which of the answers awaited are to it is forgotten in the same step."""
+    returns = tuple(msgspec.structs.replace(one, asks=False) if one.asks else one for one in turn.device.returns)
+    turn.change(trust=msgspec.structs.replace(trust, asking=None), returns=returns)
 
 
 def _keys(turn: Turn, asking: Asking | None) -> TokenKeys | None:
     """The pair of keys that a request was made under; none while the board names none, or another one."""
-    keys = turn.device.board.token_keys(asking.week) if asking else None
+    keys = _named(turn, asking.week) if asking else None
     return keys if asking and keys and keys.mark == asking.pair else None
+
+
+def _named(turn: Turn, week: int) -> TokenKeys | None:
+    """The pair of keys for a week's tokens; none while the board names none, or shows two faces."""
+    board = turn.device.board
+    return None if board.doubtful(week) else board.token_keys(week)
 
 
 def _begin(turn: Turn, week: int, keys: TokenKeys) -> None:
@@ -131,6 +143,9 @@ def put(turn: Turn) -> None:
 def take(turn: Turn, letter: Letter) -> None:
     """Take in the desk's answer to a request; to another one than is under way it says nothing.
 
+    Only what lies in the box of a frame that brought the request is handed in: a desk that laid it into the box of
+    another frame would see by what goes again whether one device put both.
+
     Source: spec/51-tokens.md, 3.
     """
     trust = turn.device.trust
@@ -148,12 +163,11 @@ def take(turn: Turn, letter: Letter) -> None:
         return
     if said.week != asking.week:
         return
-    trust = msgspec.structs.replace(trust, asking=None)
     if len(tokens) == REPORTS_A_WEEK:
         turn.tell("tokens_no_witness")
     if tokens:
         trust = trust.with_purse(Purse(asking.week, tokens[:REPORTS_A_WEEK], b"".join(tokens[REPORTS_A_WEEK:])))
-    turn.change(trust=trust)
+    _end(turn, trust)
     _lapse(turn)
 
 
@@ -165,13 +179,14 @@ def spend(turn: Turn, witness: bool) -> tuple[bytes, bytes]:
         witness: whether its writer saw what it says.
 
     Returns:
-        The day's token, else the spare one, 288 bytes; and the week's witness token. Each empty if there is none.
+        The day's token, else the spare one, 288 bytes; and the week's witness token. Each empty if there is none,
+        or the board shows two faces.
 
     Source: spec/51-tokens.md, 4.
     """
     trust: Trust = turn.device.trust
     purse = trust.purse(week_of(turn.today))
-    if purse is None:
+    if purse is None or turn.device.board.doubtful(purse.week):
         return b"", b""
     places = ((turn.today + 3) % 7, SPARE)
     place = next((p for p in places if purse.reports[p]), None)

@@ -302,10 +302,13 @@ def _put_sealed(turn: Turn, content: WordContent, owner: int, after: float) -> b
     if key is None:
         return False
     back = b"" if content.kind == ReportKind.FILLER else content.back
-    return _put_intake(turn, seal_word_content(content, key.week, key.public), back, owner, b"", after)
+    asks = content.kind == ReportKind.REQUEST
+    return _put_intake(turn, seal_word_content(content, key.week, key.public), back, owner, b"", after, asks)
 
 
-def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float) -> bool:
+def _put_intake(
+    turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, after: float, asks: bool = False
+) -> bool:
     """Send 3,989 sealed bytes to an intake box drawn by chance; `back` is empty if no answer comes.
 
     Returns:
@@ -322,7 +325,7 @@ def _put_intake(turn: Turn, sealed: bytes, back: bytes, owner: int, ref: bytes, 
     turn.order(PutItem(ref, places, wrap(where, sealed, key.week, key.public, nonce, salt), after))
     if back:
         filed = any(r.number == owner and not r.sealed for r in turn.device.reports)
-        awaited = Return(turn.chance(16), return_root(back, nonce, salt), owner, turn.now, known=filed)
+        awaited = Return(turn.chance(16), return_root(back, nonce, salt), owner, turn.now, known=filed, asks=asks)
         turn.change(returns=(*turn.device.returns, awaited)[-RETURNS_MOST:])
     return True
 
@@ -386,7 +389,8 @@ def _take_answer(turn: Turn, back: Return, letter: Letter) -> bool:
         return calling.take(turn, letter)
     report = next((r for r in turn.device.reports if r.number == back.owner), None)
     if report is None:
-        redeeming.take(turn, letter)
+        if back.asks:
+            redeeming.take(turn, letter)
         return True
     if letter.number > report.channel.received and not (turn.roomy(ARRIVING_MOST) and _room(turn, report, letter)):
         replace_report(turn, msgspec.structs.replace(report, channel=letters.hear(report.channel, letter, turn.now)))

@@ -64,6 +64,7 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
         made: the day on which the frame was sealed, in seconds.
         known: whether the desk was known to have the report before this frame was put.
         tried: how often it was looked into on purpose.
+        asks: whether that frame was the request for tokens that is under way.
     """
 
     id: bytes
@@ -72,6 +73,7 @@ class Return(msgspec.Struct, frozen=True, array_like=True):
     made: int
     known: bool = False
     tried: int = 0
+    asks: bool = False
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True):

@@ -75,7 +75,8 @@ SENTENCES = {
     "letter_came": "A letter from {name}: read it with `tercet member inbox`.",
     "notice_came": "Word from the desk to everyone: read it with `tercet member inbox`.",
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
-    "board_two_faces": "Warning: the board shows two faces; tell your link and partner in person.",
+    "board_two_faces": "Warning: the board shows two faces, and reports go without tokens now; tell your link and "
+    "partner in person.",
     "board_differs": "Warning: {name}'s device has read another board than yours: a relay, or the desk's key in other "
     "hands, shows two. Talk to {name} in person.",
     "board_behind": "Warning: {name}'s device has word from the desk that your relays have kept from you for a week.",
