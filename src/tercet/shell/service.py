@@ -405,7 +405,9 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             }
             for r in device.relations
         ],
-        "relays": [{"relay": a, "trouble": t.code if (t := complaints.get(a)) else ""} for a in device.relays],
+        "relays": [
+            {"relay": engine.dressed(a), "trouble": t.code if (t := complaints.get(a)) else ""} for a in device.relays
+        ],
         "outbox": len(device.outbox) + sum(bool(r.held) for r in device.relations),
         "meeting": device.meeting.stage.value if device.meeting else "",
         "board": device.board.number,
