@@ -318,6 +318,8 @@ def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
 
 def _keep(turn: Turn, meeting: Meeting) -> None:
     relation = meetings.relation_of(meeting)
+    if turn.device.card is None and meeting.card is not None:
+        posting.take_card(turn, meeting.card)
     turn.change(card=turn.device.card or meeting.card)
     keep(turn, relation)
     turn.tell("meeting_kept", name=relation.name, role=relation.role.value)

@@ -105,6 +105,16 @@ def tag_of(address: str) -> bytes:
         return b""
 
 
+def shown_in(address: str) -> bytes:
+    """The pass in an address, 16 bytes; empty if there is none."""
+    parts = address.split("/")
+    try:
+        shown = base64.b32decode(parts[BARE].upper() + "=" * (-len(parts[BARE]) % PADDED))
+    except (IndexError, binascii.Error, ValueError):
+        return b""
+    return shown if len(shown) == PASS else b""
+
+
 def dressed(address: str, held: Iterable[Held | WeekPass], now: int) -> str:
     """An address with the pass of the week in place of its own, if that is held.
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.card import Relay
+from tercet.core.card import Card, Relay
 from tercet.core.cell import ABOVE, UNDER
 from tercet.core.channel import Letter
 from tercet.core.days import day_of, week_of
@@ -34,6 +34,7 @@ from tercet.core.passes import (
     dressed,
     parse_passes,
     pass_of,
+    shown_in,
     tag_of,
 )
 from tercet.core.relation import Relation, is_known
@@ -123,6 +124,14 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
 
 def _ordered(held: Iterable[Held]) -> tuple[Held, ...]:
     return tuple(sorted(held, key=lambda one: (one.week, one.relay)))
+
+
+def take_card(turn: Turn, card: Card) -> None:
+    """A newcomer keeps the passes on its card for this week: the board's list of relays has none of a week."""
+    week, known = week_of(turn.today), {one.relay for one in turn.device.passes}
+    ours = {tag_of(one.address): shown_in(one.address) for one in card.relays}
+    fresh = (Held(tag, week, shown) for tag, shown in ours.items() if tag and shown and tag not in known)
+    turn.change(passes=_ordered((*turn.device.passes, *fresh)))
 
 
 def table_to_pass_on(turn: Turn) -> tuple[Relay, ...]:
