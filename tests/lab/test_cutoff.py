@@ -31,8 +31,8 @@ from tercet.lab.world import Step
 
 PLAN = Plan(
     members=4, days=31, seed=3, pace=21_600, desk_pace=21_600, loss=0.1, duplicates=0.02, relays=1, founding=1,
-    shards=1, reports=0.4, letters=0.0, looks=1.0, replies=0.0, crash_every=1e6, naps=0.1, away=0.0, skewed=0.5, outage_every=1e6,
-    sticks=0.0, settle_days=20, weekly=1,
+    shards=1, reports=0.4, letters=0.0, looks=1.0, replies=0.0, crash_every=1e6, naps=0.1, away=0.0, skewed=0.5,
+    outage_every=1e6, sticks=0.0, settle_days=20, weekly=1,
 )  # fmt: skip
 HUNT = Hunt(
     firsts=0, second=0.0, talks=0.0, malicious=0.0, acts=HOUR, agrees=HOUR, leaves=1e9, meets=0.0, comes_back=HOUR
