@@ -126,6 +126,16 @@ def test_an_address_that_names_no_key_is_left_alone() -> None:
         assert dressed(address, (Held(b"", WEEK, b"w" * 16), Held(bytes(8), WEEK, b"w" * 16)), START) == address
 
 
+def test_an_address_that_would_be_too_long_with_a_pass_is_left_alone() -> None:
+    """It could go onto no card."""
+    for length, worn in ((133, True), (134, False)):
+        host = ("a" * 20 + ".") * 2
+        rest = length - len(f"tercet://{host}:443/") - 52
+        address = f"tercet://{host}{'b' * rest}:443/{'a' * 52}"
+        assert len(address) == length
+        assert (dressed(address, (Held(tag_of(address), WEEK, b"w" * 16),), START) != address) is worn
+
+
 def test_passes_count_from_the_link_alone() -> None:
     _, _, founder, below = grown()
     theirs = letter((WEEK + 3, b"x" * 16))

@@ -121,6 +121,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.report.parse_content": "core-report core-padding",
     "tercet.core.report.unwrap": "core-intake",
     "tercet.core.passes.parse_passes": "core-passes",
+    "tercet.core.passes.shown_in": "core-relay-tag",
     "tercet.core.passes.tag_of": "core-relay-tag",
     "tercet.core.permits.parse_grant": "core-grant",
     "tercet.core.permits.parse_need": "core-need",

@@ -53,6 +53,8 @@ def relay_tag(data: bytes) -> None:
     tag = passes.tag_of(address)
     if len(tag) not in (0, passes.TAG):
         raise AssertionError("a tag of another length")
+    if len(passes.shown_in(address)) not in (0, passes.PASS):
+        raise AssertionError("a pass of another length")
     worn = passes.dressed(address, (passes.WeekPass(tag or bytes(8), 0, bytes(16)),), 0)
     if passes.tag_of(worn) != tag or worn.split("/")[: passes.BARE] != address.split("/")[: passes.BARE]:
         raise AssertionError("another relay")

@@ -28,6 +28,7 @@ WEEKS_PASSED: Final = 3  # weeks whose passes are handed down, this one the firs
 PASSES_MOST: Final = 24  # in a letter: eight relays, three weeks
 HELD_MOST: Final = 64  # that a device keeps
 LABEL: Final = b"tercet/1 pass of a week"
+LONGEST: Final = 160  # characters of an address
 BARE: Final = 4  # parts of an address without a pass
 TAG_TEXT: Final = 13  # characters of base32 in which a tag is whole
 PADDED: Final = 8  # base32 is read in groups of so many characters
@@ -128,4 +129,5 @@ def dressed(address: str, held: Iterable[Held | WeekPass], now: int) -> str:
     if not shown:
         return address
     text = base64.b32encode(shown).decode().rstrip("=").lower()
-    return "/".join((*address.split("/")[:BARE], text))
+    worn = "/".join((*address.split("/")[:BARE], text))
+    return worn if len(worn) <= LONGEST else address

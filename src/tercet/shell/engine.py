@@ -95,7 +95,6 @@ class Engine:
         self.listeners: list[Callable[[fx.Tell], None]] = []
         self.screens: list[Callable[[fx.ShowCode], None]] = []
         self.relays = relays
-        relays.dress = self.dressed
         self.clock = clock
         self._vault = vault
         self._owner = owner

@@ -102,6 +102,7 @@ class Service:
     ) -> None:
         self.relays = Relays(open_drop)
         self.engine = Engine(vault, self.relays, self, clock, chance)
+        self.relays.dress = self.engine.dressed
         self.chance = chance
         self.look_every = LOOK_EVERY
         self.awaited_beat = AWAITED_BEAT
