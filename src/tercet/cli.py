@@ -14,6 +14,7 @@ import contextlib
 import os
 import re
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,12 @@ from tercet.desk.commands import app as desk_app
 from tercet.desk.voice import app as voice_app
 from tercet.desk.voice import verify
 from tercet.drop import REFUSAL_HINTS, DropFailure, Refusal, Relay, RelayAddress, RelayClient, Stick
-from tercet.drop.address import PASS
+from tercet.drop.address import PASS, base32
 from tercet.drop.carry import CarryReport, open_drop
 from tercet.drop.carry import carry as carry_items
 from tercet.drop.counted import CountedStore
 from tercet.drop.disk import DiskStore
-from tercet.drop.passes import PassFile
+from tercet.drop.passes import SECRET, PassFile
 from tercet.drop.server import serve
 from tercet.lab.commands import app as lab_app
 from tercet.lab.seize import seize
@@ -53,6 +54,9 @@ SENTENCES = {
     "relay_open_to_all": "Anybody who knows this address can fill the relay's disk.",
     "new_pass": "One more address of this relay, with a pass of its own:\n{address}",
     "passes": "The passes in the file have changed: there are {count} now.",
+    "weekly": "The weekly secrets in the file have changed: there are {count} now.",
+    "weekly_secret": "A secret of which this relay's passes of all weeks come. Give it to the desk alone:\n{secret}",
+    "lasting_ended": "The lasting passes are taken no more, only those of a week.",
     "bad_pass": "{hint} The relay goes on with the passes it has.",
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
     "carried": "{items} items carried, {left} stay where they were, {acks} acknowledgements delivered.",
@@ -139,14 +143,20 @@ def relay(
     quota_mib: Annotated[int, typer.Option("--quota", help="Most MiB on disk.", min=64)] = 10_240,
     to_all: Annotated[bool, typer.Option("--open", help="Take items from anybody, without a pass.")] = False,
     new_pass: Annotated[bool, typer.Option("--new-pass", help="Only add a pass, and print its address.")] = False,
+    weekly: Annotated[
+        bool, typer.Option("--weekly", help="Only draw a secret for passes of a week, and print it.")
+    ] = False,
+    end_lasting: Annotated[
+        bool, typer.Option("--end-lasting", help="Only stop taking passes that last: those of a week are left.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects, one a line.")] = False,
 ) -> None:
     """Run a relay: it stores sealed items in boxes, knows nobody and opens nothing."""
-    if to_all and new_pass:
-        raise typer.BadParameter("a relay that is open to all has no use for a pass", param_hint="--new-pass")
+    if to_all + new_pass + weekly + end_lasting > 1:
+        raise typer.BadParameter("one of these at a time", param_hint="--open, --new-pass, --weekly, --end-lasting")
     person = Person(Answers(), as_json, SENTENCES)
     home = folder.expanduser()
-    passes = PassFile(home / "pass")
+    passes, secrets = PassFile(home / "pass"), PassFile(home / "weekly", size=SECRET)
 
     async def work() -> None:
         place, outside = _listen(listen), _listen(public) if public else None
@@ -154,11 +164,16 @@ def relay(
         cert, key, fingerprint = _identity(home)
         if new_pass:
             await _add_pass(person, passes, outside or place, fingerprint)
+        elif weekly:
+            await person.tell("weekly_secret", secret=base32(secrets.add()))
+        elif end_lasting:
+            await _end_lasting(person, passes, secrets)
+        if new_pass or weekly or end_lasting:
             return
-        held = None if to_all else passes.load()
+        held, weeks = (None, ()) if to_all else (passes.load(), secrets.load())
         store = CountedStore(DiskStore(home / "store", quota_mib * 1024 * 1024))
         try:
-            server = await serve(store, *place, cert, key, clock=wall_clock, passes=held)
+            server = await serve(store, *place, cert, key, clock=wall_clock, passes=held, weekly=weeks)
         except OSError:
             store.close()
             raise ShellError("listen_failed") from None
@@ -168,7 +183,7 @@ def relay(
                 await person.tell("relay", address=str(address))
             if to_all:
                 await person.tell("relay_open_to_all")
-            await _show(store, person, server, None if to_all else passes)
+            await _show(store, person, server, () if to_all else (passes, secrets))
         finally:
             await server.close()
             store.close()
@@ -181,20 +196,31 @@ async def _add_pass(person: Person, passes: PassFile, place: tuple[str, int], fi
     await person.tell("new_pass", address=str(RelayAddress(*place, fingerprint, passes.add())))
 
 
-async def _look_at(passes: PassFile, server: Relay, person: Person) -> None:
-    """Take the passes that the operator changed meanwhile."""
+async def _end_lasting(person: Person, passes: PassFile, secrets: PassFile) -> None:
+    """Take back all passes that last, unless nobody could post then."""
+    if not secrets.load():
+        raise ShellError("no_weekly")
+    passes.clear()
+    await person.tell("lasting_ended")
+
+
+async def _look_at(passes: PassFile, server: Relay, person: Person, what: str = "passes") -> None:
+    """Take the `passes`, or the `weekly` secrets, that the operator changed meanwhile."""
     try:
         changed = passes.changed()
     except DropFailure as failure:
         await person.tell("bad_pass", hint=failure.hint)
         return
-    if changed is not None:
+    if changed is not None and what == "weekly":
+        server.weekly = changed
+        await person.tell("weekly", count=len(changed))
+    elif changed is not None:
         server.passes = changed
         await person.tell("passes", count=len(changed))
 
 
-async def _show(store: CountedStore, person: Person, server: Relay, passes: PassFile | None) -> None:
-    """Show the counters whenever they change, until the process is asked to end; look at the file of passes."""
+async def _show(store: CountedStore, person: Person, server: Relay, files: Sequence[PassFile]) -> None:
+    """Show the counters whenever they change, until the process is asked to end; look at the files of passes."""
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
@@ -204,8 +230,8 @@ async def _show(store: CountedStore, person: Person, server: Relay, passes: Pass
         if seen != before:
             await person.tell("seen", **seen)
         before = seen
-        if passes is not None:
-            await _look_at(passes, server, person)
+        for file, what in zip(files, ("passes", "weekly"), strict=False):
+            await _look_at(file, server, person, what)
         try:
             await asyncio.wait_for(over.wait(), SHOW_EVERY)
         except TimeoutError:

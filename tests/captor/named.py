@@ -27,7 +27,7 @@ WHAT = {
     "Device": {
         **{"relations": "Relation*", "meeting": "Meeting", "spent": "Spent*", "board": "BoardView"},
         **{"outbox": "Outgoing*", "reports": "Report*", "returns": "Return*", "office": "Office"},
-        **{"introductions": "Introductions", "screen": "Screen", "ahead": "Ahead"},
+        **{"introductions": "Introductions", "screen": "Screen", "ahead": "Ahead", "passes": "Held*"},
     },
     "BoardView": {"notices": "HeldNotice*"},
     "Relation": {"channel": "Channel", "notes": "Note*", "mix": "Mix"},

@@ -65,7 +65,7 @@ def understudy(area: bytes) -> Understudy | None:
     """The understudy in an area, if one is there."""
     length = int.from_bytes(area[:4], "big")
     fields = pack.array(area[4 : 4 + length]) if length <= len(area) - 4 else None
-    if fields is None or len(fields) != 12:
+    if fields is None or len(fields) != 13:
         return None
     day = int(fields[1])
     found = Understudy(day, neighbours=len(fields[3]), beats=(fields[6], fields[7]))

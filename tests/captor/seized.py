@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tercet.core import events as ev
 from tercet.drop import DiskStore, Op, Put, Read
 from tercet.notebook import book
 from tercet.sealing import LOW_COST
@@ -24,7 +25,7 @@ from tercet.shell.service import Service
 from tercet.vault import open_vault
 
 from ..shell.founded import founded
-from ..shell.world import NOTEBOOK, UNREACHABLE, Awake, Person, World, beat, do, meet, run
+from ..shell.world import NOTEBOOK, RELAY, UNREACHABLE, Awake, Person, World, beat, do, meet, run
 
 FOUR = {("desk", "desk"), ("badr", "partner"), ("cyra", "below"), ("dalia", "below")}
 SENT = "Three lorries stood at the north gate before dawn."  # received by the desk
@@ -98,6 +99,7 @@ async def _live(world: World, found: Seized) -> None:
         world.make(name)
     async with Awake(*(world.service(name) for name in ("desk", "amal", "badr", *THEIRS))) as services:
         desk, amal, badr, *theirs = services
+        await desk.engine.do(ev.TakeWeekly(RELAY, os.urandom(32)))
         for service, name in zip(theirs, THEIRS, strict=True):
             await meet(amal, service, "amal", name, "link")
         await OwnSide(amal.engine).change(lambda now: book.add(now, *NOTE, world.now))

@@ -77,6 +77,9 @@ def more(found: Find, seen: Seen) -> list[str]:
     wrong += (
         [f"tokens: {len(tokens)}"] if tokens and not (seen.exposure.tokens and "tokens" in seen.exposure.powers) else []
     )
+    weeks = {one["week"] for each in found.named for one in each.all("Held")}
+    passed = "post_weeks" in seen.exposure.powers and seen.exposure.passes >= max(weeks, default=0)
+    wrong += [f"passes: {max(weeks)}"] if weeks and not passed else []
     fits = seen.correlation.fits if seen.correlation else {}
     wrong += [f"a report at the relay: {len(found.tied)}"] if len(found.tied) > sum(map(bool, fits.values())) else []
     met = seen.correlation.met if seen.correlation else ()
@@ -162,6 +165,7 @@ FORGETS: dict[str, Callable[[Seen], Seen]] = {
     "relay": lambda seen: _without(seen, relays=()),
     "shares": lambda seen: _without(seen, powers=()),
     "tokens": lambda seen: _without(seen, powers=tuple(p for p in seen.exposure.powers if p != "tokens")),
+    "passes": lambda seen: _without(seen, powers=tuple(p for p in seen.exposure.powers if p != "post_weeks")),
     "box: relation": lambda seen: _without(seen, boxes=_but(seen, "neighbour")),
     "box: intake": lambda seen: _without(seen, boxes=_but(seen, "intake")),
     "box at the relay": lambda seen: _without(seen, boxes=_but(seen, "answer")),

@@ -16,9 +16,12 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.cell import Role
 from tercet.core.device import step
+from tercet.core.passes import dressed
 from tercet.core.report import MediaKind
 from tercet.core.state import Device, load, save
 from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read, Refused, Stored
+from tercet.drop.address import from_base32
+from tercet.drop.passes import shown_is_one, taken_at
 from tercet.sealing import BLOCK, BLOCK_DATA, FRAME, cover, next_block_key, open_block
 
 START = 1_790_000_000  # seconds; a Monday in September 2026
@@ -100,7 +103,7 @@ class Actor:
         elif isinstance(effect, fx.PutItem | fx.PutBlock):
             item = cover(effect.cover, self.blocks[effect.ref]) if isinstance(effect, fx.PutBlock) else effect.item
             for relay, box in effect.places:
-                answer = stage.ask(relay, Put(box, item))
+                answer = stage.ask(self.at(relay), Put(box, item))
                 if answer is None:
                     continue
                 if not effect.ref:
@@ -109,7 +112,7 @@ class Actor:
                     return [ev.Refused(effect.ref, answer.code)]
                 return [ev.Stored(effect.ref, relay)]
         elif isinstance(effect, fx.PostItem):
-            answer = stage.ask(effect.relay, Post(effect.post, effect.item))
+            answer = stage.ask(self.at(effect.relay), Post(effect.post, effect.item))
             return [ev.Stored(effect.ref, effect.relay)] if isinstance(answer, Stored) else []
         elif isinstance(effect, fx.ReadBox):
             return self.read(effect)
@@ -124,6 +127,10 @@ class Actor:
         elif isinstance(effect, fx.CheckMedia):
             return [ev.MediaChecked(effect.case, effect.media, self.check(effect))]
         return []
+
+    def at(self, relay: str) -> str:
+        """Where to post: the relay's address with the week's pass, as a shell makes it."""
+        return dressed(relay, self.device.passes, self.stage.now + self.skew)
 
     def read(self, effect: fx.ReadBox) -> list[ev.Event]:
         size = BLOCK if effect.block else FRAME
@@ -171,6 +178,7 @@ class Stage:
         self.relays = {address: MemoryStore() for address in relays}
         self.down: set[str] = set()
         self.mints = False
+        self.weekly: tuple[bytes, ...] = ()  # secrets of the relays, if they take passes of a week and no others
         self.asked: list[object] = []
 
     def __deepcopy__(self, known: dict[int, object]) -> Stage:
@@ -184,7 +192,11 @@ class Stage:
         if relay in self.down:
             return None
         self.asked.append(op)
-        return self.relays[relay].apply([op], self.now)[0]
+        if self.weekly and isinstance(op, Put | Post):
+            shown = from_base32("".join(relay.split("/")[4:]))
+            if not shown_is_one(shown, taken_at(self.weekly, self.now)):
+                return Refused("no_pass")
+        return self.relays[next(one for one in self.relays if relay.startswith(one))].apply([op], self.now)[0]
 
     def desk(self, name: str = "desk", shards: int = 2) -> Actor:
         actor = Actor(self, name)

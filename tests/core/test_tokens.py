@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tercet.core import granting, permits, redeeming, tokens
+from tercet.core import granting, passes, permits, redeeming, tokens
 from tercet.core.fields import Malformed, decode
+from tercet.core.passes import Passes, WeekPass, parse_passes
 from tercet.core.permits import Dealt, Grant, Need, label_of, make, parse_grant, parse_need
 from tercet.core.tokens import (
     Request,
@@ -29,6 +30,10 @@ from tests.sealing.cases import bad_cases, cases, unhex
 
 SPEC = (Path(__file__).parents[2] / "spec" / "51-tokens.md").read_text()
 Case = dict[str, Any]
+PARSE = {
+    **{"NEED": parse_need, "PERMITS": parse_grant, "REQUEST": parse_request, "TOKENS": parse_signed},
+    "PASSES": parse_passes,
+}
 
 
 def rows(name: str) -> list[list[str]]:
@@ -37,7 +42,7 @@ def rows(name: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()][2:]
 
 
-@pytest.mark.parametrize("kind", [TokenKeys, Need, Dealt, Grant, Request, Signed])
+@pytest.mark.parametrize("kind", [TokenKeys, Need, Dealt, Grant, Request, Signed, WeekPass, Passes])
 def test_fields_stand_in_the_order_of_the_bytes(kind: type[msgspec.Struct]) -> None:
     stated = rows(kind.__name__)
     assert [row[0] for row in stated] == [str(number) for number in range(len(stated))]
@@ -48,6 +53,8 @@ def test_fields_stand_in_the_order_of_the_bytes(kind: type[msgspec.Struct]) -> N
 
 def test_each_number_is_the_codes() -> None:
     assert SPEC.splitlines()[2] == "Version 1"
+    for name, value, _ in rows("pass numbers"):
+        assert getattr(passes, name) == int(value), name
     for name, value, _ in rows("numbers"):
         found = {getattr(room, name) for room in (tokens, permits, granting, redeeming) if hasattr(room, name)}
         assert found == {int(value)}, name
@@ -114,16 +121,14 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("case", cases("letter", "tokens"))
 def test_a_letters_bytes(case: Case) -> None:
-    parse = {"NEED": parse_need, "PERMITS": parse_grant, "REQUEST": parse_request, "TOKENS": parse_signed}
     kind, body = case["input"]["kind"], bytes.fromhex(case["input"]["body"])
-    parse[kind](body)
-    struct = {"NEED": Need, "PERMITS": Grant, "REQUEST": Request, "TOKENS": Signed}[kind]
+    PARSE[kind](body)
+    struct = {"NEED": Need, "PERMITS": Grant, "REQUEST": Request, "TOKENS": Signed, "PASSES": Passes}[kind]
     assert msgspec.msgpack.encode(decode(body, struct)) == body
     assert plain(decode(body, struct)) == case["expected"]["fields"]
 
 
 @pytest.mark.parametrize("case", bad_cases("letter", "tokens"))
 def test_what_is_no_letter_of_its_kind_is_malformed(case: Case) -> None:
-    parse = {"NEED": parse_need, "PERMITS": parse_grant, "REQUEST": parse_request, "TOKENS": parse_signed}
     with pytest.raises(Malformed):
-        parse[case["input"]["kind"]](bytes.fromhex(case["input"]["body"]))
+        PARSE[case["input"]["kind"]](bytes.fromhex(case["input"]["body"]))

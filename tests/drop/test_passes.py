@@ -25,7 +25,17 @@ from tercet.drop import (
     serve,
 )
 from tercet.drop import passes as module
-from tercet.drop.passes import MOST_PASSES, PassFile, read_passes, shown_is_one, write_passes
+from tercet.drop.passes import (
+    MOST_PASSES,
+    MOST_SECRETS,
+    SECRET,
+    PassFile,
+    read_passes,
+    shown_is_one,
+    taken_at,
+    week_pass,
+    write_passes,
+)
 from tercet.drop.wire import Request, decode_answers, decode_request, encode_request
 
 from .test_client import honest, relay_that, ws
@@ -255,3 +265,56 @@ def _with(folder, data: bytes):
     path = folder / "edited"
     path.write_bytes(data)
     return path
+
+
+WEEKLY, DAY = bytes([7]) * SECRET, 86_400
+WEEK = (NOW // DAY + 3) // 7
+
+
+@pytest.mark.parametrize("week", range(-3, 4))
+def test_a_relay_takes_the_pass_of_this_week_and_no_other_in_its_middle(tmp_path, week):
+    async def main():
+        async with guarded(tmp_path, passes=()) as (relay, _, client):
+            relay.clock = lambda: (7 * WEEK - 3 + 3) * DAY  # a Thursday
+            relay.weekly = (bytes(SECRET), WEEKLY)
+            answer = Stored() if week == 0 else Refused("no_pass")
+            assert await client(week_pass(WEEKLY, WEEK + week)).perform(WRITES) == [answer] * 2
+
+    asyncio.run(main())
+
+
+def test_a_pass_is_taken_two_days_before_and_after_its_week_for_clocks_differ():
+    monday, ours = (7 * WEEK - 3) * DAY, week_pass(WEEKLY, WEEK)
+    taken = [now for now in range(monday - 9 * DAY, monday + 16 * DAY, DAY // 2) if ours in taken_at((WEEKLY,), now)]
+    assert (taken[0], taken[-1]) == (monday - 2 * DAY, monday + 9 * DAY - DAY // 2)
+    assert len(taken) == 2 * 11
+    assert {len(taken_at((WEEKLY,), now)) for now in range(monday, monday + 7 * DAY, DAY // 2)} == {1, 2}
+
+
+def test_passes_that_last_and_those_of_a_week_are_taken_side_by_side(tmp_path):
+    async def main():
+        async with guarded(tmp_path) as (relay, _, client):
+            relay.weekly = (WEEKLY,)
+            for shown in (OURS, week_pass(WEEKLY, WEEK)):
+                assert await client(shown).perform(WRITES) == [Stored(), Stored()]
+            assert await client(week_pass(bytes(SECRET), WEEK)).perform(WRITES) == [Refused("no_pass")] * 2
+
+    asyncio.run(main())
+
+
+def test_no_weekly_secret_is_drawn_unless_asked_for_and_there_are_so_many_at_most(tmp_path):
+    file = PassFile(tmp_path / "weekly", size=SECRET)
+    assert file.load() == () and not (tmp_path / "weekly").exists()
+    drawn = [file.add() for _ in range(MOST_SECRETS)]
+    assert file.load() == tuple(drawn) and len(set(drawn)) == MOST_SECRETS
+    assert (tmp_path / "weekly").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(DropFailure):
+        file.add()
+
+
+def test_a_damaged_file_of_weekly_secrets_is_an_error_and_never_an_open_door(tmp_path):
+    (tmp_path / "weekly").write_text("a" * 26 + "\n")
+    for use in (PassFile(tmp_path / "weekly", size=SECRET).load, PassFile(tmp_path / "weekly", size=SECRET).add):
+        with pytest.raises(DropFailure) as failure:
+            use()
+        assert failure.value.code == "bad_pass" and "weekly" in failure.value.hint

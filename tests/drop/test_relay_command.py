@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from tercet.cli import _look_at, app
 from tercet.drop import RelayAddress
-from tercet.drop.passes import PassFile, read_passes
+from tercet.drop.address import base32
+from tercet.drop.passes import SECRET, PassFile, read_passes
 
 
 def relay(*words: str):
@@ -67,3 +68,36 @@ def test_a_running_relay_takes_what_the_operator_changed(tmp_path: Path, content
     for _ in range(2):
         asyncio.run(_look_at(passes, server, SimpleNamespace(tell=tell)))
     assert (len(server.passes), told) == (count, [said])
+
+
+def test_a_weekly_secret_is_added_to_its_file_and_printed(tmp_path: Path) -> None:
+    said = [json.loads(relay("--weekly", "--dir", str(tmp_path), "--json").stdout) for _ in range(2)]
+    assert [one["what"] for one in said] == ["weekly_secret"] * 2
+    held = read_passes((tmp_path / "weekly").read_bytes(), SECRET)
+    assert [base32(each) for each in held] == [one["secret"] for one in said]
+    assert (tmp_path / "weekly").stat().st_mode & 0o777 == 0o600
+
+
+def test_passes_that_last_are_ended_only_where_those_of_a_week_are_taken(tmp_path: Path) -> None:
+    relay("--new-pass", "--dir", str(tmp_path))
+    before = (tmp_path / "pass").read_bytes()
+    assert "[no_weekly]" in relay("--end-lasting", "--dir", str(tmp_path)).stderr
+    assert (tmp_path / "pass").read_bytes() == before
+    relay("--weekly", "--dir", str(tmp_path))
+    assert json.loads(relay("--end-lasting", "--dir", str(tmp_path), "--json").stdout)["what"] == "lasting_ended"
+    assert (tmp_path / "pass").read_bytes() == b""
+
+
+def test_a_running_relay_takes_the_weekly_secrets_that_the_operator_changed(tmp_path: Path) -> None:
+    told = []
+
+    async def tell(what: str, **facts: object) -> None:
+        told.append(what)
+
+    secrets, server = PassFile(tmp_path / "weekly", size=SECRET), SimpleNamespace(weekly=())
+    secrets.load()
+    (drawn,) = (PassFile(tmp_path / "weekly", size=SECRET).add() for _ in range(1))
+    asyncio.run(_look_at(secrets, server, SimpleNamespace(tell=tell), "weekly"))
+    (tmp_path / "weekly").write_text("x")
+    asyncio.run(_look_at(secrets, server, SimpleNamespace(tell=tell), "weekly"))
+    assert (server.weekly, told) == ((drawn,), ["weekly", "bad_pass"])

@@ -53,6 +53,7 @@ def test_every_failure_the_code_makes_is_listed():
         (7, [commit.MOST_AT_ONCE, commit.MOST_WAITING, int(guest.Limits().greeting), int(guest.Limits().idle)]),
         (6, [address.PASS, address.LONGEST]),
         (7, [int(guest.Limits().slowest), passes.MOST_PASSES]),
+        ("7a", [passes.MOST_SECRETS, passes.SECRET, passes.GRACE]),
         (8, [int(client.TIMEOUT)]),
     ],
 )

@@ -23,7 +23,7 @@ from tercet.drop import (
     Want,
 )
 from tercet.drop.log import Kind, Record, scan
-from tercet.drop.passes import read_passes, write_passes
+from tercet.drop.passes import SECRET, read_passes, taken_at, write_passes
 from tercet.drop.wire import (
     BadMessage,
     Request,
@@ -40,7 +40,10 @@ from tercet.drop.wire import (
 from .things import NOW
 
 FOLDER = Path(__file__).parents[2] / "vectors/drop"
-TOPICS = ("box", "request", "answers", "refusal", "hello", "record", "address", "pass", "folder", "stick")
+TOPICS = (
+    *("box", "request", "answers", "refusal", "hello", "record", "address", "pass", "folder", "stick"),
+    *("weekly", "taken"),
+)
 CASES = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 
 
@@ -191,6 +194,27 @@ def test_a_bad_file_of_passes_is_an_error_with_its_code(name):
     with pytest.raises(DropFailure) as failure:
         read_passes(CASES[name]["input"]["text"].encode())
     assert failure.value.code == CASES[name]["fails"]
+
+
+@pytest.mark.parametrize("name", of("weekly"))
+def test_a_file_of_weekly_secrets_reads_and_writes_the_same(name):
+    text, held = CASES[name]["input"]["text"].encode(), CASES[name]["expected"]["secrets"]
+    assert [each.hex() for each in read_passes(text, SECRET)] == held
+    assert write_passes(bytes.fromhex(each) for each in held) == text
+
+
+@pytest.mark.parametrize("name", of("weekly", bad=True))
+def test_a_bad_file_of_weekly_secrets_is_an_error_with_its_code(name):
+    with pytest.raises(DropFailure) as failure:
+        read_passes(CASES[name]["input"]["text"].encode(), SECRET)
+    assert failure.value.code == CASES[name]["fails"]
+
+
+@pytest.mark.parametrize("name", of("taken"))
+def test_these_passes_of_a_week_are_taken_at_a_moment(name):
+    said = CASES[name]["input"]
+    taken = taken_at([bytes.fromhex(said["secret"])], said["now"])
+    assert [each.hex() for each in taken] == CASES[name]["expected"]["passes"]
 
 
 @pytest.mark.parametrize("name", of("folder"))

@@ -120,6 +120,9 @@ PARSERS: dict[str, str] = {
     "tercet.core.report._sound": "core-report core-padding",
     "tercet.core.report.parse_content": "core-report core-padding",
     "tercet.core.report.unwrap": "core-intake",
+    "tercet.core.passes.parse_passes": "core-passes",
+    "tercet.core.passes.shown_in": "core-relay-tag",
+    "tercet.core.passes.tag_of": "core-relay-tag",
     "tercet.core.permits.parse_grant": "core-grant",
     "tercet.core.permits.parse_need": "core-need",
     "tercet.core.tokens.check": "core-token",
@@ -185,6 +188,8 @@ PARSERS: dict[str, str] = {
 NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.sealing.blinding._factor": "a number from chance",
     "tercet.sealing.blinding._primes": "a private key of our own",
+    "tercet.core.passes.dressed": "writes; what reads the address has a target",
+    "tercet.lab.duress.Taken.passes": "an area that the lab's own machine packed; its reader has a target",
     "tercet.core.beat.covered": "numbers from chance",
     "tercet.core.redeeming._begin": "a number from chance",
     "tercet.core.beat.draw_span": "a number from chance",

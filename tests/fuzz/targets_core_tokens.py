@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tercet.core import permits, tokens
+from tercet.core import passes, permits, tokens
 from tercet.core.board import body_of, parse_entry
 from tercet.core.fields import Malformed, encode
 from tercet.sealing import CannotOpen
@@ -47,9 +47,24 @@ def signed(data: bytes) -> None:
         tokens.check(_KEYS, tokens.kind_at(place), one)
 
 
+def relay_tag(data: bytes) -> None:
+    """What stands for the relay at an address: eight bytes or none; a pass changes nothing of which relay it is."""
+    address = data.decode("utf-8", "replace")
+    tag = passes.tag_of(address)
+    if len(tag) not in (0, passes.TAG):
+        raise AssertionError("a tag of another length")
+    if len(passes.shown_in(address)) not in (0, passes.PASS):
+        raise AssertionError("a pass of another length")
+    worn = passes.dressed(address, (passes.WeekPass(tag or bytes(8), 0, bytes(16)),), 0)
+    if passes.tag_of(worn) != tag or worn.split("/")[: passes.BARE] != address.split("/")[: passes.BARE]:
+        raise AssertionError("another relay")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "core-grant": or_malformed(permits.parse_grant),
     "core-need": or_malformed(permits.parse_need),
+    "core-passes": or_malformed(passes.parse_passes),
+    "core-relay-tag": relay_tag,
     "core-signed": signed,
     "core-token": token,
     "core-token-keys": or_malformed(lambda data: body_of(parse_entry(encode((1, 1, bytes(32), 0, 5, data))))),

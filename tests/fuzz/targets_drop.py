@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 from tercet.drop import BLOCK, FRAME, Ack, DropFailure, Items, Post, Put, Read, RelayAddress
 from tercet.drop.log import MARKER, scan
-from tercet.drop.passes import read_passes, write_passes
+from tercet.drop.passes import PASS, SECRET, read_passes, write_passes
 from tercet.drop.server import read_head
 from tercet.drop.wire import (
     MAX_MESSAGE,
@@ -98,13 +98,14 @@ def address(data: bytes) -> None:
 
 
 def passes(data: bytes) -> None:
-    """A relay's file of passes."""
-    try:
-        found = read_passes(data)
-    except DropFailure as failure:
-        _must(failure.code == "bad_pass")
-        return
-    _must(write_passes(found) == data)
+    """A relay's file of passes, or of weekly secrets."""
+    for size in (PASS, SECRET):
+        try:
+            found = read_passes(data, size)
+        except DropFailure as failure:
+            _must(failure.code == "bad_pass")
+            continue
+        _must(write_passes(found) == data)
 
 
 def http(data: bytes) -> None:

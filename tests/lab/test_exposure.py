@@ -15,6 +15,7 @@ from tercet.core.beat import PACE
 from tercet.core.channel import Channel, Waiting
 from tercet.core.cutting import Cut, Stage
 from tercet.core.days import DAY, day_of, week_of
+from tercet.core.passes import WEEKS_PASSED, Held
 from tercet.core.permits import Trust
 from tercet.core.relation import Note
 from tercet.core.report import LetterKind, MediaState, Report, ReportState
@@ -182,6 +183,28 @@ def test_tokens_and_permits_that_are_held_are_seen_and_no_more_than_two_weeks_of
     assert {f"{TOKENS_MOST + 1} tokens", f"{PERMITS_MOST + 1} permits"} <= set(breaches("passphrase", many))
     bare = of(msgspec.structs.replace(machine.device, trust=Trust()), machine)
     assert not {"tokens", "permits"} & set(bare.powers)
+
+
+def test_until_when_a_seized_device_can_post_is_seen(lived: Captured) -> None:
+    machine, desk = members(lived)[0], lived.machines[0]
+    week = week_of(day_of(machine.clock))
+
+    def holding(last: int) -> Exposure:
+        held = tuple(Held(bytes(8), one, bytes(16)) for one in range(week, last + 1))
+        return of(msgspec.structs.replace(machine.device, passes=held), machine)
+
+    for last in (week, week + WEEKS_PASSED - 1):
+        assert holding(last).passes == last
+        assert "post_weeks" in holding(last).powers
+        assert breaches("passphrase", holding(last)) == ()
+    assert f"passes of week {week + 9}" in breaches("passphrase", holding(week + 9))
+    assert "the power to post_weeks" in breaches("locked", holding(week))
+    assert (of(machine.device, machine).passes, "post_weeks" in of(machine.device, machine).powers) == (0, False)
+    assert desk.device.office is not None
+    office = msgspec.structs.replace(desk.device.office, weekly={bytes(8): bytes(32)})
+    made = of(msgspec.structs.replace(desk.device, office=office), desk)
+    assert "make_passes" in made.powers
+    assert breaches("desk", made) == ()
 
 
 def test_a_desk_that_can_make_tokens_is_seen_to(lived: Captured) -> None:

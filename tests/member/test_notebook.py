@@ -51,6 +51,7 @@ MORE = {  # what else a command needs on its line
     "ceremony": ["board", "--to", "/nowhere"],
     "export": ["1", "--to", "/nowhere"],
     "relays": ["--relay", "tercet://127.0.0.1:7443/" + "a" * 52],
+    "weekly": ["--relay", "tercet://127.0.0.1:7443/" + "a" * 52],
 }
 NO_VAULT_OPENED = {("member", "init"), ("desk", "init")}
 LINES = (

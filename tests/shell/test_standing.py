@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tercet.core import events as ev
 from tercet.core.beat import PACE
 from tercet.core.state import AHEAD_MOST, ARRIVING_MOST
 from tercet.core.understudy import AREA, unpack
@@ -24,6 +25,8 @@ from tercet.vault.geometry import Geometry
 
 from .founded import founded
 from .world import NOTEBOOK, RELAY, UNREACHABLE, Awake, World, WorldDrop, beat, do, run
+
+SECRET = b"w" * 32
 
 
 def other_side(world: World, name: str) -> Vault:
@@ -100,6 +103,25 @@ def test_it_goes_on_where_it_was_when_the_notebook_is_opened_again(tmp_path: Pat
             later = unpack(decode_payload(vault.state)[1])
         assert first is not None and later is not None
         assert later.beats == first.beats + 2
+
+    run(scene())
+
+
+def test_it_goes_on_posting_where_relays_take_passes_of_a_week_alone(tmp_path: Path) -> None:
+    """A device that fell silent the moment it is opened would say that it was taken."""
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await desk.engine.do(ev.TakeWeekly(RELAY, SECRET))
+            await beat(desk, amal, rounds=3)
+        world.weekly = (SECRET,)
+        stored = len(list(world.relays[RELAY].entries()))
+        await stand(world, "amal", 3)
+        assert len(list(world.relays[RELAY].entries())) == stored + 3
+        world.weekly = (bytes(32),)
+        await stand(world, "amal", 3)
+        assert len(list(world.relays[RELAY].entries())) == stored + 3
 
     run(scene())
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tercet.desk.service import DeskService
-from tercet.drop import Answer, DropFailure, MemoryStore, Op, Post, Put, Read, Refused
+from tercet.drop import Acked, Answer, DropFailure, MemoryStore, Op, Post, Put, Read, Refused
+from tercet.drop.address import from_base32
+from tercet.drop.passes import shown_is_one, taken_at
 from tercet.member.service import MemberService
 from tercet.sealing import LOW_COST
 from tercet.shell.failures import ShellError
@@ -105,7 +107,8 @@ class WorldDrop:
 
     def __init__(self, world: World, address: str, name: str) -> None:
         self.world = world
-        self.address = address
+        self.address = next((one for one in world.relays if address.startswith(f"{one}/")), address)
+        self.shown = from_base32(address.removeprefix(self.address).removeprefix("/"))
         self.name = name
         self.relay_clock: int | None = None
 
@@ -119,6 +122,9 @@ class WorldDrop:
         self.world.asked += ops
         if self.address in self.world.refuses and isinstance(ops[0], Put | Post):
             return [Refused(self.world.refuses[self.address])]
+        barred = self.world.weekly and not shown_is_one(self.shown, taken_at(self.world.weekly, self.world.now))
+        if barred and any(isinstance(op, Put | Post) for op in ops):
+            return [Refused("no_pass") if isinstance(op, Put | Post) else Acked() for op in ops]
         answers = self.world.relays[self.address].apply(ops, self.world.now)
         self._boundary(changes)
         return answers
@@ -142,6 +148,7 @@ class World:
         self.mints = False
         self.relays = {address: MemoryStore() for address in relays}
         self.trouble: dict[str, DropFailure] = {}
+        self.weekly: tuple[bytes, ...] = ()  # secrets of relays that take passes of a week and no others
         self.refuses: dict[str, str] = {}  # address to the code of what it answers each PUT and POST with
         self.asked: list[Op] = []
         self.death: Death | None = None

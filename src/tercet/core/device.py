@@ -34,6 +34,7 @@ from tercet.core import (
     moments,
     notice,
     office,
+    posting,
     reader,
     redeeming,
     relinking,
@@ -106,6 +107,7 @@ def _write_to_neighbours(turn: Turn) -> None:
     dealing.deal(turn)
     committing.hand(turn)
     granting.deal(turn)
+    posting.deal(turn)
     comparing.tell(turn)
 
 
@@ -127,6 +129,7 @@ def _time_passes(turn: Turn) -> None:
     introducing.tidy(turn)
     accusing.tidy(turn)
     granting.tidy(turn)
+    posting.tidy(turn)
     comparing.look(turn)
     if not turn.device.is_desk:
         sending.tidy(turn)
@@ -173,6 +176,8 @@ def _neighbour_wrote(turn: Turn, event: e.Arrived) -> None:
             granting.take_need(turn, event.query.id, letter)
         elif letter.kind == LetterKind.PERMITS:
             granting.take_grant(turn, event.query.id, letter)
+        elif letter.kind == LetterKind.PASSES:
+            posting.take(turn, event.query.id, letter)
         elif letter.kind == LetterKind.WELCOME and _brought_us_in(turn, event.query.id):
             turn.change(board=welcome.take(turn.device.board, letter.body, turn.today))
 
@@ -251,6 +256,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
         e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
+        e.TakeWeekly: posting.take_secret,
         e.TakeRoots: lambda turn, event: rooting.take_roots(turn, event.documents),
         e.DrawBoardKey: lambda turn, _: rooting.draw_key(turn),
         e.Invite: lambda turn, event: encounter.invite(turn, event.name, event.role),

@@ -20,6 +20,7 @@ from tercet.core.errors import Refusal
 from tercet.core.events import Query
 from tercet.core.fields import encode
 from tercet.core.mixing import chains_on
+from tercet.core.passes import PASSES_MOST, WeekPass, tag_of
 from tercet.core.reader import BOARD_RELAYS
 from tercet.core.relation import Relation
 from tercet.core.report import LetterKind, return_lane
@@ -75,7 +76,14 @@ def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
     drawn = (1, today, device.table, neighbours, intake, weeks[:WEEKS])
     so_far = (device.rounds, device.beats, _looked(device, today, marks), device.board.places)
     point = point_of(Shares(*device.shares).own) if device.shares else b""
-    return _fitting(Understudy(*drawn, *so_far, awaited, point))
+    return _fitting(Understudy(*drawn, *so_far, awaited, point, _passes(device, days)))
+
+
+def _passes(device: Device, days: range) -> tuple[WeekPass, ...]:
+    """The passes of the weeks of its days, at the relays in use."""
+    weeks, tags = {week_of(day) for day in days}, {tag_of(relay) for relay in device.relays}
+    held = [one for one in device.passes if one.week in weeks and one.relay in tags]
+    return tuple(WeekPass(one.relay, one.week, one.shown) for one in held)[:PASSES_MOST]
 
 
 def _fitting(drawn: Understudy) -> Understudy:
@@ -93,7 +101,8 @@ def what_it_hangs_on(device: Device, now: int) -> object:
     ways = tuple((r.id, r.chain.day, r.mix.first, r.mix.proven, len(r.mix.later)) for r in device.relations)
     board = (device.relays, device.board.number, device.board.places)
     so_far = (device.rounds, device.beats, device.looked, tuple(r.id for r in device.returns))
-    return day_of(now), device.card is None, ways, board, so_far, bool(device.shares)
+    passes = tuple((one.relay, one.week, one.shown) for one in device.passes)
+    return day_of(now), device.card is None, ways, board, so_far, bool(device.shares), passes
 
 
 def _neighbour(device: Device, relation: Relation, days: range, mark: bytes) -> Neighbour:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import bycode, granting, relinking, welcome
+from tercet.core import bycode, granting, posting, relinking, welcome
 from tercet.core import channel as letters
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
@@ -43,7 +43,8 @@ def invite(turn: Turn, name: str, role: Role) -> None:
         Refusal: `meeting_under_way`, `no_card`, `bad_name`, `name_taken`, `not_the_desk`, or as `Cell.admit`.
     """
     _free_to_invite(turn, name, role)
-    turn.change(meeting=meetings.invite(name, role, turn.device.relays[0], turn.now, turn.chance))
+    relay = posting.address_now(turn, turn.device.relays[0])
+    turn.change(meeting=meetings.invite(name, role, relay, turn.now, turn.chance))
     _read_next(turn)
 
 
@@ -68,7 +69,7 @@ def invite_by_code(turn: Turn, name: str, role: Role, offline: bool) -> None:
         Refusal: `meeting_under_way`, `no_card`, `bad_name`, `cell_full`, `not_the_desk`.
     """
     _free_to_invite(turn, name, role)
-    relay = "" if offline else turn.device.relays[0]
+    relay = "" if offline else posting.address_now(turn, turn.device.relays[0])
     meeting = bycode.begun(0, name, role, relay, turn.chance(32), turn.now)
     _begin(turn, meeting, bycode.invite(meeting, role, here_of(turn, turn.device.cell), turn.chance))
 
@@ -252,11 +253,11 @@ def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
 
 
 def _card_to_pass_on(turn: Turn) -> Card | None:
-    """Our card, with the relays of the newest list; it opens nothing before yesterday."""
+    """Our card, with the relays of the newest list and this week's passes; it opens nothing before yesterday."""
     card = turn.device.card
     if card is None:
         return None
-    card = msgspec.structs.replace(card, relays=turn.device.table, shards=turn.device.shards)
+    card = msgspec.structs.replace(card, relays=posting.table_to_pass_on(turn), shards=turn.device.shards)
     return card.from_day(turn.today - 1)
 
 
@@ -317,12 +318,15 @@ def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
 
 def _keep(turn: Turn, meeting: Meeting) -> None:
     relation = meetings.relation_of(meeting)
+    if turn.device.card is None and meeting.card is not None:
+        posting.take_card(turn, meeting.card)
     turn.change(card=turn.device.card or meeting.card)
     keep(turn, relation)
     turn.tell("meeting_kept", name=relation.name, role=relation.role.value)
     if meeting.side == 0 and parse_hello(meeting.theirs, 1).network is None:
         _welcome_newcomer(turn, relation.id)
     granting.deal(turn)
+    posting.deal(turn)
 
 
 def _welcome_newcomer(turn: Turn, relation_id: bytes) -> None:

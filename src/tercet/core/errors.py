@@ -90,6 +90,7 @@ HINTS: Final = MappingProxyType(
         "voice_old": "Keys that were replaced signed this, and the newest root does not list it: do not believe it.",
         "voice_odd": "A statement needs words, and nothing that steers a screen or turns lines about: type it plainly.",
         "voice_root": "This statement names a root that is not here: ask for a file with the whole row of roots.",
+        "weekly_wrong": "This is no weekly secret: type all 52 letters and digits that the relay's command printed.",
         "words_differ": "The words on the two screens differed: nothing was kept; someone may be in between.",
         "words_refused": "The other side did not confirm: someone may be between; nothing was kept; take a fresh code.",
     }

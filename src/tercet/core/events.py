@@ -114,6 +114,13 @@ class ChangeRelays(msgspec.Struct, frozen=True):
     relays: tuple[str, ...]
 
 
+class TakeWeekly(msgspec.Struct, frozen=True):
+    """The desk is given the weekly secret (32 bytes) of the relay at an address; empty: it is to forget that."""
+
+    relay: str
+    secret: bytes
+
+
 class TakeRoots(msgspec.Struct, frozen=True):
     """The desk is given root documents, signed, in order."""
 
@@ -352,6 +359,7 @@ Event = (
     | Arrived
     | SetUpDesk
     | ChangeRelays
+    | TakeWeekly
     | TakeRoots
     | DrawBoardKey
     | Invite

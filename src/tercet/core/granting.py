@@ -37,7 +37,7 @@ from tercet.core.permits import (
     rounded,
     share_of,
 )
-from tercet.core.relation import Relation, is_young
+from tercet.core.relation import Relation, is_known, is_young
 from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 
@@ -54,14 +54,9 @@ def deal(turn: Turn) -> None:
         _tell_need(turn)
     if not turn.device.is_desk and not turn.device.trust.stocks:
         return
-    below = [r for r in turn.device.relations if r.role in UNDER and _known(r)]
+    below = [r for r in turn.device.relations if r.role in UNDER and is_known(r)]
     for number, relation in enumerate(below):
         _deal_to(turn, relation, len(below) - number)
-
-
-def _known(relation: Relation) -> bool:
-    """Whether the two met, or one adopted the other from afar."""
-    return relation.met or bool(relation.adopted)
 
 
 def tidy(turn: Turn) -> None:
@@ -80,7 +75,7 @@ def need_of(turn: Turn) -> int:
     Of somebody below no more counts than it could be dealt, once our link has said what we get at most.
     """
     trust = turn.device.trust
-    below = [r for r in turn.device.relations if r.role is Role.BELOW and _known(r)]
+    below = [r for r in turn.device.relations if r.role is Role.BELOW and is_known(r)]
     most = share_of(trust.allowance) if trust.allowance else NEED_MOST
     needs = [min(trust.needs.get(r.id, FIRST_NEED), most) for r in below]
     return 1 + sum(needs) + max(PLACES_BELOW - len(below), 0)
@@ -89,7 +84,7 @@ def need_of(turn: Turn) -> int:
 def _tell_need(turn: Turn) -> None:
     """Tell our link how many permits a week we can use, once the desk has said that there are any."""
     trust, week = turn.device.trust, week_of(turn.today)
-    link = next((r for r in turn.device.relations if r.role in ABOVE and _known(r)), None)
+    link = next((r for r in turn.device.relations if r.role in ABOVE and is_known(r)), None)
     if link is None or not turn.device.board.token_keys(week):
         return
     said = link.id, rounded(need_of(turn))

@@ -18,9 +18,10 @@ import msgspec
 
 from tercet.core import beat, mail, sending
 from tercet.core.days import DAY
-from tercet.core.effects import Effect, PutItem, ReadBox
+from tercet.core.effects import Effect, Places, PutItem, ReadBox
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query, Stored
+from tercet.core.passes import dressed
 from tercet.core.state import Ahead
 from tercet.core.turn import Turn
 from tercet.sealing import KEY
@@ -76,12 +77,18 @@ def _marked(turn: Turn, planned: Sequence[PutItem | ReadBox]) -> list[Effect]:
         if isinstance(one, PutItem):
             if one.ref:
                 puts[mark] = one.ref
-            marked.append(msgspec.structs.replace(one, ref=mark))
+            marked.append(msgspec.structs.replace(one, ref=mark, places=_dressed(turn, one)))
         else:
             reads[mark] = one.query, relays.index(one.relay)
             marked.append(msgspec.structs.replace(one, query=Query("ahead", mark, start=one.query.start)))
     turn.change(ahead=Ahead(turn.chance(KEY), puts, reads, relays))
     return marked
+
+
+def _dressed(turn: Turn, put: PutItem) -> Places:
+    """Where to put, with the passes of the week in which it is put: the locked process holds no others."""
+    when = turn.now + int(put.after)
+    return tuple((dressed(relay, turn.device.passes, when), box) for relay, box in put.places)
 
 
 def meant(turn: Turn, happened: Sequence[Stored | Arrived]) -> list[Stored | Arrived]:

@@ -145,6 +145,11 @@ def is_young(relation: Relation, confirmed: int) -> bool:
     return bool(relation.adopted) and confirmed * DAY < relation.adopted + ADOPTED_YOUNG
 
 
+def is_known(relation: Relation) -> bool:
+    """Whether the two met, or one adopted the other from afar."""
+    return relation.met or bool(relation.adopted)
+
+
 def cell_of(relations: tuple[Relation, ...], desk: bool, confirmed: int, expected: tuple[Role, ...] = ()) -> Cell:
     """What the cell rule needs to know.
 

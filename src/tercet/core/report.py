@@ -96,6 +96,7 @@ class LetterKind(IntEnum):
     REQUEST = 22
     TOKENS = 23
     HEAD = 24
+    PASSES = 25
 
 
 class MediaKind(StrEnum):

@@ -25,6 +25,7 @@ from tercet.core.events import Query
 from tercet.core.fields import decode, encode
 from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
+from tercet.core.passes import Held
 from tercet.core.permits import Mint, Trust
 from tercet.core.relation import Relation, cell_of
 from tercet.core.report import Report
@@ -161,6 +162,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
         due: commitments that came with them.
         adopted: how many were ever adopted.
         mints: of each week its tokens' keys, and what was dealt and spent.
+        weekly: for relays (8 bytes of the fingerprint) the secret (32 bytes) of which their passes of a week come.
     """
 
     post: bytes
@@ -181,6 +183,7 @@ class Office(msgspec.Struct, frozen=True, array_like=True):
     due: tuple[Due, ...] = ()
     adopted: int = 0
     mints: tuple[Mint, ...] = ()
+    weekly: dict[bytes, bytes] = {}
 
 
 class Ahead(msgspec.Struct, frozen=True, array_like=True):
@@ -225,6 +228,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
         blank: 32 random bytes, of which commitments of nobody are made; empty before any was handed.
         calling: our call to the desk, since our link was cut out; or none.
         trust: permits and tokens that we hold, and what neighbours below need.
+        passes: of this week and those to come, with which we post at relays.
     """
 
     version: Annotated[int, msgspec.Meta(ge=STATE_VERSION, le=STATE_VERSION)] = STATE_VERSION
@@ -249,6 +253,7 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     blank: bytes = b""
     calling: Calling | None = None
     trust: Trust = Trust()
+    passes: tuple[Held, ...] = ()
 
     @property
     def cell(self) -> Cell:

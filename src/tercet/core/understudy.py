@@ -28,6 +28,7 @@ from tercet.core.days import LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
 from tercet.core.events import Arrived, Beat, Event, Query
 from tercet.core.fields import Day, Key, Malformed, Number, Version1, decode, encode
+from tercet.core.passes import PASSES_MOST, WeekPass
 from tercet.core.reader import BOARD_RELAYS, LOOKS_AHEAD
 from tercet.core.relation import PLAIN
 from tercet.core.report import SALT, LetterKind, ReportKind, return_lane, return_root, seal_word_content, wrap
@@ -116,6 +117,7 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         places: how many items of the board were seen at each relay.
         returns: one-time boxes in which answers are awaited, oldest first.
         point: the owner's own of its burn line, 64 bytes, which goes with each alarm; empty before there is one.
+        passes: of the weeks of its days, with which it posts.
     """
 
     version: Version1
@@ -130,6 +132,7 @@ class Understudy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     places: dict[str, int]
     returns: Annotated[tuple[Awaited, ...], msgspec.Meta(max_length=RETURNS_MOST)]
     point: Annotated[bytes, msgspec.Meta(max_length=POINT)] = b""
+    passes: Annotated[tuple[WeekPass, ...], msgspec.Meta(max_length=PASSES_MOST)] = ()
 
 
 def class_of(day: int, today: int, oldest: int) -> str:

@@ -368,6 +368,21 @@ def relays(
         Console().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
 
 
+@app.command()
+def weekly(
+    relay: Annotated[str, typer.Option(help="The relay's address.")],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Forget its secret: no more passes are made.")] = False,
+    folder: DeskPath = DEFAULT_DESK,
+    answers: AnswersFrom = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in a relay's weekly secret, of which the passes come that members are handed; you are asked for it."""
+    found = _do(folder, answers, as_json, {"do": "weekly", "relay": relay, "withdraw": withdraw})
+    if not as_json:
+        said = "Its passes of this week and the next two go down to members." if found["weekly"] else "It is forgotten."
+        Console().print(said)
+
+
 @ceremony.app.command()
 def board(
     to: ceremony.To,

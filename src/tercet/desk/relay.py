@@ -1,4 +1,4 @@
-"""Trying a relay's address before the board names it to everybody.
+"""Trying a relay's address before the board names it to everybody, and its weekly secret before it is taken in.
 
 Does        sees whether it leads to its relay, and whether the relay takes items from whoever has it.
 Does not    change a network's list: the core does.
@@ -12,7 +12,11 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from tercet.core.days import day_of, week_of
+from tercet.core.errors import Refusal
+from tercet.core.passes import WeekPass, dressed, pass_of, tag_of
 from tercet.drop import Drop, DropFailure, RelayAddress
+from tercet.drop.passes import SECRET, read_passes
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.relays import try_pass
 
@@ -41,6 +45,49 @@ async def try_relay(drop: Drop, address: str, person: Dialogue) -> None:
             raise
         if not whole:
             raise DropFailure("no_pass", WHOLE) from None
+        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
+    finally:
+        await drop.close()
+
+
+def weekly_secret(text: str) -> bytes:
+    """The weekly secret (32 bytes) that an operator handed over, as typed.
+
+    Raises:
+        Refusal: `weekly_wrong`.
+    """
+    try:
+        (secret,) = read_passes(f"{text.strip().lower()}\n".encode(), SECRET)
+    except (DropFailure, ValueError):
+        raise Refusal("weekly_wrong") from None
+    return secret
+
+
+def with_pass_of(secret: bytes, address: str, now: int) -> str:
+    """A relay's address with the pass of this week that a secret makes."""
+    week = week_of(day_of(now))
+    return dressed(address, (WeekPass(tag_of(address), week, pass_of(secret, week)),), now)
+
+
+async def try_weekly(drop: Drop, address: str, person: Dialogue) -> None:
+    """Try a pass of this week, and hang up; where the relay is down meanwhile that is told, and the secret taken.
+
+    Args:
+        drop: the relay, with that pass.
+        address: its own, as it is told.
+        person: is told of trouble with it.
+
+    Raises:
+        Refusal: `weekly_wrong`, the relay does not take the pass.
+        DropFailure: `relay_wrong_key`, `relay_lied`.
+    """
+    try:
+        await try_pass(drop, os.urandom)
+    except DropFailure as failure:
+        if failure.code == "no_pass":
+            raise Refusal("weekly_wrong") from None
+        if failure.code in ("relay_wrong_key", "relay_lied"):
+            raise
         await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
     finally:
         await drop.close()

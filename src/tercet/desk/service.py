@@ -32,7 +32,7 @@ from tercet.desk import papers
 from tercet.desk.archive import Archive
 from tercet.desk.export import export_case
 from tercet.desk.records import ArchiveError
-from tercet.desk.relay import try_relay
+from tercet.desk.relay import try_relay, try_weekly, weekly_secret, with_pass_of
 from tercet.drop import Drop, RelayAddress
 from tercet.shell import burning, by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
@@ -85,6 +85,7 @@ SENTENCES = {
 }
 
 POST = "Is every member to read this? (yes/no)"
+ASK_WEEKLY = "The relay's weekly secret, as `tercet relay --weekly` printed it"
 
 
 class DeskService(Service):
@@ -156,6 +157,7 @@ class DeskService(Service):
                 "notice": self._notice,
                 "statement": self._statement,
                 "relays": self._relays,
+                "weekly": self._weekly,
                 "board_key": self._board_key,
                 "load_roots": self._load_roots,
                 "carry": lambda request, person: by_stick.exchange(self, request, person),
@@ -209,10 +211,21 @@ class DeskService(Service):
     async def _relays(self, request: Request, person: Dialogue) -> dict[str, Any]:
         addresses = tuple(str(RelayAddress.parse(str(each))) for each in request.get("relays", ()))
         for each in set(addresses) - set(self.engine.device.relays):
-            await try_relay(self.relays.drop(each), each, person)
+            await try_relay(self.relays.drop(self.relays.dress(each)), each, person)
         await self.engine.do(ev.ChangeRelays(addresses))
         await self.engine.do(ev.SendNow())
         return {"relays": list(self.engine.device.relays)}
+
+    async def _weekly(self, request: Request, person: Dialogue) -> dict[str, Any]:
+        """Take in a relay's weekly secret once the relay was seen to take its pass, or forget it."""
+        address, secret = str(RelayAddress.parse(str(request.get("relay")))), b""
+        if not request.get("withdraw"):
+            secret = weekly_secret(await person.ask("weekly_secret", ASK_WEEKLY, True))
+            now = self.engine.clock()
+            await try_weekly(self.relays.drop(with_pass_of(secret, address, now)), address, person)
+        await self.engine.do(ev.TakeWeekly(address, secret))
+        await self.engine.do(ev.SendNow())
+        return {"relay": address, "weekly": bool(secret)}
 
     async def _board_key(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """What the five need to delegate this desk's board key, from today for so many days."""

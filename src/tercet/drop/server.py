@@ -26,7 +26,7 @@ from tercet.drop.commit import Committer
 from tercet.drop.guest import Guest, Limits
 from tercet.drop.memory import Store
 from tercet.drop.ops import Post, Put
-from tercet.drop.passes import shown_is_one
+from tercet.drop.passes import shown_is_one, taken_at
 from tercet.drop.quiet import quiet_log
 from tercet.drop.wire import MAX_MESSAGE, Request, encode_hello
 
@@ -229,6 +229,7 @@ class Relay:
         port: where it listens.
         limits: what guests may cost.
         passes: whoever shows one of these (16 bytes each) may put and post; None: anybody. May be replaced at any time.
+        weekly: secrets (32 bytes each) of which passes of a week come, that are taken besides; likewise.
         guests: who is connected; whoever was silent longest comes first.
     """
 
@@ -243,6 +244,7 @@ class Relay:
         self.clock = clock
         self.time = self._loop.time
         self.passes = passes
+        self.weekly: Collection[bytes] = ()
         self.guests: dict[Guest, None] = {}
         self.committer = Committer(store, clock, self._loop)
         self.port = 0
@@ -264,7 +266,10 @@ class Relay:
         """Say whether the puts and posts of a request are carried out."""
         if self.passes is None or not any(isinstance(op, Put | Post) for op in request.ops):
             return True
-        return shown_is_one(request.pass_, self.passes)
+        return shown_is_one(request.pass_, (*self.passes, *self._weeks()))
+
+    def _weeks(self) -> tuple[bytes, ...]:
+        return taken_at(self.weekly, self.clock()) if self.weekly else ()
 
     def heard(self, guest: Guest) -> None:
         """A guest came or sent something: it goes to the end of the row."""
@@ -335,6 +340,7 @@ async def serve(
     clock: Callable[[], int],
     limits: Limits | None = None,
     passes: Collection[bytes] | None = None,
+    weekly: Collection[bytes] = (),
 ) -> Relay:
     """Open a relay.
 
@@ -347,6 +353,7 @@ async def serve(
         clock: whole seconds since 1970, UTC.
         limits: what guests may cost.
         passes: see `Relay.passes`.
+        weekly: see `Relay.weekly`.
 
     Raises:
         OSError: the address cannot be had, or a file cannot be read.
@@ -356,6 +363,7 @@ async def serve(
     """
     context = tls_context(cert_pem_path, key_pem_path)
     relay = Relay(store, clock, limits or Limits(), passes)
+    relay.weekly = weekly
     try:
         await relay.open(host, port, context)
     except OSError:

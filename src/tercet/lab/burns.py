@@ -22,6 +22,7 @@ from tercet.core.adoption import Due, parse_call
 from tercet.core.burning import POINT
 from tercet.core.cell import ABOVE, Role
 from tercet.core.device import step as core_step
+from tercet.core.passes import dressed
 from tercet.core.relation import Relation
 from tercet.core.state import Device
 from tercet.drop import Op, Put
@@ -286,7 +287,8 @@ class BurnWorld(DuressWorld):
         for one in attempts:
             put = Put(one.box, one.item)
             after = self._captors.between(0, TRIES_WITHIN)
-            self.agenda.after(after, self.network.ask, machine.number, one.relay, put, lambda answer: None)
+            relay = dressed(one.relay, machine.passes, machine.clock)
+            self.agenda.after(after, self.network.ask, machine.number, relay, put, lambda answer: None)
 
     # ---- what people learn
 

@@ -22,6 +22,7 @@ from tercet.core import events as ev
 from tercet.core.channel import Letter
 from tercet.core.days import day_of
 from tercet.core.fields import encode
+from tercet.core.passes import Held, WeekPass
 from tercet.core.relation import PLAIN
 from tercet.core.report import LetterKind
 from tercet.core.state import Device
@@ -90,6 +91,12 @@ class Taken(Machine):
             if hangs_on != self._hung_on:
                 self._hung_on, self._drawn_from = hangs_on, (self.device, self.clock)
         return done
+
+    @property
+    def passes(self) -> tuple[Held | WeekPass, ...]:
+        """See `Machine.passes`."""
+        state = understudy.unpack(self.area) if self.area is not None else None
+        return super().passes if state is None else state.passes
 
     def _stand(self, area: bytes, event: ev.Event) -> bool:
         """One step of the understudy, saved and acted upon."""

@@ -35,6 +35,8 @@ POWERS: Final = {
     "empty_boxes": "take letters out of the boxes that it reads",
     "read_boxes": "see what lies in the boxes that it reads, sealed",
     "post": "lay items down at its relays, until they are full: their passes stand in its addresses",
+    "post_weeks": "lay items down at its relays until two days after the last week of which it has a pass",
+    "make_passes": "make its relays' passes of all weeks, until their operators draw other secrets",
     "withhold": "keep back what goes through it",
     "alarm": "raise the alarm, or keep it back",
     "burn": "cut out the owner of this device: its neighbours drop it for good",
@@ -173,6 +175,7 @@ class Exposure(msgspec.Struct, frozen=True):
         branch: how many permits a week those below said they can use, rounded up: the rough size of the branch.
         tokens: how many it holds; which were used and which have lapsed does not show.
         permits: how many it holds, of all weeks.
+        passes: the last week of which it has a relay's pass; 0 for none.
         words: everything that can be read.
         reports: what is known of each.
         made: how many reports were ever made here; -1 where that is not there.
@@ -197,6 +200,7 @@ class Exposure(msgspec.Struct, frozen=True):
     branch: int = 0
     tokens: int = 0
     permits: int = 0
+    passes: int = 0
     words: tuple[Words, ...] = ()
     reports: tuple[Reported, ...] = ()
     made: int = -1
@@ -249,6 +253,7 @@ def exposure_of(
         branch=sum(device.trust.needs.values()),
         tokens=sum(bool(one) for purse in device.trust.purses for one in (*purse.reports, purse.witness)),
         permits=sum(len(stock.permits) for stock in device.trust.stocks),
+        passes=max((one.week for one in device.passes), default=0),
         words=tuple(_words(device)),
         reports=tuple(_reported(r) for r in device.reports),
         made=device.reported,
@@ -287,7 +292,9 @@ def exposure_of_understudy(understudy: Understudy | None, now: int, *, hidden: I
             "read_boxes",
             *(("own_voice",) if understudy.point else ()),
             *_posts(relay.address for relay in understudy.relays),
+            *(("post_weeks",) if understudy.passes else ()),
         ),
+        passes=max((one.week for one in understudy.passes), default=0),
         found=_texts(encode(understudy), hidden),
     )
 
@@ -330,6 +337,7 @@ def joined(exposures: Iterable[Exposure]) -> Exposure:
         branch=max(e.branch for e in every),
         tokens=max(e.tokens for e in every),
         permits=max(e.permits for e in every),
+        passes=max(e.passes for e in every),
         powers=tuple(dict.fromkeys(power for e in every for power in e.powers)),
         found=tuple(dict.fromkeys(f for e in every for f in e.found)),
         odd=max(e.odd for e in every),
@@ -418,8 +426,13 @@ def _boxes(device: Device) -> tuple[Boxes, ...]:
 def _powers(device: Device) -> tuple[str, ...]:
     if device.office is not None:
         voices = [power for power, there in _voices(device).items() if there]
-        mint = ("mint",) if any(one.private for one in device.office.mints) else ()
-        return ("sign_the_board", *mint, "be_the_member", "empty_boxes", "read_boxes", *voices, *_posts(device.relays))
+        there = {
+            "mint": any(one.private for one in device.office.mints),
+            "make_passes": bool(device.office.weekly),
+            "post_weeks": bool(device.passes),
+        }
+        made = [power for power, held in there.items() if held]
+        return ("sign_the_board", *made, "be_the_member", "empty_boxes", "read_boxes", *voices, *_posts(device.relays))
     held = {
         "be_the_member": bool(device.relations),
         "ask_the_desk": bool(device.reports),
@@ -430,6 +443,7 @@ def _powers(device: Device) -> tuple[str, ...]:
         "be_adopted": device.calling is not None or any(r.adoption for r in device.relations),
         "tokens": bool(device.trust.purses or device.trust.asking),
         "permits": any(stock.permits for stock in device.trust.stocks),
+        "post_weeks": bool(device.passes),
     } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
 

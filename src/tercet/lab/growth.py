@@ -42,6 +42,9 @@ def grow(world: World) -> dict[int, int]:
     chance = Stream(world.plan.seed, "growth")
     desk = world.machines[0]
     desk.do(ev.SetUpDesk(tuple(world.network.relays), world.plan.intake))
+    for relay in world.network.relays.values():
+        for secret in relay.weekly:
+            desk.do(ev.TakeWeekly(relay.address, secret))
     beat_all(world, [desk], 1)
     levels: dict[int, int] = {}
     free: list[Machine] = []

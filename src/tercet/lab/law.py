@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from tercet.core.cell import MANY
-from tercet.core.days import KEPT_DAYS, LATE_DAYS
+from tercet.core.days import KEPT_DAYS, LATE_DAYS, week_of
+from tercet.core.passes import WEEKS_PASSED
 from tercet.core.permits import STOCK_MOST, WEEKS_DEALT
 from tercet.core.report import MediaState
 from tercet.core.sending import RETURNS_MOST
@@ -69,7 +70,7 @@ _NOTEBOOK: Final = Row(
     lanes=NEIGHBOURS_MOST,
     words=frozenset({"note"}),
     boxes={"neighbour": (LATE_DAYS + 1, AHEAD_DAYS - 1), "intake": (0, AHEAD_DAYS - 1)} | _WAYS,
-    powers=frozenset({"alarm", "empty_boxes", "own_voice", "post", "read_boxes"}),
+    powers=frozenset({"alarm", "empty_boxes", "own_voice", "post", "post_weeks", "read_boxes"}),
 )
 _DEVICE: Final = Row(
     frozenset({"device"}),
@@ -78,7 +79,7 @@ _DEVICE: Final = Row(
     reports=True,
     boxes={"neighbour": (KEPT_DAYS, None), "intake": (INTAKE_BACK, None), "file": (0, None), "meeting": (0, None)}
     | _WAYS,
-    powers=frozenset({"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "read_boxes"})
+    powers=frozenset({"be_the_member", "ask_the_desk", "report", "empty_boxes", "post", "post_weeks", "read_boxes"})
     | _CUTTING
     | {"burn", "be_adopted", "permits", "tokens"},
     marks=True,
@@ -105,6 +106,7 @@ ROWS: Final = MappingProxyType(
             words=frozenset({"letter", "own letter", "notice", "report", "reporter", "to a reporter"}),
             boxes={"neighbour": (KEPT_DAYS, None), "intake": (MANY, None), "board": (0, None), "meeting": (0, None)},
             powers=frozenset({"sign_the_board", "mint", "be_the_member", "empty_boxes", "post", "read_boxes"})
+            | {"make_passes", "post_weeks"}
             | _CUTTING,
         ),
     }
@@ -133,6 +135,8 @@ def breaches(row: str, exposure: Exposure) -> tuple[str, ...]:
         wrong.append(f"{exposure.lanes} neighbours without a name in place of {law.lanes} at most")
     wrong += [f"{exposure.tokens} tokens"] if exposure.tokens > TOKENS_MOST else []
     wrong += [f"{exposure.permits} permits"] if exposure.permits > PERMITS_MOST else []
+    last = week_of(max(exposure.confirmed, exposure.today)) + WEEKS_PASSED
+    wrong += [f"passes of week {exposure.passes}"] if exposure.passes > last else []
     wrong += [f"words of the kind {kind}" for kind in sorted({w.kind for w in exposure.words} - law.words)]
     wrong += ["reports" for _ in exposure.reports[:1] if not law.reports]
     wrong += [fault for report in exposure.reports for fault in _of_report(report)]

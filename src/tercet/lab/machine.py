@@ -16,6 +16,7 @@ from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
 from tercet.core.errors import Refusal
 from tercet.core.mail import more_to_say
+from tercet.core.passes import Held, WeekPass, dressed
 from tercet.core.state import Device, load, save
 from tercet.drop import FRAME, Ack, Answer, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.lab.chance import Stream
@@ -78,6 +79,11 @@ class Machine:
     def clock(self) -> int:
         """What its clock shows."""
         return int(self.world.agenda.now + self.skew)
+
+    @property
+    def passes(self) -> tuple[Held | WeekPass, ...]:
+        """The passes of weeks that it posts with."""
+        return self.device.passes
 
     # ---- one step
 
@@ -150,7 +156,7 @@ class Machine:
                 (self.down.add if answer is None else self.down.discard)(relay)
 
         if self.stick is None:
-            self.world.network.ask(self.number, relay, op, then)
+            self.world.network.ask(self.number, dressed(relay, self.passes, self.clock), op, then)
         else:
             self.world.agenda.after(0.0, then, self.stick.ask(relay, op))
 

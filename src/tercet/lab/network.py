@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import NamedTuple
 
+from tercet.core.passes import BARE
 from tercet.drop import (
     ITEM_LIFETIME,
     POSTED_LIFETIME,
@@ -27,8 +29,10 @@ from tercet.drop import (
     Refused,
     Stored,
 )
+from tercet.drop.address import base32, from_base32
 from tercet.drop.memory import Store, acked_box, target
 from tercet.drop.ops import id_of_read, name_of
+from tercet.drop.passes import SECRET, shown_is_one, taken_at
 from tercet.drop.wire import Request, encode_answers, encode_request
 from tercet.lab.agenda import Agenda
 from tercet.lab.chance import Stream
@@ -83,12 +87,14 @@ QUIET = Weather(0.0, 0.0, rough=False)
 
 
 class Relay:
-    """One relay: its store, and whether it is up."""
+    """One relay: its store, whether it is up, and the secrets of its passes of a week; without any it takes all."""
 
-    def __init__(self, number: int, store: Store) -> None:
+    def __init__(self, number: int, store: Store, weekly: tuple[bytes, ...] = ()) -> None:
         self.number = number
-        self.address = f"tercet://relay{number}.example:443/aaaa"
+        name = base32(sha256(f"relay {number}".encode()).digest()) if weekly else "aaaa"
+        self.address = f"tercet://relay{number}.example:443/{name}"
         self.store = store
+        self.weekly = weekly
         self.up = True
         self.dead_for = 0.0  # seconds that it has been dead so far, but for the time that it still is
         self.died = 0.0
@@ -96,7 +102,7 @@ class Relay:
 
 @dataclass
 class Counts:
-    """What passed over the network."""
+    """What passed over the network; `barred` is what relays refused for want of a pass."""
 
     puts: int = 0
     reads: int = 0
@@ -109,13 +115,15 @@ class Counts:
     outages: int = 0
     up: int = 0
     down: int = 0
+    barred: int = 0
 
 
 class Network:
     """All relays and the lines to them."""
 
     def __init__(self, plan: Plan, agenda: Agenda, trace: Trace) -> None:
-        self.relays = {r.address: r for r in (Relay(i, MemoryStore()) for i in range(plan.relays))}
+        made = (Relay(i, MemoryStore(), self._secrets(plan, i)) for i in range(plan.relays))
+        self.relays = {r.address: r for r in made}
         self.weather = QUIET
         self.counts = Counts()
         self.observations: list[Observation] | None = None
@@ -124,6 +132,10 @@ class Network:
         self._fate = {a: Stream(plan.seed, f"relay {r.number}") for a, r in self.relays.items()}
         self._sizes: dict[object, int] = {}
         self._owed: dict[tuple[int, bytes, bytes], float] = {}
+
+    @staticmethod
+    def _secrets(plan: Plan, number: int) -> tuple[bytes, ...]:
+        return (Stream(plan.seed, f"passes of relay {number}")(SECRET),) if plan.weekly else ()
 
     def begin(self, weather: Weather) -> None:
         """Let the weather change; in rough weather relays die now and then."""
@@ -179,7 +191,7 @@ class Network:
 
         Args:
             address: who asks; a number.
-            relay: the relay's address.
+            relay: the relay's address, with the pass that is shown, if any.
             op: what is asked.
             then: called with the answer; with none once patience is over; twice if the request was duplicated.
         """
@@ -190,11 +202,11 @@ class Network:
             return
         answered = draw >= weather.loss
         agenda, sent = self._agenda, self._agenda.now
-        agenda.after(self._delay(), self._reach, sent, address, self.relays[relay], op, then, answered)
+        agenda.after(self._delay(), self._reach, sent, address, relay, op, then, answered)
         if weather.duplicates and self._chance.hit(weather.duplicates):
             self.counts.duplicated += 1
             late = self._chance.between(0, LATE_COPY)
-            agenda.after(late, self._reach, sent, address, self.relays[relay], op, then, answered, True)
+            agenda.after(late, self._reach, sent, address, relay, op, then, answered, True)
 
     def _delay(self) -> float:
         if not self.weather.rough:
@@ -204,28 +216,41 @@ class Network:
         return NEAR + self._chance.wait(1.0)
 
     def _reach(
-        self, sent: float, address: int, relay: Relay, op: Op, then: Then, answered: bool, again: bool = False
+        self, sent: float, address: int, at: str, op: Op, then: Then, answered: bool, again: bool = False
     ) -> None:
         """A request has reached a relay."""
-        now = self._agenda.now
+        now, relay = self._agenda.now, self._relay(at)
         if not relay.up:
             self.counts.unanswered += 1
             if not again:
                 self._agenda.after(PATIENCE, then, None)
             return
-        answer = relay.store.apply([op], int(now))[0]
+        answer = self.answer(address, at, op)
         self._note(sent, now, address, relay, op, answer)
         if answered:
             self._agenda.after(self._delay(), then, answer)
         elif not again:
             self._agenda.after(PATIENCE, then, None)
 
+    def _relay(self, at: str) -> Relay:
+        return self.relays["/".join(at.split("/")[:BARE])]
+
+    def answer(self, address: int, at: str, op: Op) -> Answer:
+        """What the relay at an address, with a pass or without one, answers to who asks."""
+        relay, now = self._relay(at), int(self._agenda.now)
+        if relay.weekly and isinstance(op, Put | Post):
+            shown = from_base32("".join(at.split("/")[BARE:]))
+            if not shown_is_one(shown, taken_at(relay.weekly, now)):
+                self.counts.barred += 1
+                return Refused("no_pass")
+        return relay.store.apply([op], now)[0]
+
     def carry_out(self, address: int, relay: str, op: Op) -> Answer | None:
         """A carrier asks at the relay itself, on a good line."""
-        asked = self.relays[relay]
+        asked = self._relay(relay)
         if not asked.up:
             return None
-        answer = asked.store.apply([op], int(self._agenda.now))[0]
+        answer = self.answer(address, relay, op)
         self._note(self._agenda.now, self._agenda.now, address, asked, op, answer)
         return answer
 

@@ -43,6 +43,7 @@ class Plan:
         sticks: share of members who have only a stick.
         visit_every: days between two visits of a carrier, on average.
         settle_days: quiet days after which something owed is a failure.
+        weekly: 1 if relays take passes of a week and no others; else they take from anybody.
     """
 
     members: int = 200
@@ -67,6 +68,7 @@ class Plan:
     sticks: float = 0.02
     visit_every: float = 1.5
     settle_days: int = 40
+    weekly: int = 0
 
     @property
     def intake(self) -> int:

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tercet.core.days import DAY, last_day_of
 from tercet.drop import DropFailure
 from tercet.lab.captor import Seen, look_at
 from tercet.lab.exposure import ENDLESS, KINDS, POWERS, Boxes, Exposure
@@ -141,6 +142,9 @@ def _show_reports(console: Console, found: Seen) -> None:
         console.print(f"Reports ever made here: {exposure.made}.")
     if exposure.tokens or exposure.permits:
         console.print(f"Tokens: {exposure.tokens}. Permits: {exposure.permits}.")
+    if exposure.passes:
+        until = datetime.fromtimestamp((last_day_of(exposure.passes) + 1) * DAY - 1, UTC).date()
+        console.print(f"May post at its relays until the end of week {exposure.passes}, {until}, and two days more.")
     if exposure.reports:
         table = Table("Report", "made", "state", "put", "sealed bytes", "opens", "files", title="Reports")
         for one in exposure.reports:

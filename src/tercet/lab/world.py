@@ -18,6 +18,7 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.cell import Role
 from tercet.core.device import step as core_step
+from tercet.core.passes import dressed
 from tercet.core.state import Device
 from tercet.lab.agenda import Agenda
 from tercet.lab.chance import Stream
@@ -232,4 +233,5 @@ class World:
 
     def _pass_relays(self, machine: Machine, stick: Stick) -> None:
         carrier = len(self.machines) + machine.number
-        stick.carry(lambda relay, op: self.network.carry_out(carrier, relay, op))
+        passes, now = machine.passes, machine.clock  # a carrier has the week's address from a member
+        stick.carry(lambda relay, op: self.network.carry_out(carrier, dressed(relay, passes, now), op))

@@ -22,6 +22,7 @@ from tercet.core import drawing, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.device import step
+from tercet.core.passes import dressed
 from tercet.core.state import Device, kept_blocks, load, save
 from tercet.drop import BLOCK, FRAME, Ack, Items, Op, Post, Put, Read, Refused, Stored
 from tercet.notebook import NotebookError, with_area
@@ -146,6 +147,10 @@ class Engine:
                 await asyncio.to_thread(self._save, self.device, ())
             finally:
                 self._vault.close()
+
+    def dressed(self, relay: str) -> str:
+        """A relay's address with this week's pass, if the device holds it."""
+        return dressed(relay, self.device.passes, self.clock())
 
     @property
     def notebook(self) -> bytes:

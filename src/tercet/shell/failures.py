@@ -71,6 +71,7 @@ HINTS = {
     "no_desk": "There is no desk here yet: found one with `tercet desk init`, or name its folder with --dir.",
     "no_such_report": "There is no report with that number: look at the list with `tercet desk inbox`.",
     "no_vault": "There is no vault here: make one with `tercet member init`, or name it with --vault.",
+    "no_weekly": "There are no weekly secrets: draw one first with --weekly, or nobody could post here any more.",
     "not_posted": "Nothing was posted: no member will read it.",
     "not_signed": "Nothing was signed: talk it over with the others, then begin again.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",

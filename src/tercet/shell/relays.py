@@ -86,6 +86,7 @@ class Relays:
     Attributes:
         troubles: address to its last failure; gone when it answers again.
         refusals: address to why it took nothing when last asked to; gone when it takes something.
+        dress: gives an address the pass that counts now; it stays the same relay, and is called by its own address.
     """
 
     def __init__(self, open_drop: Callable[[str], Drop], monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -97,12 +98,14 @@ class Relays:
         self.troubles: dict[str, DropFailure] = {}
         self.refusals: dict[str, DropFailure] = {}
         self.carried = False
+        self.dress: Callable[[str], str] = lambda address: address
 
     def alone(self) -> Relays:
         """The same relays over connections of their own; troubles, refusals and clocks are shared."""
         other = Relays(self._open_drop, self._monotonic)
         other._rest, other._clocks = self._rest, self._clocks
         other.troubles, other.refusals = self.troubles, self.refusals
+        other.dress = self.dress
         return other
 
     def complaints(self) -> dict[str, DropFailure]:
@@ -120,17 +123,18 @@ class Relays:
         """Carry one operation to a relay; none if it failed just now or a moment ago."""
         if self._monotonic() < self._rest.get(relay, 0.0):
             return None
-        drop = self._drops.get(relay)
+        at = self.dress(relay)
+        drop = self._drops.get(at)
         fresh = drop is None
         try:
             if drop is None:
-                drop = self._drops[relay] = self._open_drop(relay)
+                drop = self._drops[at] = self._open_drop(at)
             (answer,) = await drop.perform([op])
         except DropFailure as failure:
             self.troubles[relay] = failure
             self._rest[relay] = self._monotonic() + PAUSE
             if drop is not None:
-                await self._hang_up(relay, drop)
+                await self._hang_up(at, drop)
             return None
         self.troubles.pop(relay, None)
         if isinstance(op, Put | Post):
@@ -158,7 +162,7 @@ class Relays:
         Raises:
             DropFailure: `no_pass`, `bad_address`; the relay cannot be used.
         """
-        drop = self.drop(relay)
+        drop = self.drop(self.dress(relay))
         try:
             await try_pass(drop, chance)
         finally:

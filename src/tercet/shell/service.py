@@ -102,6 +102,7 @@ class Service:
     ) -> None:
         self.relays = Relays(open_drop)
         self.engine = Engine(vault, self.relays, self, clock, chance)
+        self.relays.dress = self.engine.dressed
         self.chance = chance
         self.look_every = LOOK_EVERY
         self.awaited_beat = AWAITED_BEAT
@@ -405,7 +406,9 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             }
             for r in device.relations
         ],
-        "relays": [{"relay": a, "trouble": t.code if (t := complaints.get(a)) else ""} for a in device.relays],
+        "relays": [
+            {"relay": engine.dressed(a), "trouble": t.code if (t := complaints.get(a)) else ""} for a in device.relays
+        ],
         "outbox": len(device.outbox) + sum(bool(r.held) for r in device.relations),
         "meeting": device.meeting.stage.value if device.meeting else "",
         "board": device.board.number,

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
+from tercet.core.passes import WeekPass, dressed
 from tercet.core.understudy import pack, step, unpack
 from tercet.drop import Ack
 from tercet.shell.engine import put_item, read_box
@@ -56,6 +57,8 @@ class Standing:
         self._clock, self._chance, self._sleep = clock, chance, sleep
         self._lock = asyncio.Lock()
         self._later: set[asyncio.Task[None]] = set()
+        self._passes: tuple[WeekPass, ...] = ()
+        relays.dress = lambda relay: dressed(relay, self._passes, clock())
 
     async def beat_on(self, pace: float) -> None:
         """Beat every `pace` seconds on average, as the device did, until cancelled; silent where there is none."""
@@ -76,6 +79,7 @@ class Standing:
             state = unpack(self._side.area)
             if state is None:
                 return
+            self._passes = state.passes
             after, effects = step(state, event, self._clock(), self._chance)
             if after != state or any(isinstance(effect, fx.AckItem) for effect in effects):
                 await self._side.keep_area(pack(after, self._chance))  # as a device does before it acknowledges

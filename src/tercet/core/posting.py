@@ -1,0 +1,144 @@
+"""Posting: passes of a week go down the chain, each link to its pair, ahead of time.
+
+Does        makes them at the desk, hands below what was not handed yet, takes what our link hands, forgets old ones.
+Does not    show a pass: the shell puts it into the address when it posts. Judge one: the relay does.
+Spec        spec/51-tokens.md, 9
+Always      1. They come from the link alone.  2. What a link handed once it cannot change.
+            3. A pass is erased when its week is over.
+Read first  deal(), take(), tidy().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tercet.core import channel as letters
+from tercet.core.card import Card, Relay
+from tercet.core.cell import ABOVE, UNDER
+from tercet.core.channel import Letter
+from tercet.core.days import day_of, week_of
+from tercet.core.errors import Refusal
+from tercet.core.events import TakeWeekly
+from tercet.core.fields import Malformed, encode
+from tercet.core.mail import find_relation, replace_relation
+from tercet.core.passes import (
+    HELD_MOST,
+    PASSES_MOST,
+    SECRET,
+    WEEKS_PASSED,
+    Held,
+    Passes,
+    WeekPass,
+    dressed,
+    parse_passes,
+    pass_of,
+    shown_in,
+    tag_of,
+)
+from tercet.core.relation import Relation, is_known
+from tercet.core.report import LetterKind
+from tercet.core.turn import Turn
+
+
+def take_secret(turn: Turn, event: TakeWeekly) -> None:
+    """A desk is given a relay's weekly secret, or is to forget it; what was made of it is handed on no more.
+
+    Raises:
+        Refusal: `not_the_desk`, `weekly_wrong`.
+    """
+    office, tag = turn.device.office, tag_of(event.relay)
+    if office is None:
+        raise Refusal("not_the_desk")
+    if not tag or len(event.secret) not in (0, SECRET):
+        raise Refusal("weekly_wrong")
+    weekly = {one: secret for one, secret in office.weekly.items() if one != tag}
+    if event.secret:
+        weekly |= {tag: event.secret}
+    held = tuple(one for one in turn.device.passes if one.relay != tag)
+    turn.change(office=msgspec.structs.replace(office, weekly=weekly), passes=held)
+    tidy(turn)
+
+
+def tidy(turn: Turn) -> None:
+    """Forget passes of weeks that are surely over and who is no neighbour any more; a desk makes those to come."""
+    over, here = week_of(day_of(turn.sure)), {r.id for r in turn.device.relations}
+    kept = tuple(one for one in turn.device.passes if one.week >= over)
+    kept = tuple(msgspec.structs.replace(one, handed=tuple(r for r in one.handed if r in here)) for one in kept)
+    known = {(one.relay, one.week) for one in kept}
+    weekly = turn.device.office.weekly if turn.device.office else {}
+    week = week_of(turn.today)
+    made = (
+        Held(tag, one, pass_of(secret, one))
+        for tag, secret in weekly.items()
+        for one in range(week, week + WEEKS_PASSED)
+        if (tag, one) not in known
+    )
+    turn.change(passes=_ordered((*kept, *made)))
+
+
+def deal(turn: Turn) -> None:
+    """Write passes to those below who were not handed them yet; they are sealed in a later step."""
+    for relation in turn.device.relations:
+        if relation.role in UNDER and is_known(relation):
+            _deal_to(turn, relation)
+
+
+def _deal_to(turn: Turn, relation: Relation) -> None:
+    week = week_of(turn.today)
+    news = [p for p in turn.device.passes if 0 <= p.week - week < WEEKS_PASSED and relation.id not in p.handed]
+    news = sorted(news, key=lambda one: one.week)[:PASSES_MOST]
+    if not news:
+        return
+    body = encode(Passes(1, tuple(WeekPass(one.relay, one.week, one.shown) for one in news)))
+    channel = letters.write(relation.channel, LetterKind.PASSES, body)
+    replace_relation(turn, msgspec.structs.replace(relation, channel=channel))
+    turn.change(
+        passes=tuple(
+            msgspec.structs.replace(one, handed=(*one.handed, relation.id)) if one in news else one
+            for one in turn.device.passes
+        )
+    )
+
+
+def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
+    """Our link hands us passes; from anybody else they are none. A pass that this link handed before stays."""
+    relation = find_relation(turn, relation_id)
+    if relation is None or relation.role not in ABOVE:
+        return
+    try:
+        passes = parse_passes(letter.body)
+    except Malformed:
+        return
+    week = week_of(turn.today)
+    held = {(one.relay, one.week): one for one in turn.device.passes}
+    for one in passes:
+        before = held.get((one.relay, one.week))
+        if not week <= one.week <= week + WEEKS_PASSED or (before and before.by == relation_id):
+            continue  # our clock may be behind theirs, so one week more
+        handed = before.handed if before and before.shown == one.shown else ()
+        held[one.relay, one.week] = Held(one.relay, one.week, one.shown, relation_id, handed)
+    turn.change(passes=_ordered(held.values())[:HELD_MOST])
+
+
+def _ordered(held: Iterable[Held]) -> tuple[Held, ...]:
+    return tuple(sorted(held, key=lambda one: (one.week, one.relay)))
+
+
+def take_card(turn: Turn, card: Card) -> None:
+    """A newcomer keeps the passes on its card for this week: the board's list of relays has none of a week."""
+    week, known = week_of(turn.today), {one.relay for one in turn.device.passes}
+    ours = {tag_of(one.address): shown_in(one.address) for one in card.relays}
+    fresh = (Held(tag, week, shown) for tag, shown in ours.items() if tag and shown and tag not in known)
+    turn.change(passes=_ordered((*turn.device.passes, *fresh)))
+
+
+def table_to_pass_on(turn: Turn) -> tuple[Relay, ...]:
+    """Our relays as a newcomer is told them: with the passes of this week, so that it posts from the first minute."""
+    return tuple(msgspec.structs.replace(one, address=address_now(turn, one.address)) for one in turn.device.table)
+
+
+def address_now(turn: Turn, address: str) -> str:
+    """A relay's address with this week's pass, if we hold it."""
+    return dressed(address, turn.device.passes, turn.now)

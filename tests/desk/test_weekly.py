@@ -1,0 +1,89 @@
+"""A relay's weekly secret at the desk: asked for, tried, kept, forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tercet.core.errors import Refusal
+from tercet.drop import DropFailure, RelayAddress
+from tercet.drop.address import base32
+from tercet.drop.passes import taken_at
+
+from ..shell.founded import founded
+from ..shell.world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, beat, do, meet, run
+
+SECRET = bytes(range(32))
+
+
+def asked(secret: bytes = SECRET) -> Person:
+    return Person(weekly_secret=base32(secret))
+
+
+def test_with_the_secret_all_go_on_posting_where_relays_take_nothing_else(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    world.make("cyra")
+
+    async def scene() -> None:
+        async with Awake(*(world.service(name) for name in ("desk", "amal", "cyra"))) as (desk, amal, cyra):
+            assert await do(desk, asked(), do="weekly", relay=RELAY) == {"relay": RELAY, "weekly": True}
+            await beat(desk, amal, rounds=3)
+            world.weekly = (SECRET,)
+            await meet(amal, cyra, "amal", "cyra", "link")
+            await beat(desk, amal, cyra, rounds=4)
+            await do(cyra, Person(text="They came at dawn."), do="report", now=True, yes=True)
+            await beat(desk, cyra, rounds=2)
+            assert [case["text"] for case in (await do(desk, do="inbox"))["cases"]] == ["They came at dawn."]
+            for service in (desk, amal, cyra):
+                (relay,) = (await do(service, do="status"))["relays"]
+                assert relay["trouble"] == ""
+                assert RelayAddress.parse(relay["relay"]).pass_ in taken_at(world.weekly, world.now)
+
+    run(scene())
+
+
+def test_a_secret_that_the_relay_does_not_take_is_refused_and_not_kept(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    world.weekly = (SECRET,)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            for person in (asked(bytes(32)), Person(weekly_secret="a" * 26), Person(weekly_secret="é")):
+                with pytest.raises(Refusal) as failed:
+                    await do(desk, person, do="weekly", relay=RELAY)
+                assert failed.value.code == "weekly_wrong"
+            assert desk.engine.device.office is not None
+            assert desk.engine.device.office.weekly == {}
+
+    run(scene())
+
+
+def test_a_relay_that_is_down_is_told_of_and_another_in_its_place_is_an_error(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            person = asked()
+            world.trouble[RELAY] = WRONG_KEY
+            with pytest.raises(DropFailure):
+                await do(desk, person, do="weekly", relay=RELAY)
+            world.trouble[RELAY] = UNREACHABLE
+            await do(desk, person, do="weekly", relay=RELAY)
+            assert "relay_trouble" in person.words()
+            assert len(desk.engine.device.passes) == 3
+
+    run(scene())
+
+
+def test_a_secret_that_is_withdrawn_is_asked_for_nobody_and_forgotten(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            await do(desk, asked(), do="weekly", relay=RELAY)
+            assert await do(desk, do="weekly", relay=RELAY, withdraw=True) == {"relay": RELAY, "weekly": False}
+            assert desk.engine.device.office is not None
+            assert (desk.engine.device.office.weekly, desk.engine.device.passes) == ({}, ())
+
+    run(scene())
