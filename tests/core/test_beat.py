@@ -404,7 +404,7 @@ def test_where_beats_are_rare_an_answer_is_looked_for_as_often_for_some_days() -
 
 def test_no_answer_has_a_count_or_a_moment_of_its_own_that_would_tell_when_its_frame_was_put() -> None:
     """Two devices that put their report at other beats of one day keep the same things but names and roots."""
-    assert Return.__struct_fields__ == ("id", "root", "owner", "made", "known", "tried")
+    assert Return.__struct_fields__ == ("id", "root", "owner", "made", "known", "tried", "asks")
     device = settled(4, 4)
     for number in (1, 40):
         turn = Turn(msgspec.structs.replace(device, beats=number), START, Seeded("names"))
