@@ -81,8 +81,8 @@ def purse(actor: Actor, week: int = WEEK) -> Purse:
     return found
 
 
-def pair(actor: Actor) -> bytes:
-    keys = actor.device.board.token_keys(WEEK)
+def pair(actor: Actor, week: int = WEEK) -> bytes:
+    keys = actor.device.board.token_keys(week)
     assert keys is not None
     return keys.mark
 
@@ -328,6 +328,25 @@ def test_a_request_is_a_frame_like_any_other_and_goes_in_a_covered_turn() -> Non
     assert below.device.trust.asking.put
     assert frames[0] == frames[1] == [4_096] * 24
     assert stage.now
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_request_for_this_week_goes_once_before_reports_and_one_for_the_next_waits(ahead: int) -> None:
+    """Or who has a report for each turn would never have tokens."""
+    _, _, _, below = grown()
+    trust = permits.Trust(asking=Asking(WEEK + ahead, bytes(32), bytes(32), pair=pair(below, WEEK + ahead)))
+    below.device = msgspec.structs.replace(below.device, trust=trust)
+    below.do(ev.WriteReport("one", None, None, (), False))
+    went = []
+    for _ in range(2):
+        turn = Turn(below.device, below.stage.now, below.chance)
+        assert sending.send_one(turn, 0.0)
+        for effect in turn.effects:
+            if isinstance(effect, fx.PutItem):
+                went.append("report" if effect.ref else "request")
+        reports = tuple(msgspec.structs.replace(r, put=below.stage.now) for r in turn.device.reports)
+        below.device = turn.device if "report" not in went else msgspec.structs.replace(turn.device, reports=reports)
+    assert went == (["report", "request"] if ahead else ["request", "report"])
 
 
 def test_a_request_stays_behind_when_a_report_or_a_word_goes_in_the_same_burst() -> None:

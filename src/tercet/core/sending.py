@@ -21,7 +21,7 @@ from tercet.core.chain import lane
 from tercet.core.channel import RESEAL_AFTER, Channel, Letter
 from tercet.core.conversation import burn, call, dummy, open_answer, unheard, word
 from tercet.core.cutting import due, put_at
-from tercet.core.days import DAY, day_of
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.effects import PutItem
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query, WriteReport
@@ -166,8 +166,9 @@ def _some_moment_of(turn: Turn, at: int) -> int:
 def send_one(turn: Turn, after: float) -> bool:
     """Send one frame to intake, `after` so many seconds: what is most due, else a dummy. False: it cannot be sealed.
 
-    What was never said goes first. What is said again, reports and questions alike, takes turns, so that on a device
-    that beats seldom neither keeps the other from being said.
+    What was never said goes first, a request for tokens of this week before reports: who writes at each turn would have
+    none. What is said again, reports and questions alike, takes turns, so that on a device that beats seldom neither
+    keeps the other from being said.
     """
     if _intake_today(turn) is None or turn.device.board.key_for(turn.today) is None:
         return False
@@ -175,15 +176,19 @@ def send_one(turn: Turn, after: float) -> bool:
     talks = sorted((r for r in turn.device.reports if r.put or not r.sealed), key=_spoke)
     burns = due(turn.device.relations, turn.now)
     calls = [turn.device.calling] if turn.device.calling and calling.due(turn) else []
+    asking = redeeming.due(turn)
+    late = asking is not None and not asking.put and asking.week <= week_of(turn.today)
     if burns and not burns[0].cut.put:
         _put_burn(turn, burns[0], after)
     elif calls and not calls[0].put:
         _put_call(turn, after)
+    elif late and _put_request(turn, after):
+        pass
     elif fresh := next((r for r in reports if not r.put), None):
         _put_report(turn, fresh, after)
     elif word := next((r for r in talks if letters.unsaid(r.channel)), None):
         _put_word(turn, word, after)
-    elif (asking := redeeming.due(turn)) and not asking.put and _put_request(turn, after):
+    elif asking and not asking.put and _put_request(turn, after):
         pass
     else:
         again: list[tuple[int, Callable[[float], object]]] = [(r.put, partial(_put_report, turn, r)) for r in reports]
