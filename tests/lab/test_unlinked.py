@@ -42,7 +42,7 @@ SMALL = Plan(
     crash_every=1e6, naps=0.0, away=0.0, skewed=0.0, outage_every=1e6, sticks=0.0, relays=1, founding=1, shards=4,
 )  # fmt: skip
 LARGE = Plan(
-    members=50, days=30, seed=5, reports=2.2, letters=0.0, looks=0.5, replies=0.0, pace=7_200, loss=0.0, duplicates=0.0,
+    members=50, days=26, seed=5, reports=2.2, letters=0.0, looks=0.5, replies=0.0, pace=7_200, loss=0.0, duplicates=0.0,
     crash_every=1e6, naps=0.0, away=0.0, skewed=0.0, outage_every=1e6, sticks=0.0, relays=1, founding=1,
 )  # fmt: skip
 P, Q = (int.from_bytes(PRIVATE[at : at + 128], "big") for at in (0, 128))
