@@ -28,7 +28,6 @@ from tercet.core.cell import ABOVE
 from tercet.core.days import day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.report import LetterKind
-from tercet.core.state import save
 from tercet.core.turn import Turn
 from tercet.lab import Plan
 from tercet.lab.machine import Machine
@@ -98,8 +97,7 @@ def needing(machine: Machine, need: int) -> None:
     kept = tuple(msgspec.structs.replace(r, channel=channel) if r.id == link.id else r for r in device.relations)
     ours = permits.rounded(granting.need_of(Turn(device, machine.clock, bytes)))
     trust = msgspec.structs.replace(device.trust, told=(link.id, ours))
-    machine.device = msgspec.structs.replace(device, relations=kept, trust=trust)
-    machine.saved = save(machine.device)
+    machine.device = machine.kept = msgspec.structs.replace(device, relations=kept, trust=trust)
 
 
 class Wide(World):

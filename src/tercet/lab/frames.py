@@ -18,11 +18,12 @@ import msgspec
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.adoption import COMMITMENT, commitment_of, handed, parse_call
+from tercet.core.adoption import COMMITMENT, COMMITMENTS, commitment_of, handed, parse_call
 from tercet.core.board import Burn, body_of, open_entry
 from tercet.core.burning import POINT, Shares, line_through, point_of
 from tercet.core.chain import lane
 from tercet.core.channel import Letter
+from tercet.core.committing import about
 from tercet.core.conversation import open_answer
 from tercet.core.fields import Malformed, decode
 from tercet.core.relation import RATCHET_KEY, Relation, lanes_to_read, parse_plain
@@ -88,7 +89,7 @@ class Frames:
         self._posted: dict[bytes, bytes] = {}
         self.secrets = {r.adoption: name for name, d in founded.devices.items() for r in d.relations if r.adoption}
         self.adopted: dict[bytes, bytes] = {}  # relation that a desk made -> the secret that was shown
-        self.sent_along: dict[bytes, set[bytes]] = {}  # line -> commitments
+        self.sent_along = self._at_the_desk()  # line -> commitments
 
     def put(self, source: str, effect: fx.Effect) -> Iterator[Put]:
         """What an order of `source` puts; nothing for other orders, and for answers that nobody waits for."""
@@ -166,7 +167,7 @@ class Frames:
             self.sent_along.setdefault(line, set()).update((along[:COMMITMENT], along[COMMITMENT : 2 * COMMITMENT]))
 
     def came_with(self, secret: bytes) -> set[bytes]:
-        """The lines with which a commitment to a secret was ever sent along."""
+        """The lines with which a commitment to a secret was ever sent along, or lies at the desk, which may burn."""
         ours = commitment_of(secret)
         return {
             line for line, along in self.sent_along.items() if any(each == handed(ours, each[:32]) for each in along)
@@ -184,8 +185,12 @@ class Frames:
     def anew(self) -> Frames:
         """The same, to which nothing that happened is known."""
         new = copy.copy(self)
-        new.boxes, new.adopted, new.sent_along = dict(self.boxes), {}, {}
+        new.boxes, new.adopted, new.sent_along = dict(self.boxes), {}, self._at_the_desk()
         return new
+
+    def _at_the_desk(self) -> dict[bytes, set[bytes]]:
+        """The commitments that the desk was handed by each neighbour of its own, by that neighbour's line."""
+        return {self.lines[r.name]: set(about(self.desk, r)[:COMMITMENTS]) for r in self.desk.relations}
 
     def _boxes(self) -> Iterator[tuple[bytes, Box]]:
         """All boxes that a network has within the days known, by their ids."""
