@@ -8,7 +8,7 @@ from tercet.core import cutting, relation
 from tercet.lab import small
 from tercet.lab.frames import known
 from tercet.lab.judge import INVARIANTS
-from tercet.lab.scenarios import FAST, MISTAKES, SCENARIOS, Mistake, tried
+from tercet.lab.scenarios import FAST, LARGER, MISTAKES, SCENARIOS, Mistake, tried
 from tercet.lab.search import Scenario, explore
 
 from .test_lab_spec import table
@@ -67,6 +67,13 @@ def test_the_smallest_searches_find_nothing(name: str) -> None:
     assert (found.wrong, found.trace) == ("", ())
     assert found.ended
     assert found.states > 100
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", LARGER)
+def test_larger_searches_find_nothing_in_their_nearest_states(name: str) -> None:
+    found = explore(LARGER[name], 2_000)
+    assert (found.wrong, found.trace) == ("", ())
 
 
 @pytest.mark.full
