@@ -210,6 +210,16 @@ def test_who_is_no_neighbour_any_more_is_handed_none_and_forgotten() -> None:
     assert gone not in save(founder.device)
 
 
+def test_which_link_handed_a_pass_is_forgotten_with_that_link() -> None:
+    stage, _, _, below = grown()
+    gone, before = relation(below, "founder").id, held(below)
+    assert gone in save(below.device)
+    below.device = msgspec.structs.replace(below.device, relations=())
+    stage.beat(below)
+    assert gone not in save(below.device)
+    assert held(below) == before
+
+
 def test_a_secret_that_is_withdrawn_makes_no_more_passes() -> None:
     stage, desk, founder, below = grown()
     desk.do(ev.TakeWeekly(RELAY, b""))

@@ -65,7 +65,7 @@ def tidy(turn: Turn) -> None:
     """Forget passes of weeks that are surely over and who is no neighbour any more; a desk makes those to come."""
     over, here = week_of(day_of(turn.sure)), {r.id for r in turn.device.relations}
     kept = tuple(one for one in turn.device.passes if one.week >= over)
-    kept = tuple(msgspec.structs.replace(one, handed=tuple(r for r in one.handed if r in here)) for one in kept)
+    kept = tuple(_among(one, here) for one in kept)
     known = {(one.relay, one.week) for one in kept}
     weekly = turn.device.office.weekly if turn.device.office else {}
     week = week_of(turn.today)
@@ -76,6 +76,13 @@ def tidy(turn: Turn) -> None:
         if (tag, one) not in known
     )
     turn.change(passes=_ordered((*kept, *made)))
+
+
+def _among(one: Held, here: set[bytes]) -> Held:
+    """A pass that names none but neighbours that we have; of which link it was is nobody's business any more."""
+    return msgspec.structs.replace(
+        one, by=one.by if one.by in here else b"", handed=tuple(r for r in one.handed if r in here)
+    )
 
 
 def deal(turn: Turn) -> None:
