@@ -1,6 +1,6 @@
 """The other side: the book, and the area beside it.
 
-Does        reads the notebook's payload, its entries, and the boxes and relays of an understudy.
+Does        reads the notebook's payload, its entries, and the boxes, relays and passes of an understudy.
 Does not    check rules that only a writer must keep.
 Spec        spec/74-notebook.md, 1 and 2; spec/75-understudy.md, 1
 Always      1. Noise in the area is no understudy.
@@ -27,6 +27,7 @@ class Understudy:
     uses: list[Use] = field(default_factory=list)
     returns: set[bytes] = field(default_factory=set)
     beats: tuple[int, ...] = ()
+    weeks: set[int] = field(default_factory=set)  # of which it has passes
 
 
 @dataclass
@@ -69,6 +70,7 @@ def understudy(area: bytes) -> Understudy | None:
         return None
     day = int(fields[1])
     found = Understudy(day, neighbours=len(fields[3]), beats=(fields[6], fields[7]))
+    found.weeks = {one[1] for one in fields[12]}
     found.relays = {leaf for _, leaf in pack.leaves(fields[2]) if isinstance(leaf, str)}
     boards = [leaf for _, leaf in pack.leaves(fields[2]) if isinstance(leaf, bytes)]
     found.uses += [Use("board", 0, 0, 0, "", keys.posted_box(read), b"") for read in boards]

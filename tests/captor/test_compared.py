@@ -78,6 +78,7 @@ def more(found: Find, seen: Seen) -> list[str]:
         [f"tokens: {len(tokens)}"] if tokens and not (seen.exposure.tokens and "tokens" in seen.exposure.powers) else []
     )
     weeks = {one["week"] for each in found.named for one in each.all("Held")}
+    weeks |= {week for side in found.sides if side.understudy for week in side.understudy.weeks}
     passed = "post_weeks" in seen.exposure.powers and seen.exposure.passes >= max(weeks, default=0)
     wrong += [f"passes: {max(weeks)}"] if weeks and not passed else []
     fits = seen.correlation.fits if seen.correlation else {}
@@ -145,6 +146,7 @@ def test_with_the_notebooks_passphrase_it_finds_no_more_than_seize(seized: Seize
     found, seen = both(seized, getattr(seized, which), tmp_path, NOTEBOOK)
     assert more(found, seen) == []
     assert seen.opened == ("notebook",)
+    assert [wrong for wrong in more(found, FORGETS["passes"](seen)) if wrong.startswith("passes")]
 
 
 @pytest.mark.full

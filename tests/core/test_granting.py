@@ -684,6 +684,18 @@ def test_the_state_comes_back_from_its_bytes() -> None:
         assert actor.device.trust.asking is None
 
 
+def test_what_was_told_and_dealt_is_forgotten_with_a_neighbour() -> None:
+    """Both sides have one id for a relation: it would show whose neighbour somebody was who has been dropped."""
+    stage, _, founder, below = grown()
+    for actor, name in ((below, "founder"), (founder, "below")):
+        gone = relation(actor, name).id
+        assert gone in save(actor.device)
+        kept = tuple(r for r in actor.device.relations if r.id != gone)
+        actor.device = msgspec.structs.replace(actor.device, relations=kept)
+        stage.beat(actor)
+        assert gone not in save(actor.device)
+
+
 def test_keys_of_a_far_week_of_another_length_or_drawn_twice_are_let_go() -> None:
     _, desk, _, _ = grown()
     before = desk.device

@@ -17,7 +17,17 @@ from tercet.core.days import DAY, day_of, week_of
 from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
-from tercet.core.passes import WEEKS_PASSED, Held, Passes, WeekPass, dressed, pass_of, tag_of
+from tercet.core.passes import (
+    HELD_MOST,
+    PASSES_MOST,
+    WEEKS_PASSED,
+    Held,
+    Passes,
+    WeekPass,
+    dressed,
+    pass_of,
+    tag_of,
+)
 from tercet.core.report import LetterKind
 from tercet.core.state import save
 from tercet.core.turn import Turn
@@ -157,6 +167,21 @@ def test_what_a_link_handed_it_cannot_change_and_another_link_can() -> None:
     assert {one.week: one.shown for one in turn.device.passes} == passes(WEEK + 1, WEEK + 2) | {WEEK: b"x" * 16}
 
 
+def test_passes_of_other_relays_push_out_none_of_a_relay_in_use() -> None:
+    """A link could else silence those below it at once: by pushing out what it handed, and handing it anew."""
+    _, _, _, below = grown()
+    link, turn = relation(below, "founder").id, turn_of(below)
+    for number in range(4):
+        others = tuple(WeekPass(bytes((0, number, one)) + bytes(5), WEEK, b"x" * 16) for one in range(PASSES_MOST))
+        posting.take(turn, link, Letter(1, 0, 0, 0, 0, LetterKind.PASSES, encode(Passes(1, others))))
+    posting.take(turn, link, letter((WEEK + 1, b"x" * 16), (WEEK + 3, b"y" * 16)))
+    kept = turn.device.passes
+    ours = {one.week: one.shown for one in kept if one.relay == tag_of(RELAY)}
+    assert ours == passes(WEEK, WEEK + 1, WEEK + 2) | {WEEK + 3: b"y" * 16}
+    assert len(kept) == HELD_MOST
+    assert list(kept) == sorted(kept, key=lambda one: (one.week, one.relay))
+
+
 @pytest.mark.parametrize("week", [WEEK - 1, WEEK + 4])
 def test_a_pass_of_a_week_out_of_reach_is_let_go(week: int) -> None:
     _, _, _, below = grown()
@@ -183,6 +208,16 @@ def test_who_is_no_neighbour_any_more_is_handed_none_and_forgotten() -> None:
     stage.now += 7 * DAY
     stage.beat(founder)
     assert gone not in save(founder.device)
+
+
+def test_which_link_handed_a_pass_is_forgotten_with_that_link() -> None:
+    stage, _, _, below = grown()
+    gone, before = relation(below, "founder").id, held(below)
+    assert gone in save(below.device)
+    below.device = msgspec.structs.replace(below.device, relations=())
+    stage.beat(below)
+    assert gone not in save(below.device)
+    assert held(below) == before
 
 
 def test_a_secret_that_is_withdrawn_makes_no_more_passes() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tercet.core import events as ev
+from tercet.core import posting
 from tercet.core.board import BoardView, IntakeDay, WeekKey
 from tercet.core.chain import DayChain
 from tercet.core.days import week_of
@@ -76,6 +77,17 @@ def test_days_and_weeks_out_of_reach_are_passed_over() -> None:
 def test_what_is_no_welcome_changes_nothing(body: bytes) -> None:
     before = BoardView()
     assert take(before, body, TODAY) is before
+
+
+def test_a_newcomer_whose_card_has_a_pass_of_a_week_takes_letters_in_by_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its relays' addresses end otherwise than its inviter's, and are the same relays."""
+    monkeypatch.setattr(posting, "address_now", lambda turn, address: f"{address}/{'a' * 26}")
+    desk, new = met(Stage())
+    assert new.actor.device.relays != desk.actor.device.relays
+    desk.actor.do(ev.ShowLetter("new"))
+    new.scan(desk)
+    assert new.actor.device.relations[0].channel.received == 1
+    assert new.actor.device.board.keys
 
 
 def test_only_who_brought_us_in_can_welcome_us() -> None:

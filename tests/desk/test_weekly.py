@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tercet.core.days import day_of, week_of
 from tercet.core.errors import Refusal
+from tercet.core.passes import Held, tag_of
 from tercet.drop import DropFailure, RelayAddress
 from tercet.drop.address import base32
-from tercet.drop.passes import taken_at
+from tercet.drop.passes import taken_at, week_pass
 
 from ..shell.founded import founded
 from ..shell.world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, beat, do, meet, run
@@ -39,6 +42,25 @@ def test_with_the_secret_all_go_on_posting_where_relays_take_nothing_else(tmp_pa
                 (relay,) = (await do(service, do="status"))["relays"]
                 assert relay["trouble"] == ""
                 assert RelayAddress.parse(relay["relay"]).pass_ in taken_at(world.weekly, world.now)
+
+    run(scene())
+
+
+def test_who_was_handed_passes_that_are_none_meets_another_link_with_the_pass_that_its_screen_shows(
+    tmp_path: Path,
+) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk(), world.member("amal")) as (desk, amal):
+            await do(desk, asked(), do="weekly", relay=RELAY)
+            world.weekly = (SECRET,)
+            week = week_of(day_of(world.now))
+            false = (Held(tag_of(RELAY), week, b"x" * 16),)
+            amal.engine.device = msgspec.structs.replace(amal.engine.device, relations=(), passes=false)
+            await meet(desk, amal, "another", "amal again")
+            await beat(desk, amal, rounds=3)
+            assert {one.shown for one in amal.engine.device.passes if one.week == week} == {week_pass(SECRET, week)}
 
     run(scene())
 

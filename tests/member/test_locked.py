@@ -217,6 +217,38 @@ def test_a_put_goes_to_the_second_relay_once_the_first_is_known_to_be_away() -> 
     run(scene())
 
 
+def test_a_relay_is_known_to_be_away_by_whichever_pass_it_was_asked_with() -> None:
+    """As on a device that is awake: a READ, or a PUT of the week before, tells as much as a PUT of this week."""
+    asked: list[str] = []
+    away = {"tercet://a.example:1/a"}
+
+    class Drop:
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        async def perform(self, ops: Any) -> Any:
+            asked.append(self.address)
+            if self.address.rsplit("/", 1)[0] in away or self.address in away:
+                raise UNREACHABLE
+            from tercet.drop import Stored
+
+            return [Stored()]
+
+        async def close(self) -> None:
+            pass
+
+    async def scene() -> None:
+        a, b = "tercet://a.example:1/a", "tercet://b.example:1/b"
+        read = Planned(0.0, MARK, ((a, bytes(32)),))
+        put = Planned(0.01, MARK, ((f"{a}/this", bytes(32)), (f"{b}/this", bytes(32))), bytes(4096))
+        again = msgspec.structs.replace(put, after=0.02, places=((f"{a}/next", bytes(32)), (f"{b}/next", bytes(32))))
+        locked = Locked(Plan("/nowhere", SECRET, (read, put, again)), Drop)
+        await locked.work()
+        assert asked == [a, f"{a}/this", f"{b}/this", f"{a}/next", f"{b}/next"]
+
+    run(scene())
+
+
 class OneRequest:
     """A door behind which somebody says one thing."""
 

@@ -31,6 +31,7 @@ from tercet.core.permits import (
     Dealt,
     Grant,
     Need,
+    Stock,
     Trust,
     parse_grant,
     parse_need,
@@ -60,13 +61,20 @@ def deal(turn: Turn) -> None:
 
 
 def tidy(turn: Turn) -> None:
-    """Forget permits of weeks that are over, and what those needed who are no neighbours any more."""
+    """Forget permits of weeks that are over, and what there was between us and who is no neighbour any more."""
     trust, week = turn.device.trust, week_of(turn.today)
     here = {r.id for r in turn.device.relations}
     needs = {one: need for one, need in trust.needs.items() if one in here}
-    stocks = tuple(s for s in trust.stocks if s.week >= week)
-    if (needs, stocks) != (trust.needs, trust.stocks):
-        turn.change(trust=msgspec.structs.replace(trust, needs=needs, stocks=stocks))
+    stocks = tuple(_dealt_among(s, here) for s in trust.stocks if s.week >= week)
+    told = trust.told if trust.told[0] in here else (b"", 0)
+    if (needs, stocks, told) != (trust.needs, trust.stocks, trust.told):
+        turn.change(trust=msgspec.structs.replace(trust, needs=needs, stocks=stocks, told=told))
+
+
+def _dealt_among(stock: Stock, here: set[bytes]) -> Stock:
+    """A stock that says of none but neighbours that we have how much they were dealt."""
+    dealt = {one: count for one, count in stock.dealt.items() if one in here}
+    return msgspec.structs.replace(stock, dealt=dealt)
 
 
 def need_of(turn: Turn) -> int:

@@ -106,6 +106,11 @@ def tag_of(address: str) -> bytes:
         return b""
 
 
+def bare(address: str) -> str:
+    """A relay's address without its pass."""
+    return "/".join(address.split("/")[:BARE])
+
+
 def shown_in(address: str) -> bytes:
     """The pass in an address, 16 bytes; empty if there is none."""
     parts = address.split("/")
@@ -129,5 +134,5 @@ def dressed(address: str, held: Iterable[Held | WeekPass], now: int) -> str:
     if not shown:
         return address
     text = base64.b32encode(shown).decode().rstrip("=").lower()
-    worn = "/".join((*address.split("/")[:BARE], text))
+    worn = f"{bare(address)}/{text}"
     return worn if len(worn) <= LONGEST else address

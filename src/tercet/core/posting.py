@@ -3,7 +3,7 @@
 Does        makes them at the desk, hands below what was not handed yet, takes what our link hands, forgets old ones.
 Does not    show a pass: the shell puts it into the address when it posts. Judge one: the relay does.
 Spec        spec/51-tokens.md, 9
-Always      1. They come from the link alone.  2. What a link handed once it cannot change.
+Always      1. They come from the link alone.  2. What a link handed once it can neither change nor push out.
             3. A pass is erased when its week is over.
 Read first  deal(), take(), tidy().
 """
@@ -65,7 +65,7 @@ def tidy(turn: Turn) -> None:
     """Forget passes of weeks that are surely over and who is no neighbour any more; a desk makes those to come."""
     over, here = week_of(day_of(turn.sure)), {r.id for r in turn.device.relations}
     kept = tuple(one for one in turn.device.passes if one.week >= over)
-    kept = tuple(msgspec.structs.replace(one, handed=tuple(r for r in one.handed if r in here)) for one in kept)
+    kept = tuple(_among(one, here) for one in kept)
     known = {(one.relay, one.week) for one in kept}
     weekly = turn.device.office.weekly if turn.device.office else {}
     week = week_of(turn.today)
@@ -76,6 +76,13 @@ def tidy(turn: Turn) -> None:
         if (tag, one) not in known
     )
     turn.change(passes=_ordered((*kept, *made)))
+
+
+def _among(one: Held, here: set[bytes]) -> Held:
+    """A pass that names none but neighbours that we have; of which link it was is nobody's business any more."""
+    return msgspec.structs.replace(
+        one, by=one.by if one.by in here else b"", handed=tuple(r for r in one.handed if r in here)
+    )
 
 
 def deal(turn: Turn) -> None:
@@ -119,7 +126,13 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
             continue  # our clock may be behind theirs, so one week more
         handed = before.handed if before and before.shown == one.shown else ()
         held[one.relay, one.week] = Held(one.relay, one.week, one.shown, relation_id, handed)
-    turn.change(passes=_ordered(held.values())[:HELD_MOST])
+    turn.change(passes=_cut(turn, held.values()))
+
+
+def _cut(turn: Turn, held: Iterable[Held]) -> tuple[Held, ...]:
+    """As many as a device keeps, those of relays in use first: a link that names others could push them out."""
+    used = {tag_of(relay) for relay in turn.device.relays}
+    return _ordered(sorted(_ordered(held), key=lambda one: one.relay not in used)[:HELD_MOST])
 
 
 def _ordered(held: Iterable[Held]) -> tuple[Held, ...]:

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core.fields import Key, Malformed, Ref, Seconds, Version1, decode, encode
+from tercet.core.passes import bare
 from tercet.sealing import FRAME, derive, digest
 
 HELLO_MOST: Final = 2_048  # bytes of a hello in an invitation
@@ -122,5 +123,5 @@ def meeting_of(secret: bytes) -> bytes:
 
 
 def relay_tag(address: str) -> bytes:
-    """What names a relay in a code: 8 bytes."""
-    return digest(address.encode())[:RELAY_TAG]
+    """What names a relay in a code, whichever pass stands in its address: 8 bytes."""
+    return digest(bare(address).encode())[:RELAY_TAG]

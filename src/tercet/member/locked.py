@@ -32,6 +32,7 @@ OPERATIONS_MOST: Final = 1_800  # of a list: 600 beats
 PLAN_MOST: Final = 8_388_608  # bytes of a list
 READY: Final = b"ready\n"
 NONCE: Final = 32  # bytes that the owner's side draws
+BARE: Final = 4  # parts of an address without its pass
 LAST_WAIT: Final = 20.0  # seconds that operations under way have left once the owner is back
 Id = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Mark = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
@@ -108,6 +109,11 @@ def relay_drop(address: str) -> Drop:
     return RelayClient(RelayAddress.parse(address))
 
 
+def _which(relay: str) -> str:
+    """Which relay an address is of, whatever pass it has: a PUT's has that of its week, a READ's may have another."""
+    return "/".join(relay.split("/")[:BARE])
+
+
 class Locked:
     """A list of operations at work.
 
@@ -152,7 +158,8 @@ class Locked:
     async def _carry_out(self, one: Planned) -> None:
         """Try once; the second place only serves when the first did not answer the last time either."""
         for relay, box in one.places:
-            known = relay in self._down
+            which = _which(relay)
+            known = which in self._down
             try:
                 if one.item:
                     answer = await self._ask(relay, Put(box, one.item))
@@ -160,10 +167,10 @@ class Locked:
                         self.came.append(Came(one.mark, stored=True))
                 else:
                     await self._read(one, relay, box)
-                self._down.discard(relay)
+                self._down.discard(which)
                 break
             except DropFailure:
-                self._down.add(relay)
+                self._down.add(which)
                 if not known:
                     break
         self.left -= 1

@@ -101,6 +101,7 @@ class ByCode:
                 message = parse_message(content)
                 if isinstance(message, Invitation) and message.relay:
                     RelayAddress.parse(message.relay)
+                    self._engine.typed.add(message.relay)
                 await self._engine.do(ev.JoinByCode(name, content))
             except Malformed:
                 await self._person.tell("not_scanned", code="bad_scan")

@@ -81,6 +81,7 @@ class Engine:
         answer_step: a desk acts upon what intake held at full steps of so many seconds, however long it worked.
         screens: called with each `ShowCode`.
         draw_keys: draws the private keys of a week's tokens, in a thread; none draws none.
+        typed: addresses of relays that another screen showed: to meet there the passes in them count.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Engine:
         self._failed = asyncio.Event()
         self._asking = 0  # calls of do() under way
         self.draw_keys: Callable[[], bytes] | None = draw_token_keys
+        self.typed: set[str] = set()
         self.sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
         self.monotonic: Callable[[], float] = time.monotonic
 
@@ -149,8 +151,12 @@ class Engine:
                 self._vault.close()
 
     def dressed(self, relay: str) -> str:
-        """A relay's address with this week's pass, if the device holds it."""
-        return dressed(relay, self.device.passes, self.clock())
+        """A relay's address with this week's pass, if the device holds it; one that was typed as it is.
+
+        Who was handed passes that are none could else not meet another link.
+        """
+        ours = relay not in self.typed or relay in self.device.relays
+        return dressed(relay, self.device.passes, self.clock()) if ours else relay
 
     @property
     def notebook(self) -> bytes:

@@ -112,6 +112,7 @@ async def _try_relay(service: Service, relay: str) -> None:
         DropFailure: `bad_address`, `no_pass`; the relay is not the one in the address, or does not answer.
     """
     RelayAddress.parse(relay)
+    service.engine.typed.add(relay)
     try:
         await service.relays.try_pass(relay, service.chance)
     except DropFailure as failure:
