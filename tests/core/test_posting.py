@@ -22,11 +22,17 @@ from tercet.core.passes import (
     PASSES_MOST,
     WEEKS_PASSED,
     Held,
+    HeldMarks,
     Passes,
+    PassMark,
+    PassMarks,
     WeekPass,
     dressed,
+    keep_marks,
+    mark_of,
     pass_of,
     tag_of,
+    vouched,
 )
 from tercet.core.report import LetterKind
 from tercet.core.state import save
@@ -159,12 +165,73 @@ def test_what_a_link_handed_it_cannot_change_and_another_link_can() -> None:
     _, _, _, below = grown()
     link = relation(below, "founder")
     turn = turn_of(below)
-    posting.take(turn, link.id, letter((WEEK, b"x" * 16), (WEEK + 1, b"x" * 16)))
-    assert turn.device == below.device
+    posting.take(turn, link.id, letter((WEEK + 3, b"x" * 16)))
+    posting.take(turn, link.id, letter((WEEK + 3, b"y" * 16)))
+    assert {one.week: one.shown for one in turn.device.passes}[WEEK + 3] == b"x" * 16
     other = msgspec.structs.replace(link, id=b"another link's id")
     turn.change(relations=(other,))
-    posting.take(turn, other.id, letter((WEEK, b"x" * 16)))
-    assert {one.week: one.shown for one in turn.device.passes} == passes(WEEK + 1, WEEK + 2) | {WEEK: b"x" * 16}
+    posting.take(turn, other.id, letter((WEEK + 3, b"y" * 16)))
+    assert {one.week: one.shown for one in turn.device.passes}[WEEK + 3] == b"y" * 16
+
+
+def test_a_pass_that_is_not_everybodys_is_neither_taken_shown_nor_handed_on() -> None:
+    """Or a link and a relay that are in it would know by it all that those below put."""
+    _, _, _, below = grown()
+    link, turn = relation(below, "founder").id, turn_of(below)
+    posting.take(turn, link, letter((WEEK, b"x" * 16), (WEEK + 1, b"x" * 16)))
+    assert turn.device == below.device
+    posting.take(turn, link, letter((WEEK + 3, b"x" * 16)))
+    assert WEEK + 3 in {one.week for one in turn.device.passes}
+    assert WEEK + 3 in {one.week for one in turn.device.vouched}, "the board cannot have spoken of it yet"
+    said = HeldMarks(WEEK + 3, 99, {tag_of(RELAY): mark_of(pass_of(SECRET, WEEK + 3))})
+    turn.change(board=msgspec.structs.replace(turn.device.board, passes=(*turn.device.board.passes, said)))
+    assert WEEK + 3 not in {one.week for one in turn.device.vouched}
+    posting.take(turn, link, letter((WEEK + 3, pass_of(SECRET, WEEK + 3))))
+    assert {one.week: one.shown for one in turn.device.vouched} == passes(*range(WEEK, WEEK + 4))
+
+
+@pytest.mark.parametrize(
+    ("marks", "read", "shown"),
+    [
+        ((), WEEK - 2, True),  # the board cannot have spoken of that week
+        ((), WEEK - 1, False),  # it said nothing of it
+        (((WEEK, {tag_of(RELAY): mark_of(b"w" * 16)}),), WEEK, True),
+        (((WEEK, {tag_of(RELAY): mark_of(b"o" * 16)}),), WEEK - 2, False),
+        (((WEEK, {tag_of(OTHER): mark_of(b"w" * 16)}),), WEEK - 2, False),  # not of this relay
+        (((WEEK + 1, {tag_of(RELAY): mark_of(b"w" * 16)}),), WEEK, False),
+    ],
+)
+def test_a_pass_is_shown_if_the_board_says_that_it_is_everybodys_or_cannot_have_said(
+    marks: tuple[tuple[int, dict[bytes, bytes]], ...], read: int, shown: bool
+) -> None:
+    one = Held(tag_of(RELAY), WEEK, b"w" * 16, b"link")
+    told = tuple(HeldMarks(week, 1, each) for week, each in marks)
+    assert vouched((one,), told, read) == ((one,) if shown else ())
+
+
+def test_marks_of_a_week_are_those_of_its_newest_entry_whatever_comes_first() -> None:
+    old, new = (PassMarks(WEEK, (PassMark(tag_of(RELAY), mark),)) for mark in (b"o" * 16, b"n" * 16))
+    for order in (((old, 4), (new, 7)), ((new, 7), (old, 4))):
+        known: tuple[HeldMarks, ...] = ()
+        for said, number in order:
+            known = keep_marks(known, said, number, WEEK, WEEK)
+        assert known == (HeldMarks(WEEK, 7, {tag_of(RELAY): b"n" * 16}),)
+
+
+@pytest.mark.parametrize("week", [WEEK - 2, WEEK + WEEKS_PASSED + 1])
+def test_marks_of_a_week_out_of_reach_are_passed_over(week: int) -> None:
+    said = PassMarks(week, (PassMark(tag_of(RELAY), b"m" * 16),))
+    assert keep_marks((), said, 1, WEEK, WEEK - 2) == ()
+
+
+def test_a_desk_says_the_marks_of_three_weeks_once_and_again_for_a_new_root() -> None:
+    stage, desk, *_ = grown()
+    assert [one.week for one in desk.device.board.passes] == [WEEK, WEEK + 1, WEEK + 2]
+    turn = turn_of(desk)
+    assert posting.marks_due(turn) == ()
+    turn.change(board=msgspec.structs.replace(desk.device.board, passes=()))
+    assert [one.week for one in posting.marks_due(turn)] == [WEEK, WEEK + 1, WEEK + 2]
+    assert stage.now
 
 
 def test_passes_of_other_relays_push_out_none_of_a_relay_in_use() -> None:
@@ -239,7 +306,7 @@ def test_with_another_secret_weeks_that_were_handed_keep_their_passes() -> None:
     stage.beat(desk, founder, below, rounds=6)
     fresh = passes(WEEK + 3, secret=FRESH)
     assert held(below) == passes(WEEK + 1, WEEK + 2) | fresh
-    assert held(desk) == passes(WEEK + 1, WEEK + 2, WEEK + 3, secret=FRESH)
+    assert held(desk) == held(below)
 
 
 @pytest.mark.parametrize(("relay", "secret"), [("tercet://relay.example:443/aaaa", SECRET), (RELAY, b"s" * 31)])

@@ -20,6 +20,7 @@ from tercet.core.card import SHARDS_MOST, Relay, RelayTable, Shards
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import Day, Key, Malformed, Number, Seconds, Version1, decode, encode
 from tercet.core.notice import NOTICE_DAYS, HeldNotice, Notice, far_ahead, keep, parse_notice
+from tercet.core.passes import HeldMarks, PassMarks, keep_marks, parse_marks
 from tercet.core.statement import Said, Statement, parse_said, signed_by
 from tercet.core.tokens import TokenKeys
 from tercet.sealing import FRAME, NONCE, derive, digest, open_sealed, posted_box, seal, sign, verify
@@ -51,6 +52,7 @@ class EntryKind(IntEnum):
     TOKEN_KEYS = 5
     NOTICE = 6
     STATEMENT = 7
+    PASS_MARKS = 8
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -182,6 +184,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         tokens: keys of weeks' tokens, that are not past.
         pairs: of each such week the mark of the first pair of token keys that was named, under whatever root;
             empty once another one was.
+        passes: marks of the passes of weeks that are not past.
     """
 
     number: Number = 0
@@ -199,6 +202,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     notices: tuple[HeldNotice, ...] = ()
     tokens: tuple[TokenKeys, ...] = ()
     pairs: dict[int, bytes] = {}
+    passes: tuple[HeldMarks, ...] = ()
 
     @property
     def head(self) -> bytes:
@@ -297,7 +301,7 @@ def parse_entry(payload: bytes) -> Entry:
     return entry
 
 
-Body = WeekKeys | RelayList | IntakeDays | Burn | TokenKeys | Notice | Said
+Body = WeekKeys | RelayList | IntakeDays | Burn | TokenKeys | Notice | Said | PassMarks
 
 
 def body_of(entry: Entry) -> Body | None:
@@ -323,6 +327,8 @@ def body_of(entry: Entry) -> Body | None:
         return parse_notice(entry.body, day_of(entry.issued))
     if entry.kind == EntryKind.STATEMENT:
         return parse_said(entry.body)
+    if entry.kind == EntryKind.PASS_MARKS:
+        return parse_marks(entry.body)
     return None
 
 
@@ -380,6 +386,9 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
         return _take_statement(view, entry, body)
     if isinstance(body, TokenKeys):
         return _take_tokens(view, entry, body, now)
+    if isinstance(body, PassMarks):
+        issued, ours = week_of(day_of(entry.issued)), week_of(min(day_of(now), day_of(view.issued)))
+        return msgspec.structs.replace(view, passes=keep_marks(view.passes, body, entry.number, issued, ours))
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))

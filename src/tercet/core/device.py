@@ -244,6 +244,11 @@ def _notices_seen(turn: Turn, _: e.NoticesSeen) -> None:
     turn.change(board=msgspec.structs.replace(board, notices=notice.read_by_owner(board.notices)))
 
 
+def _take_weekly(turn: Turn, event: e.TakeWeekly) -> None:
+    posting.take_secret(turn, event)
+    office.publish_marks(turn)
+
+
 PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxyType(
     {
         e.Beat: _beat,
@@ -256,7 +261,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
         e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
-        e.TakeWeekly: posting.take_secret,
+        e.TakeWeekly: _take_weekly,
         e.TakeRoots: lambda turn, event: rooting.take_roots(turn, event.documents),
         e.DrawBoardKey: lambda turn, _: rooting.draw_key(turn),
         e.Invite: lambda turn, event: encounter.invite(turn, event.name, event.role),

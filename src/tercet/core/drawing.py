@@ -82,7 +82,7 @@ def draw(device: Device, now: int, chance: Chance) -> Understudy | None:
 def _passes(device: Device, days: range) -> tuple[WeekPass, ...]:
     """The passes of the weeks of its days, at the relays in use."""
     weeks, tags = {week_of(day) for day in days}, {tag_of(relay) for relay in device.relays}
-    held = [one for one in device.passes if one.week in weeks and one.relay in tags]
+    held = [one for one in device.vouched if one.week in weeks and one.relay in tags]
     return tuple(WeekPass(one.relay, one.week, one.shown) for one in held)[:PASSES_MOST]
 
 
@@ -101,7 +101,7 @@ def what_it_hangs_on(device: Device, now: int) -> object:
     ways = tuple((r.id, r.chain.day, r.mix.first, r.mix.proven, len(r.mix.later)) for r in device.relations)
     board = (device.relays, device.board.number, device.board.places)
     so_far = (device.rounds, device.beats, device.looked, tuple(r.id for r in device.returns))
-    passes = tuple((one.relay, one.week, one.shown) for one in device.passes)
+    passes = tuple((one.relay, one.week, one.shown) for one in device.vouched)
     return day_of(now), device.card is None, ways, board, so_far, bool(device.shares), passes
 
 

@@ -88,7 +88,7 @@ def _marked(turn: Turn, planned: Sequence[PutItem | ReadBox]) -> list[Effect]:
 def _dressed(turn: Turn, put: PutItem) -> Places:
     """Where to put, with the passes of the week in which it is put: the locked process holds no others."""
     when = turn.now + int(put.after)
-    return tuple((dressed(relay, turn.device.passes, when), box) for relay, box in put.places)
+    return tuple((dressed(relay, turn.device.vouched, when), box) for relay, box in put.places)
 
 
 def meant(turn: Turn, happened: Sequence[Stored | Arrived]) -> list[Stored | Arrived]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import adopting, minting, parting
+from tercet.core import adopting, minting, parting, posting
 from tercet.core import board as boards
 from tercet.core import channel as letters
 from tercet.core.burning import POINT, line_through, on_line
@@ -107,6 +107,7 @@ def beat(turn: Turn) -> None:
     adopting.tidy(turn)
     _publish_keys(turn)
     _publish_intake(turn)
+    publish_marks(turn)
     week = minting.wanted(turn)
     if week is not None:
         turn.order(DrawTokenKeys(week))
@@ -198,6 +199,7 @@ def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotic
     for mint in minting.mints(turn):
         if mint.keys.week >= this_week:
             _publish(turn, boards.EntryKind.TOKEN_KEYS, encode(mint.keys))
+    publish_marks(turn)
     for both, _ in office(turn).burned:
         _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
     for one in in_force(notices, turn.today):
@@ -333,6 +335,12 @@ def _say_keys(turn: Turn, weeks: list[int]) -> None:
         said = weeks[i : i + boards.KEYS_AN_ENTRY]
         keys = tuple(boards.WeekKey(week, kem_public(seeds[week])) for week in said)
         _publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
+
+
+def publish_marks(turn: Turn) -> None:
+    """Say of the passes of weeks which are everybody's."""
+    for marks in posting.marks_due(turn):
+        _publish(turn, boards.EntryKind.PASS_MARKS, encode(marks))
 
 
 def _publish_intake(turn: Turn) -> None:

@@ -1,6 +1,7 @@
 """Passes of a week: what lets a device post at a relay, and where it stands in an address.
 
-Does        makes a relay's pass of a week, knows which relay a pass is for, puts the right one into an address.
+Does        makes a relay's pass of a week and its mark, knows which relay a pass is for and whether it is everybody's,
+            puts the right one into an address.
 Does not    write or take letters: `posting` does. Know whose a pass is: it is the same for all.
 Spec        spec/51-tokens.md, 9; spec/10-drop.md, 7a
 Always      1. An address without a held pass stays as it is.  2. Only the pass of an address changes.
@@ -20,6 +21,7 @@ import msgspec
 from tercet.core.days import day_of, week_of
 from tercet.core.fields import Malformed, Ref, Version1, decode
 from tercet.core.tokens import Week
+from tercet.sealing import digest
 
 SECRET: Final = 32  # bytes of which a relay's passes of all weeks come; it and the desk have them
 TAG: Final = 8  # bytes of a relay's fingerprint that stand for it
@@ -27,6 +29,10 @@ PASS: Final = 16  # bytes
 WEEKS_PASSED: Final = 3  # weeks whose passes are handed down, this one the first
 PASSES_MOST: Final = 24  # in a letter: eight relays, three weeks
 HELD_MOST: Final = 64  # that a device keeps
+MARKS_MOST: Final = 16  # relays in an entry of marks
+MARKED_WEEKS: Final = 6  # weeks whose marks a reader keeps, at most: the latest
+GONE: Final = bytes(16)  # in the place of a link that is no neighbour any more
+MARK_LABEL: Final = b"tercet/1 mark of a pass"
 LABEL: Final = b"tercet/1 pass of a week"
 LONGEST: Final = 160  # characters of an address
 BARE: Final = 4  # parts of an address without a pass
@@ -57,6 +63,39 @@ class Passes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     passes: Annotated[tuple[WeekPass, ...], msgspec.Meta(min_length=1, max_length=PASSES_MOST)]
 
 
+class PassMark(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the board says of a relay's pass of a week: whoever holds a pass sees whether it is everybody's.
+
+    Attributes:
+        relay: first 8 bytes of its fingerprint.
+        mark: of the pass, 16 bytes.
+    """
+
+    relay: Tag
+    mark: Ref
+
+
+class PassMarks(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Body of an entry of the board: the marks of a week's passes."""
+
+    week: Week
+    marks: Annotated[tuple[PassMark, ...], msgspec.Meta(min_length=1, max_length=MARKS_MOST)]
+
+
+class HeldMarks(msgspec.Struct, frozen=True, array_like=True):
+    """The marks of a week's passes as a reader keeps them.
+
+    Attributes:
+        week: whose passes.
+        number: of the entry.
+        marks: by relay, 8 bytes of its fingerprint.
+    """
+
+    week: int
+    number: int
+    marks: dict[bytes, bytes]
+
+
 class Held(msgspec.Struct, frozen=True, array_like=True):
     """A pass of a week as a device holds it.
 
@@ -64,7 +103,7 @@ class Held(msgspec.Struct, frozen=True, array_like=True):
         relay: first 8 bytes of the relay's fingerprint.
         week: in which it is taken.
         shown: 16 bytes.
-        by: relation of the link that handed it; empty at the desk.
+        by: relation of the link that handed it, zeros if that is gone; empty at the desk, and for one on our card.
         handed: relations of those below to whom it was written.
     """
 
@@ -85,6 +124,60 @@ def parse_passes(body: bytes) -> tuple[WeekPass, ...]:
     if len({(one.relay, one.week) for one in passes}) != len(passes):
         raise Malformed
     return passes
+
+
+def parse_marks(body: bytes) -> PassMarks:
+    """The marks in an entry.
+
+    Raises:
+        Malformed: it is none, or names a relay twice.
+    """
+    said = decode(body, PassMarks)
+    if len({one.relay for one in said.marks}) != len(said.marks):
+        raise Malformed
+    return said
+
+
+def mark_of(shown: bytes) -> bytes:
+    """The mark of a pass (16 bytes), 16 bytes that say nothing else of it."""
+    return digest(MARK_LABEL + shown)[:PASS]
+
+
+def keep_marks(
+    held: tuple[HeldMarks, ...], said: PassMarks, number: int, issued: int, ours: int
+) -> tuple[HeldMarks, ...]:
+    """The marks that a reader knows after an entry: of a week those of the newest one.
+
+    Args:
+        held: known before.
+        said: in the entry.
+        number: the entry's.
+        issued: week of the entry.
+        ours: the first week that is not over by any clock.
+    """
+    known = {one.week: one for one in held if one.week >= ours}
+    before, first = known.get(said.week), max(issued - 1, ours)
+    if first <= said.week <= issued + WEEKS_PASSED and (before is None or before.number < number):
+        known[said.week] = HeldMarks(said.week, number, {one.relay: one.mark for one in said.marks})
+    return tuple(known[week] for week in sorted(known))[-MARKED_WEEKS:]
+
+
+def vouched(held: Iterable[Held], marked: Iterable[HeldMarks], read: int) -> tuple[Held, ...]:
+    """Those of the passes that may be shown: one of another mark than everybody's would tell a relay whose it is.
+
+    Args:
+        held: passes.
+        marked: what the board says of them; it says so two weeks before the week begins.
+        read: week of the newest entry read. A week that the board cannot have spoken of by then is taken on trust.
+    """
+    marks = {one.week: one.marks for one in marked}
+
+    def everybodys(one: Held) -> bool:
+        if one.week in marks:
+            return marks[one.week].get(one.relay) == mark_of(one.shown)
+        return read < one.week - 1
+
+    return tuple(one for one in held if everybodys(one))
 
 
 def pass_of(secret: bytes, week: int) -> bytes:

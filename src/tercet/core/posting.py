@@ -1,6 +1,7 @@
 """Posting: passes of a week go down the chain, each link to its pair, ahead of time.
 
-Does        makes them at the desk, hands below what was not handed yet, takes what our link hands, forgets old ones.
+Does        makes them at the desk and says their marks, hands below what was not handed yet, takes what our link hands,
+            forgets old ones.
 Does not    show a pass: the shell puts it into the address when it posts. Judge one: the relay does.
 Spec        spec/51-tokens.md, 9
 Always      1. They come from the link alone.  2. What a link handed once it can neither change nor push out.
@@ -24,14 +25,19 @@ from tercet.core.events import TakeWeekly
 from tercet.core.fields import Malformed, encode
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.passes import (
+    GONE,
     HELD_MOST,
+    MARKS_MOST,
     PASSES_MOST,
     SECRET,
     WEEKS_PASSED,
     Held,
     Passes,
+    PassMark,
+    PassMarks,
     WeekPass,
     dressed,
+    mark_of,
     parse_passes,
     pass_of,
     shown_in,
@@ -43,7 +49,9 @@ from tercet.core.turn import Turn
 
 
 def take_secret(turn: Turn, event: TakeWeekly) -> None:
-    """A desk is given a relay's weekly secret, or is to forget it; what was made of it is handed on no more.
+    """A desk is given a relay's weekly secret, or is to forget it; what was made of that is handed on no more.
+
+    A secret in place of another one counts from the first week of which there is no pass yet: those were handed.
 
     Raises:
         Refusal: `not_the_desk`, `weekly_wrong`.
@@ -56,7 +64,7 @@ def take_secret(turn: Turn, event: TakeWeekly) -> None:
     weekly = {one: secret for one, secret in office.weekly.items() if one != tag}
     if event.secret:
         weekly |= {tag: event.secret}
-    held = tuple(one for one in turn.device.passes if one.relay != tag)
+    held = tuple(one for one in turn.device.passes if event.secret or one.relay != tag)
     turn.change(office=msgspec.structs.replace(office, weekly=weekly), passes=held)
     tidy(turn)
 
@@ -78,10 +86,21 @@ def tidy(turn: Turn) -> None:
     turn.change(passes=_ordered((*kept, *made)))
 
 
+def marks_due(turn: Turn) -> tuple[PassMarks, ...]:
+    """What a desk has to put on the board: the marks of this week's passes and the next two's, where they are not."""
+    week, known = week_of(turn.today), {one.week: one.marks for one in turn.device.board.passes}
+    due = []
+    for one in range(week, week + WEEKS_PASSED):
+        marks = {p.relay: mark_of(p.shown) for p in turn.device.passes if p.week == one}
+        if marks and not marks.items() <= known.get(one, {}).items():
+            due.append(PassMarks(one, tuple(PassMark(*each) for each in sorted(marks.items()))[:MARKS_MOST]))
+    return tuple(due)
+
+
 def _among(one: Held, here: set[bytes]) -> Held:
     """A pass that names none but neighbours that we have; of which link it was is nobody's business any more."""
     return msgspec.structs.replace(
-        one, by=one.by if one.by in here else b"", handed=tuple(r for r in one.handed if r in here)
+        one, by=one.by if one.by in (b"", *here) else GONE, handed=tuple(r for r in one.handed if r in here)
     )
 
 
@@ -94,7 +113,7 @@ def deal(turn: Turn) -> None:
 
 def _deal_to(turn: Turn, relation: Relation) -> None:
     week = week_of(turn.today)
-    news = [p for p in turn.device.passes if 0 <= p.week - week < WEEKS_PASSED and relation.id not in p.handed]
+    news = [p for p in turn.device.vouched if 0 <= p.week - week < WEEKS_PASSED and relation.id not in p.handed]
     news = sorted(news, key=lambda one: one.week)[:PASSES_MOST]
     if not news:
         return
@@ -110,7 +129,10 @@ def _deal_to(turn: Turn, relation: Relation) -> None:
 
 
 def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
-    """Our link hands us passes; from anybody else they are none. A pass that this link handed before stays."""
+    """Our link hands us passes; from anybody else they are none, and so is one that the board says is not everybody's.
+
+    One that this link handed before stays, unless the board says so of that.
+    """
     relation = find_relation(turn, relation_id)
     if relation is None or relation.role not in ABOVE:
         return
@@ -120,10 +142,13 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
         return
     week = week_of(turn.today)
     held = {(one.relay, one.week): one for one in turn.device.passes}
+    marks = {(one.week, relay): mark for one in turn.device.board.passes for relay, mark in one.marks.items()}
     for one in passes:
-        before = held.get((one.relay, one.week))
-        if not week <= one.week <= week + WEEKS_PASSED or (before and before.by == relation_id):
+        before, mark = held.get((one.relay, one.week)), marks.get((one.week, one.relay))
+        if not week <= one.week <= week + WEEKS_PASSED or mark not in (None, mark_of(one.shown)):
             continue  # our clock may be behind theirs, so one week more
+        if before and before.by in (b"", relation_id) and mark in (None, mark_of(before.shown)):
+            continue
         handed = before.handed if before and before.shown == one.shown else ()
         held[one.relay, one.week] = Held(one.relay, one.week, one.shown, relation_id, handed)
     turn.change(passes=_cut(turn, held.values()))
@@ -154,4 +179,4 @@ def table_to_pass_on(turn: Turn) -> tuple[Relay, ...]:
 
 def address_now(turn: Turn, address: str) -> str:
     """A relay's address with this week's pass, if we hold it."""
-    return dressed(address, turn.device.passes, turn.now)
+    return dressed(address, turn.device.vouched, turn.now)

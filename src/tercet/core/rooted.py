@@ -79,7 +79,7 @@ def under(view: BoardView, held: bytes) -> BoardView:
     notices = () if known not in (None, board.mark) else tuple(n for n in view.notices if n.number <= board.number)
     view = msgspec.structs.replace(view, notices=notices)
     if not whole or known != board.mark:
-        view = msgspec.structs.replace(view, keys=(), intake=(), lent=False, tokens=())
+        view = msgspec.structs.replace(view, keys=(), intake=(), lent=False, tokens=(), passes=())
     return msgspec.structs.replace(view, number=board.number, marks=(board.mark,), missing=(), forked=False)
 
 

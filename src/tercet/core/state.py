@@ -20,12 +20,13 @@ from tercet.core.card import Card, Relay
 from tercet.core.cell import Cell
 from tercet.core.chain import DayChain, Lane, relay_order
 from tercet.core.channel import Channel
+from tercet.core.days import day_of, week_of
 from tercet.core.effects import Places
 from tercet.core.events import Query
 from tercet.core.fields import decode, encode
 from tercet.core.introduction import Introductions
 from tercet.core.meeting import Meeting
-from tercet.core.passes import Held
+from tercet.core.passes import Held, vouched
 from tercet.core.permits import Mint, Trust
 from tercet.core.relation import Relation, cell_of
 from tercet.core.report import Report
@@ -254,6 +255,11 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     calling: Calling | None = None
     trust: Trust = Trust()
     passes: tuple[Held, ...] = ()
+
+    @property
+    def vouched(self) -> tuple[Held, ...]:
+        """The passes that we show and hand on: the board says that they are everybody's, or cannot have said yet."""
+        return vouched(self.passes, self.board.passes, week_of(day_of(self.board.issued)))
 
     @property
     def cell(self) -> Cell:

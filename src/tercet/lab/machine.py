@@ -83,7 +83,7 @@ class Machine:
     @property
     def passes(self) -> tuple[Held | WeekPass, ...]:
         """The passes of weeks that it posts with."""
-        return self.device.passes
+        return self.device.vouched
 
     # ---- one step
 

@@ -156,7 +156,7 @@ class Engine:
         Who was handed passes that are none could else not meet another link.
         """
         ours = relay not in self.typed or relay in self.device.relays
-        return dressed(relay, self.device.passes, self.clock()) if ours else relay
+        return dressed(relay, self.device.vouched, self.clock()) if ours else relay
 
     @property
     def notebook(self) -> bytes:
