@@ -120,6 +120,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.report._sound": "core-report core-padding",
     "tercet.core.report.parse_content": "core-report core-padding",
     "tercet.core.report.unwrap": "core-intake",
+    "tercet.core.passes.parse_marks": "core-pass-marks",
     "tercet.core.passes.parse_passes": "core-passes",
     "tercet.core.passes.shown_in": "core-relay-tag",
     "tercet.core.passes.tag_of": "core-relay-tag",

@@ -63,6 +63,7 @@ def relay_tag(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "core-grant": or_malformed(permits.parse_grant),
     "core-need": or_malformed(permits.parse_need),
+    "core-pass-marks": or_malformed(passes.parse_marks),
     "core-passes": or_malformed(passes.parse_passes),
     "core-relay-tag": relay_tag,
     "core-signed": signed,
