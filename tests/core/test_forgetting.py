@@ -12,6 +12,8 @@ from tercet.core.channel import Channel
 from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS
 from tercet.core.relation import Relation
 
+from .stage import Stage
+
 NOW = 1_790_000_000
 TODAY = NOW // DAY
 RELAYS = ("one", "two")
@@ -70,3 +72,23 @@ def test_a_reader_who_was_away_reads_the_oldest_box_first_and_not_only_now_and_t
 def test_the_number_of_boxes_to_read_is_bounded_whatever_the_clock_says() -> None:
     for days in (-3_000, -2, 0, 2, 399, 3_000):
         assert len(relations.days_to_read(fresh(), NOW + days * DAY, late=True)) <= KEPT_DAYS + 2
+
+
+def test_a_clock_that_went_back_keeps_no_older_root_of_the_network() -> None:
+    """What the confirmed day lets go is gone, whatever the clock says since: a seizure would else open a day more."""
+    stage = Stage()
+    desk, amal = stage.desk(), stage.actor("amal")
+    stage.beat(desk, rounds=2)
+    stage.meet(desk, amal, Role.DESK)
+    for _ in range(3):
+        stage.beat(desk, amal, rounds=4, every=DAY // 4)
+    confirmed = amal.device.confirmed
+    card = amal.device.card
+    assert card is not None
+    amal.device = msgspec.structs.replace(
+        amal.device, card=msgspec.structs.replace(card, chain=DayChain(confirmed - 2, bytes(32)))
+    )
+    stage.now = confirmed * DAY - DAY // 2
+    stage.beat(amal)
+    assert amal.device.card is not None
+    assert amal.device.card.chain.day == confirmed - 1

@@ -119,8 +119,7 @@ def _time_passes(turn: Turn) -> None:
     turn.change(beats=turn.device.beats + 1)
     card = turn.device.card
     if card is not None and not turn.device.is_desk:
-        known = min(turn.device.confirmed, day_of(turn.now))
-        turn.change(card=msgspec.structs.replace(card, chain=card.chain.since(known - 1)))
+        turn.change(card=msgspec.structs.replace(card, chain=card.chain.since(turn.device.confirmed - 1)))
     board = turn.device.board
     if board.notices:
         turn.change(board=msgspec.structs.replace(board, notices=notice.in_force(board.notices, day_of(turn.sure))))
