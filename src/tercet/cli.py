@@ -56,7 +56,8 @@ SENTENCES = {
     "passes": "The passes in the file have changed: there are {count} now.",
     "weekly": "The weekly secrets in the file have changed: there are {count} now.",
     "weekly_secret": "A secret of which this relay's passes of all weeks come. Give it to the desk alone:\n{secret}",
-    "lasting_ended": "The lasting passes are taken no more, only those of a week.",
+    "lasting_ended": "The lasting passes are taken no more, only those of a week. If a member is refused who should "
+    "not be, put the file `pass.ended` back in the place of `pass`.",
     "bad_pass": "{hint} The relay goes on with the passes it has.",
     "seen": "stored: {frames} frames, {blocks} blocks; operations: {puts} put, {reads} read, {acks} let go",
     "carried": "{items} items carried, {left} stay where they were, {acks} acknowledgements delivered.",

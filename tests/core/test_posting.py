@@ -28,6 +28,7 @@ from tercet.core.passes import (
     PassMarks,
     WeekPass,
     dressed,
+    held_until,
     keep_marks,
     mark_of,
     pass_of,
@@ -365,3 +366,9 @@ def test_a_pass_that_comes_draws_the_understudy_anew() -> None:
     before = drawing.what_it_hangs_on(below.device, stage.now)
     bare = msgspec.structs.replace(below.device, passes=below.device.passes[:-1])
     assert drawing.what_it_hangs_on(bare, stage.now) != before
+
+
+@pytest.mark.parametrize(("weeks", "until"), [((0, 1, 2), 2), ((0, 2), 0), ((1, 2), None), ((), None)])
+def test_an_owner_is_told_until_when_passes_are_held_without_a_gap(weeks: tuple[int, ...], until: int | None) -> None:
+    ours = tuple(Held(tag_of(RELAY), WEEK + week, b"w" * 16) for week in weeks)
+    assert held_until(ours, RELAY, START) == (0 if until is None else 7 * (WEEK + until) + 3)

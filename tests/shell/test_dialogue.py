@@ -44,6 +44,15 @@ def test_a_line_that_is_no_object_of_texts_is_refused(line: str) -> None:
     assert code_of(failed) == "bad_answers"
 
 
+def test_a_descriptor_at_which_nothing_is_open_answers_nothing() -> None:
+    take, give = os.pipe()
+    os.close(take)
+    os.close(give)
+    with pytest.raises(ShellError) as failed:
+        Answers(take).get("passphrase", "")
+    assert code_of(failed) == "no_answer"
+
+
 def test_without_a_terminal_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     take, give = os.pipe()
     with os.fdopen(take) as stdin, os.fdopen(give, "w"):

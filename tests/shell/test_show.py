@@ -17,7 +17,11 @@ NAME = "w" * 40
 def status(columns: int, **more: Any) -> str:
     """What the status shows on a screen of so many columns."""
     person = {"name": NAME, "role": "partner", "met": False, "heard": 0, "waiting": 0, "unread": 0}
-    found = {"neighbours": [person], "relays": [{"relay": ADDRESS, "trouble": "no_pass"}], "introduction": {}}
+    found = {
+        "neighbours": [person],
+        "relays": [{"relay": ADDRESS, "trouble": "no_pass", "passes": 20_730}],
+        "introduction": {},
+    }
     file = io.StringIO()
     show_status(Console(file=file, width=columns, highlight=False), found | more)
     return file.getvalue()
@@ -28,6 +32,7 @@ def test_a_relay_s_address_stands_whole_on_a_line_of_its_own_however_narrow_the_
     shown = status(columns).splitlines()
     assert ADDRESS in shown
     assert shown[shown.index(ADDRESS) + 1].strip() == "trouble: no_pass"
+    assert "until 2026-10-04;" in " ".join(" ".join(shown[shown.index(ADDRESS) + 2 :]).split())
 
 
 def test_no_word_is_cut_on_a_screen_of_eighty_columns() -> None:
@@ -55,4 +60,4 @@ def test_what_a_neighbour_is_stands_in_words() -> None:
 
 
 def test_an_address_from_outside_steers_no_terminal() -> None:
-    assert "\x1b" not in status(80, relays=[{"relay": "tercet://\x1b[2J", "trouble": ""}])
+    assert "\x1b" not in status(80, relays=[{"relay": "tercet://\x1b[2J", "trouble": "", "passes": 0}])

@@ -18,7 +18,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core.days import day_of, week_of
+from tercet.core.days import day_of, last_day_of, week_of
 from tercet.core.fields import Malformed, Ref, Version1, decode
 from tercet.core.tokens import Week
 from tercet.sealing import digest
@@ -212,6 +212,15 @@ def shown_in(address: str) -> bytes:
     except (IndexError, binascii.Error, ValueError):
         return b""
     return shown if len(shown) == PASS else b""
+
+
+def held_until(held: Iterable[Held], address: str, now: int) -> int:
+    """The last day of the weeks, from this one on without a gap, of which passes for a relay are held; 0 for none."""
+    tag, week = tag_of(address), week_of(day_of(now))
+    weeks = {one.week for one in held if tag and one.relay == tag}
+    while week in weeks:
+        week += 1
+    return last_day_of(week - 1) if week - 1 in weeks else 0
 
 
 def dressed(address: str, held: Iterable[Held | WeekPass], now: int) -> str:

@@ -147,7 +147,7 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
         before, mark = held.get((one.relay, one.week)), marks.get((one.week, one.relay))
         if not week <= one.week <= week + WEEKS_PASSED or mark not in (None, mark_of(one.shown)):
             continue  # our clock may be behind theirs, so one week more
-        if before and before.by in (b"", relation_id) and mark in (None, mark_of(before.shown)):
+        if before and before.by == relation_id and mark in (None, mark_of(before.shown)):
             continue
         handed = before.handed if before and before.shown == one.shown else ()
         held[one.relay, one.week] = Held(one.relay, one.week, one.shown, relation_id, handed)

@@ -340,7 +340,10 @@ def witnesses(
 
 def said_of_witnesses(certain: int, captured: int) -> str:
     """How many different witnesses there were, never without what that rests on."""
-    return f"At least {certain} different witnesses, if nobody hostile holds more than {captured} permits a week."
+    rests = f"if nobody hostile holds more than {captured} permits a week."
+    if not certain:
+        return f"No witness is certain, {rests} Those that there are could all be one captor's."
+    return f"At least {certain} different witness{'es' * (certain > 1)}, {rests}"
 
 
 @app.command()

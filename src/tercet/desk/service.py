@@ -55,8 +55,8 @@ SENTENCES = {
     "meeting_last": "This device has kept {name}: {role}. The other one keeps you only once it has "
     "scanned the code shown now. If you leave before, the same command with the same word shows it again, for an hour.",
     "meeting_kept": "Done: {name} is now {role}.",
-    "founded": "A network is founded. Next: a root (`tercet desk ceremony`); once a founder was met it is too late "
-    "for one. Then `tercet desk serve`, and `tercet desk meet` for each founder.",
+    "founded": "A network is founded. Next: a root (`tercet desk ceremony --help`, docs/ceremony.md); once a "
+    "founder was met it is too late for one. Then `tercet desk serve`, and `tercet desk meet` for each founder.",
     "report_filed": "Report {number} came: read it with `tercet desk show {number}`.",
     "media_moves": "Report {number}: block {came} of {of} came.",
     "media_filed": "Report {number}: file {media} is here, whole and as announced.",

@@ -138,7 +138,15 @@ class PassFile:
         return self._write((*held, self._chance(self._size)))[-1]
 
     def clear(self) -> None:
-        """Write a file without a line: nothing of it is taken any more. Raises DropFailure (bad_pass)."""
+        """Set the file aside as `pass.ended`, and write one without a line: nothing is taken by it any more.
+
+        Raises:
+            DropFailure: bad_pass.
+        """
+        try:
+            self._files.rename(self._path, self._path.with_name(f"{self._path.name}.ended"))
+        except OSError:
+            raise self._failed("cannot be set aside") from None
         self._write(())
 
     def changed(self) -> tuple[bytes, ...] | None:

@@ -54,10 +54,11 @@ def seize(
     """Show what a captor gets out of what was seized."""
     console = Console(stderr=True, highlight=False)
     try:
+        passphrases = lines_of(passphrase_fd, "passphrases_unreadable")
         with console.status("Looking…") as line:
             found = look_at(
                 image,
-                lines_of(passphrase_fd, "passphrases_unreadable"),
+                passphrases,
                 relay=relay,
                 second=second_image,
                 memory=memory,
@@ -72,7 +73,7 @@ def seize(
         json.dump(msgspec.to_builtins(found), sys.stdout, ensure_ascii=False)
         typer.echo()
     else:
-        show(Console(highlight=False, emoji=False), found)
+        show(Console(highlight=False, emoji=False), found, len(passphrases))
 
 
 def lines_of(descriptor: int | None, failure: str) -> tuple[str, ...]:
@@ -91,9 +92,11 @@ def lines_of(descriptor: int | None, failure: str) -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line)
 
 
-def show(console: Console, found: Seen) -> None:
-    """What was found, as tables for a person."""
+def show(console: Console, found: Seen, given: int = 0) -> None:
+    """What was found, as tables for a person; `given`: how many passphrases were tried."""
     console.print(f"Row of the exposure table: {found.row}. Opened: {', '.join(found.opened) or 'nothing'}.")
+    if given and not found.opened:
+        console.print("No passphrase that was given opens anything here: look whether it is typed right.")
     _show_people(console, found.exposure)
     _show_words(console, found.exposure)
     _show_reports(console, found)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import io
 import json
 import os
 import sys
@@ -60,7 +61,10 @@ class Answers:
     def __init__(self, descriptor: int | None = None, terminal: Callable[[str, bool, bool], str] | None = None) -> None:
         self._lines: TextIO | None = None
         if descriptor is not None:  # bytes that are no text become surrogates, which parse_answers() refuses
-            self._lines = os.fdopen(descriptor, "r", encoding="utf-8", errors="surrogateescape")
+            try:
+                self._lines = os.fdopen(descriptor, "r", encoding="utf-8", errors="surrogateescape")
+            except OSError:
+                self._lines = io.StringIO()  # where nothing is open, nothing answers
         self._terminal = terminal or _from_terminal
         self._given: dict[str, str] = {}
 

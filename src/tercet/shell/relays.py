@@ -39,7 +39,7 @@ from tercet.drop import (
 PAUSE = 5.0  # seconds; how long a relay that failed is not asked again
 WHOLE: Final = (
     "The relay takes nothing without its pass: type its whole address, "
-    "the last part (the pass) too; a code that was not used still holds."
+    "the last part (the pass) too, or ask for today's; a code that was not used still holds."
 )
 
 

@@ -24,6 +24,7 @@ from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
 from tercet.core.notice import in_force
+from tercet.core.passes import held_until
 from tercet.core.state import Device
 from tercet.drop import BLOCK, Drop, DropFailure
 from tercet.sealing import UnknownWord
@@ -407,7 +408,12 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             for r in device.relations
         ],
         "relays": [
-            {"relay": engine.dressed(a), "trouble": t.code if (t := complaints.get(a)) else ""} for a in device.relays
+            {
+                "relay": engine.dressed(a),
+                "trouble": t.code if (t := complaints.get(a)) else "",
+                "passes": held_until(device.vouched, a, engine.clock()),
+            }
+            for a in device.relays
         ],
         "outbox": len(device.outbox) + sum(bool(r.held) for r in device.relations),
         "meeting": device.meeting.stage.value if device.meeting else "",

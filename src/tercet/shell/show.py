@@ -133,6 +133,9 @@ def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
     for one in relays:
         console.print(plainly(one["relay"]), markup=False, soft_wrap=True)
         console.print(f"  trouble: {one['trouble'] or 'none'}", markup=False)
+        if one["passes"]:
+            until = date_of(one["passes"])
+            console.print(f"  passes of a week: held until {until}; the address is good until Sunday", markup=False)
 
 
 def _show_beats(console: Console, beats: dict[str, Any]) -> None:
