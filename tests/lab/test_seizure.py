@@ -603,3 +603,26 @@ def test_an_empty_folder_is_nothing_that_was_seized(tmp_path: Path) -> None:
     with pytest.raises(SeizureError) as failed:
         look_at(tmp_path, ())
     assert failed.value.code == "image_unreadable"
+
+
+@pytest.mark.parametrize(
+    ("files", "powers"),
+    [
+        ({}, set()),
+        ({"pass": b"a\n"}, {"post"}),
+        ({"pass": b"", "weekly": b"a\n"}, {"make_passes"}),
+    ],
+)
+def test_whoever_copies_a_relays_folder_has_its_passes(
+    tmp_path: Path, files: dict[str, bytes], powers: set[str]
+) -> None:
+    from tercet.drop import Put
+
+    disk = DiskStore(tmp_path / "store")
+    disk.apply([Put(b"i" * 32, os.urandom(4_096))], 7)
+    disk.close()
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    seen = look_at(tmp_path, ())
+    assert set(seen.exposure.powers) == {"withhold"} | powers
+    assert seen.breaches == ()

@@ -22,7 +22,7 @@ from tercet.core.permits import Asking, Purse, Trust
 from tercet.core.report import LetterKind, WordContent
 from tercet.core.tokens import REPORTS_A_WEEK, SPARE, Request, TokenKeys, blinded, finished, parse_signed
 from tercet.core.turn import Turn
-from tercet.sealing import KEY, CannotOpen
+from tercet.sealing import KEY, CannotOpen, digest
 
 ASK_AGAIN = 14_400  # seconds until a request that was not answered goes again
 SPREAD = 5  # days of a week over which the requests for the next one are spread
@@ -51,7 +51,7 @@ def prepare(turn: Turn) -> None:
 def _is_time(turn: Turn, week: int, permits: tuple[bytes, ...]) -> bool:
     """For this week at once; for the next one from a day on that the permits decide, so that not all ask on Monday."""
     weekday = (turn.today + 3) % 7
-    return week == week_of(turn.today) or weekday >= permits[0][0] % SPREAD
+    return week == week_of(turn.today) or weekday >= digest(permits[0])[0] % SPREAD
 
 
 def _give_up(turn: Turn) -> Trust:

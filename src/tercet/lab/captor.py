@@ -55,6 +55,7 @@ VAULT, ARCHIVE = "vault", "archive"  # in a desk's folder
 LAID: Final = frozenset({"items", "mail", "board"})  # parts of a stick; spec/10-drop.md, 5
 ERRANDS: Final = {"wants": "want", "others": "want", "acks": "ack"}
 _LAID: Final = re.compile("[0-9a-f]{64}[.]", re.ASCII)
+PASSES: Final = {"pass": "post", "weekly": "make_passes"}  # files beside a relay's store, and what who has one may do
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -240,6 +241,13 @@ def _with_archive(folder: Path, row: str, exposure: Exposure, devices: list[Devi
     return row, msgspec.structs.replace(exposure, items=items, words=(*exposure.words, *told))
 
 
+def _has_lines(file: Path) -> bool:
+    try:
+        return bool(file.read_bytes().strip())
+    except OSError:
+        return False
+
+
 def _of_store(folder: Path, log: Path | None, hidden: Iterable[str]) -> Seen:
     """A relay's folder, with what it heard if its captor let it listen, or a stick."""
     try:
@@ -249,10 +257,11 @@ def _of_store(folder: Path, log: Path | None, hidden: Iterable[str]) -> Seen:
     if "store" in names or any(relayed.SEGMENT.fullmatch(name) for name in names):
         stored = read_store(folder)
         places, row = [one.item for one in stored], "relay"
-        exposure = Exposure("relay", items=relayed.summary(stored), powers=("withhold",))
+        powers = ("withhold", *(power for name, power in PASSES.items() if _has_lines(folder / name)))
+        exposure = Exposure("relay", items=relayed.summary(stored), powers=powers)
         if log is not None:
             heard, row = read_log(log), "relay, run by the captor"
-            exposure = exposure_of_log(heard, exposure.items)
+            exposure = msgspec.structs.replace(exposure_of_log(heard, exposure.items), powers=powers)
             places.append(bytes(heard.data))
         exposure = _searched(exposure, places, hidden)
         return Seen(row, exposure, breaches(row, exposure))

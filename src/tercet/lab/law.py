@@ -85,6 +85,7 @@ _DEVICE: Final = Row(
     marks=True,
 )
 _STORE: Final = frozenset({"withhold"})
+_RELAY: Final = _STORE | {"post", "make_passes"}
 ROWS: Final = MappingProxyType(
     {
         "no passphrase": Row(frozenset({"nothing"})),
@@ -97,8 +98,8 @@ ROWS: Final = MappingProxyType(
         "passphrase": _DEVICE,
         "passphrase and relay": _DEVICE,
         "stick": Row(frozenset({"stick"}), powers=_STORE),
-        "relay": Row(frozenset({"relay"}), powers=_STORE),
-        "relay, run by the captor": Row(frozenset({"relay"}), powers=_STORE, addresses=True),
+        "relay": Row(frozenset({"relay"}), powers=_RELAY),
+        "relay, run by the captor": Row(frozenset({"relay"}), powers=_RELAY, addresses=True),
         "desk, no passphrase": Row(frozenset({"archive", "nothing"})),
         "desk": Row(
             frozenset({"desk"}),
