@@ -13,6 +13,7 @@ from hypothesis import settings
 from tercet.core import meeting
 from tercet.lab.memory import remember
 from tercet.sealing import spake_finish, spake_start
+from tercet.shell import called
 
 # Most of a long life in memory is the same days' lanes worked out again, and most meetings of the tests draw the same
 # chance. All of these are functions of bytes alone: remembering them changes no result. tests/sealing asks them afresh.
@@ -32,6 +33,12 @@ meeting.spake_finish = lru_cache(1 << 12)(spake_finish)
 # Where a test names no number of its own; and no example is late because the machine is busy.
 settings.register_profile("full", max_examples=100, deadline=None)
 settings.register_profile("fast", max_examples=30, deadline=None)
+
+
+@pytest.fixture(autouse=True)
+def _called_by_its_own_name() -> None:
+    """A command that another test ran in this process has noted how it was called."""
+    called.note(called.PROGRAM, ())
 
 
 def pytest_configure(config: pytest.Config) -> None:

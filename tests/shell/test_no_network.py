@@ -136,11 +136,12 @@ def test_two_phones_meet_write_for_a_week_and_report_by_a_third_persons_stick(tm
         here = (phones.without_a_line("cyra"), phones.without_a_line("dalia"))
         async with Awake(world.member("amal"), world.desk()) as (amal, desk), OffLine(*here) as (cyra, dalia):
             await phones.begin(amal, cyra, dalia)
-            await do(dalia, Person(text="They closed the gate."), do="report", photo=[str(picture)])
             for day in range(7):
                 await (a_day_by_codes if day % 2 else a_day_by_stick)(phones, cyra, dalia, day)
                 for name, service in (("cyra", cyra), ("dalia", dalia)):
                     read[name] += [text for text in await letters(service) if text not in read[name]]
+                if day == 1:  # what a stick took that goes nowhere would go again a day or two later
+                    await do(dalia, Person(text="They closed the gate."), do="report", photo=[str(picture)])
                 if day in (1, 3, 5):
                     await the_carrier_comes(phones, dalia, seen)
                 await phones.carrier.visit()
