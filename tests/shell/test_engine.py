@@ -160,9 +160,9 @@ def test_a_device_killed_between_file_save_and_act_loses_and_doubles_nothing(nam
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["amal", "desk", "badr"])
-def test_a_device_killed_at_any_boundary_loses_and_doubles_nothing(name: str, tmp_path: Path) -> None:
-    killed_everywhere(tmp_path, name, 1)
+@pytest.mark.parametrize(("name", "every"), [("amal", 1), ("desk", 2), ("badr", 3)])
+def test_a_device_killed_at_any_boundary_loses_and_doubles_nothing(name: str, every: int, tmp_path: Path) -> None:
+    killed_everywhere(tmp_path, name, every)
 
 
 def test_nothing_leaves_before_the_state_that_knows_of_it_is_saved(tmp_path: Path) -> None:
