@@ -67,11 +67,9 @@ def test_an_item_put_twice_and_a_box_of_two_answers_are_figures() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("fault", "worlds"), [("curious", 6), ("repeating", 6)]
-)  # a third one takes more: bench/traffic.py
+@pytest.mark.parametrize(("fault", "worlds"), [("curious", 6), ("repeating", 6)])
 def test_each_planted_fault_is_caught(fault: str, worlds: int) -> None:
-    """With 6 worlds 5.1 standard deviations can be had, and these faults have them."""
+    """With 6 worlds 5.1 standard deviations can be had, and these faults have them; `bench/traffic.py` has another."""
     assert _sigma(fault, worlds) > CAUGHT
 
 
