@@ -162,10 +162,14 @@ def secrets_of(devices: Iterable[Device], exposures: Iterable[Exposure]) -> dict
 
 
 def _keys(device: Device) -> set[bytes]:
-    """Secrets that a locked process must not have: all that stands in the state but its own mark of the door."""
+    """Secrets that a locked process must not have: all in the state but its own mark of the door, and its passes.
+
+    It posts with these: its row of the table says so.
+    """
     bare = msgspec.structs.replace(device, ahead=type(device.ahead)())
     public = {relay.board for relay in device.table} | {key.public for key in device.board.keys}
     public |= {mark for mark in device.board.marks} | {out.box for out in device.outbox}
+    public |= {one.shown for one in device.passes}
     found = {one for one in _bytes(bare) if len(one) in (16, KEY, POINT, SHARE)} - public
     return {one for one in found if len(set(one)) > LEAST}
 
