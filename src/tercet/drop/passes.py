@@ -14,6 +14,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from tercet.drop.address import PASS, base32, from_base32
@@ -55,7 +56,12 @@ def taken_at(secrets: Iterable[bytes], now: int) -> tuple[bytes, ...]:
 
     Source: spec/10-drop.md, 7a.
     """
-    weeks = sorted({(now // _DAY + days + 3) // 7 for days in (-GRACE, 0, GRACE)})
+    return _taken_on(tuple(secrets), now // _DAY)
+
+
+@lru_cache(maxsize=64)  # a relay asks at each request, and the answer changes with the day
+def _taken_on(secrets: tuple[bytes, ...], day: int) -> tuple[bytes, ...]:
+    weeks = sorted({(day + days + 3) // 7 for days in (-GRACE, 0, GRACE)})
     return tuple(week_pass(secret, week) for secret in secrets for week in weeks)
 
 
