@@ -19,7 +19,7 @@ from tercet.core.adoption import COMMITMENT, COMMITMENTS, commitment_of, handed
 from tercet.core.cell import ABOVE, Role
 from tercet.core.channel import Letter
 from tercet.core.fields import Malformed, Version1, decode, encode
-from tercet.core.mail import find_relation, replace_relation
+from tercet.core.mail import replace_relation, understood
 from tercet.core.relation import Relation
 from tercet.core.report import LetterKind
 from tercet.core.state import Device
@@ -86,13 +86,10 @@ def ours(device: Device, to: bytes) -> Handed:
 
 def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     """Keep what a neighbour hands, in place of what it handed before; what makes no sense changes nothing."""
-    relation = find_relation(turn, relation_id)
-    if relation is None or relation.role not in TAKEN_FROM:
+    heard = understood(turn, relation_id, TAKEN_FROM, letter, parse_handed)
+    if heard is None:
         return
-    try:
-        said = parse_handed(letter.body)
-    except Malformed:
-        return
+    relation, said = heard
     own = said.own if relation.role is Role.PARTNER else relation.commitment
     replace_relation(turn, msgspec.structs.replace(relation, commitment=own, branch=said.below))
 

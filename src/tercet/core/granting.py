@@ -17,8 +17,8 @@ from tercet.core import minting
 from tercet.core.cell import ABOVE, UNDER, Role
 from tercet.core.channel import Letter
 from tercet.core.days import week_of
-from tercet.core.fields import Malformed, encode
-from tercet.core.mail import find_relation, replace_relation
+from tercet.core.fields import encode
+from tercet.core.mail import replace_relation, understood
 from tercet.core.permits import (
     ALLOWANCE,
     FIRST_NEED,
@@ -169,25 +169,19 @@ def _draw(turn: Turn, relation_id: bytes, week: int, count: int, sharers: int) -
 
 def take_need(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     """Somebody below says how many permits a week it can use; from anybody else it says nothing."""
-    relation = find_relation(turn, relation_id)
-    if relation is None or relation.role not in UNDER:
+    heard = understood(turn, relation_id, UNDER, letter, parse_need)
+    if heard is None:
         return
-    try:
-        needs = turn.device.trust.needs | {relation_id: parse_need(letter.body)}
-    except Malformed:
-        return
+    needs = turn.device.trust.needs | {relation_id: heard[1]}
     turn.change(trust=msgspec.structs.replace(turn.device.trust, needs=needs))
 
 
 def take_grant(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     """Our link deals us permits; from anybody else they are none."""
-    relation = find_relation(turn, relation_id)
-    if relation is None or relation.role not in ABOVE:
+    heard = understood(turn, relation_id, ABOVE, letter, parse_grant)
+    if heard is None:
         return
-    try:
-        grant = parse_grant(letter.body)
-    except Malformed:
-        return
+    _, grant = heard
     trust: Trust = msgspec.structs.replace(turn.device.trust, allowance=grant.allowance)
     week = week_of(turn.today)
     for dealt in grant.weeks:

@@ -9,6 +9,7 @@ Read first  send_all(), write_due(), arrived().
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from tercet.core import channel as letters
 from tercet.core import mixing
 from tercet.core.burning import agrees
+from tercet.core.cell import Role
 from tercet.core.channel import Channel, Letter, Waiting
 from tercet.core.cutting import Happening, move
 from tercet.core.days import DAY
@@ -50,6 +52,7 @@ from tercet.core.turn import Turn
 from tercet.sealing import KEY, NONCE, CannotOpen
 
 Talk = TypeVar("Talk", Report, Case)
+T = TypeVar("T")
 SILENCE = 3 * DAY  # seconds; who was not heard for so long is asked about
 NOTES_KEPT = DAY  # seconds; a letter that was read vanishes after this long
 KEYS_SKIPPED = 4  # message keys passed over when the vault went back one step
@@ -181,6 +184,19 @@ def more_to_say(device: Device, now: int) -> bool:
 def find_relation(turn: Turn, relation_id: bytes) -> Relation | None:
     """A neighbour by its id."""
     return next((r for r in turn.device.relations if r.id == relation_id), None)
+
+
+def understood(
+    turn: Turn, relation_id: bytes, roles: Collection[Role], letter: Letter, parse: Callable[[bytes], T]
+) -> tuple[Relation, T] | None:
+    """Who wrote a letter and what it says; none unless it is a neighbour in one of these roles, and it can be read."""
+    relation = find_relation(turn, relation_id)
+    if relation is None or relation.role not in roles:
+        return None
+    try:
+        return relation, parse(letter.body)
+    except Malformed:
+        return None
 
 
 def replace_relation(turn: Turn, relation: Relation) -> None:

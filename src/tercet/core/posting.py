@@ -22,8 +22,8 @@ from tercet.core.channel import Letter
 from tercet.core.days import day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.events import TakeWeekly
-from tercet.core.fields import Malformed, encode
-from tercet.core.mail import find_relation, replace_relation
+from tercet.core.fields import encode
+from tercet.core.mail import replace_relation, understood
 from tercet.core.passes import (
     GONE,
     HELD_MOST,
@@ -133,13 +133,10 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
 
     One that this link handed before stays, unless the board says so of that.
     """
-    relation = find_relation(turn, relation_id)
-    if relation is None or relation.role not in ABOVE:
+    heard = understood(turn, relation_id, ABOVE, letter, parse_passes)
+    if heard is None:
         return
-    try:
-        passes = parse_passes(letter.body)
-    except Malformed:
-        return
+    _, passes = heard
     week = week_of(turn.today)
     held = {(one.relay, one.week): one for one in turn.device.passes}
     marks = {(one.week, relay): mark for one in turn.device.board.passes for relay, mark in one.marks.items()}
