@@ -19,6 +19,7 @@ from tercet.core.errors import Refusal
 from tercet.core.fields import encode
 from tercet.core.passes import (
     HELD_MOST,
+    MARKS_MOST,
     PASSES_MOST,
     WEEKS_PASSED,
     Held,
@@ -233,6 +234,14 @@ def test_a_desk_says_the_marks_of_three_weeks_once_and_again_for_a_new_root() ->
     turn.change(board=msgspec.structs.replace(desk.device.board, passes=()))
     assert [one.week for one in posting.marks_due(turn)] == [WEEK, WEEK + 1, WEEK + 2]
     assert stage.now
+
+
+def test_a_desk_of_more_relays_than_an_entry_has_room_for_says_no_mark_again_and_again() -> None:
+    _, desk, *_ = grown()
+    for number in range(MARKS_MOST):
+        desk.do(ev.TakeWeekly(str(RelayAddress(f"r{number}.example", 443, bytes([100 + number] * 32))), FRESH))
+    assert len(desk.device.board.passes[0].marks) == MARKS_MOST
+    assert posting.marks_due(turn_of(desk)) == ()
 
 
 def test_passes_of_other_relays_push_out_none_of_a_relay_in_use() -> None:

@@ -5,7 +5,8 @@ Does        makes them at the desk and says their marks, hands below what was no
 Does not    show a pass: the shell puts it into the address when it posts. Judge one: the relay does.
 Spec        spec/51-tokens.md, 9
 Always      1. They come from the link alone.  2. What a link handed once it can neither change nor push out.
-            3. A pass is erased when its week is over.
+            3. What the board says is not everybody's is neither taken, shown nor handed on.
+            4. A pass is erased when its week is over.
 Read first  deal(), take(), tidy().
 """
 
@@ -91,9 +92,9 @@ def marks_due(turn: Turn) -> tuple[PassMarks, ...]:
     week, known = week_of(turn.today), {one.week: one.marks for one in turn.device.board.passes}
     due = []
     for one in range(week, week + WEEKS_PASSED):
-        marks = {p.relay: mark_of(p.shown) for p in turn.device.passes if p.week == one}
-        if marks and not marks.items() <= known.get(one, {}).items():
-            due.append(PassMarks(one, tuple(PassMark(*each) for each in sorted(marks.items()))[:MARKS_MOST]))
+        ours = sorted((p.relay, mark_of(p.shown)) for p in turn.device.passes if p.week == one)[:MARKS_MOST]
+        if ours and not dict(ours).items() <= known.get(one, {}).items():
+            due.append(PassMarks(one, tuple(PassMark(*each) for each in ours)))
     return tuple(due)
 
 
