@@ -26,6 +26,9 @@ WHOLE: Final = (
 )
 
 
+LASTING: Final = frozenset({"bad_address", "no_pass", "relay_wrong_key", "relay_lied"})  # what waiting does not mend
+
+
 async def try_relay(drop: Drop, address: str, person: Dialogue) -> None:
     """Try an address, and hang up; with its pass it may be named while its relay is down, which is told.
 
@@ -37,17 +40,32 @@ async def try_relay(drop: Drop, address: str, person: Dialogue) -> None:
     Raises:
         DropFailure: `bad_address`, `no_pass`, `relay_wrong_key`, `relay_lied`.
     """
+    failure = await _tried(drop, WHOLE)
+    if failure is not None and not RelayAddress.parse(address).pass_:
+        raise DropFailure("no_pass", WHOLE)
+    await _told(failure, address, person)
+
+
+async def _tried(drop: Drop, hint: str) -> DropFailure | None:
+    """Try a relay, and hang up: what is in the way, if that may pass.
+
+    Raises:
+        DropFailure: one of `LASTING`.
+    """
     try:
-        whole = RelayAddress.parse(address).pass_
-        await try_pass(drop, os.urandom, WHOLE)
+        await try_pass(drop, os.urandom, hint)
     except DropFailure as failure:
-        if failure.code in ("bad_address", "no_pass", "relay_wrong_key", "relay_lied"):
+        if failure.code in LASTING:
             raise
-        if not whole:
-            raise DropFailure("no_pass", WHOLE) from None
-        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
+        return failure
     finally:
         await drop.close()
+    return None
+
+
+async def _told(failure: DropFailure | None, address: str, person: Dialogue) -> None:
+    if failure is not None:
+        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
 
 
 def weekly_secret(text: str) -> bytes:
@@ -82,12 +100,9 @@ async def try_weekly(drop: Drop, address: str, person: Dialogue) -> None:
         DropFailure: `relay_wrong_key`, `relay_lied`.
     """
     try:
-        await try_pass(drop, os.urandom)
-    except DropFailure as failure:
-        if failure.code == "no_pass":
+        failure = await _tried(drop, WHOLE)
+    except DropFailure as lasting:
+        if lasting.code == "no_pass":
             raise Refusal("weekly_wrong") from None
-        if failure.code in ("relay_wrong_key", "relay_lied"):
-            raise
-        await person.tell("relay_trouble", relay=address, code=failure.code, hint=failure.hint)
-    finally:
-        await drop.close()
+        raise
+    await _told(failure, address, person)
