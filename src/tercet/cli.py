@@ -14,7 +14,7 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -184,7 +184,7 @@ def relay(
                 await person.tell("relay", address=str(address))
             if to_all:
                 await person.tell("relay_open_to_all")
-            await _show(store, person, server, () if to_all else (passes, secrets))
+            await _show(store, person, server, {} if to_all else {"passes": passes, "weekly": secrets})
         finally:
             await server.close()
             store.close()
@@ -205,22 +205,23 @@ async def _end_lasting(person: Person, passes: PassFile, secrets: PassFile) -> N
     await person.tell("lasting_ended")
 
 
-async def _look_at(passes: PassFile, server: Relay, person: Person, what: str = "passes") -> None:
+async def _look_at(what: str, file: PassFile, server: Relay, person: Person) -> None:
     """Take the `passes`, or the `weekly` secrets, that the operator changed meanwhile."""
     try:
-        changed = passes.changed()
+        changed = file.changed()
     except DropFailure as failure:
         await person.tell("bad_pass", hint=failure.hint)
         return
-    if changed is not None and what == "weekly":
+    if changed is None:
+        return
+    if what == "weekly":
         server.weekly = changed
-        await person.tell("weekly", count=len(changed))
-    elif changed is not None:
+    else:
         server.passes = changed
-        await person.tell("passes", count=len(changed))
+    await person.tell(what, count=len(changed))
 
 
-async def _show(store: CountedStore, person: Person, server: Relay, files: Sequence[PassFile]) -> None:
+async def _show(store: CountedStore, person: Person, server: Relay, files: Mapping[str, PassFile]) -> None:
     """Show the counters whenever they change, until the process is asked to end; look at the files of passes."""
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -231,8 +232,8 @@ async def _show(store: CountedStore, person: Person, server: Relay, files: Seque
         if seen != before:
             await person.tell("seen", **seen)
         before = seen
-        for file, what in zip(files, ("passes", "weekly"), strict=False):
-            await _look_at(file, server, person, what)
+        for what, file in files.items():
+            await _look_at(what, file, server, person)
         try:
             await asyncio.wait_for(over.wait(), SHOW_EVERY)
         except TimeoutError:

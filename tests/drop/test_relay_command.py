@@ -66,7 +66,7 @@ def test_a_running_relay_takes_what_the_operator_changed(tmp_path: Path, content
     passes.load()
     (tmp_path / "pass").write_text(content)
     for _ in range(2):
-        asyncio.run(_look_at(passes, server, SimpleNamespace(tell=tell)))
+        asyncio.run(_look_at("passes", passes, server, SimpleNamespace(tell=tell)))
     assert (len(server.passes), told) == (count, [said])
 
 
@@ -97,7 +97,7 @@ def test_a_running_relay_takes_the_weekly_secrets_that_the_operator_changed(tmp_
     secrets, server = PassFile(tmp_path / "weekly", size=SECRET), SimpleNamespace(weekly=())
     secrets.load()
     (drawn,) = (PassFile(tmp_path / "weekly", size=SECRET).add() for _ in range(1))
-    asyncio.run(_look_at(secrets, server, SimpleNamespace(tell=tell), "weekly"))
+    asyncio.run(_look_at("weekly", secrets, server, SimpleNamespace(tell=tell)))
     (tmp_path / "weekly").write_text("x")
-    asyncio.run(_look_at(secrets, server, SimpleNamespace(tell=tell), "weekly"))
+    asyncio.run(_look_at("weekly", secrets, server, SimpleNamespace(tell=tell)))
     assert (server.weekly, told) == ((drawn,), ["weekly", "bad_pass"])

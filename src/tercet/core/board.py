@@ -387,16 +387,22 @@ def _take_body(view: BoardView, entry: Entry, now: int) -> BoardView:
     if isinstance(body, TokenKeys):
         return _take_tokens(view, entry, body, now)
     if isinstance(body, PassMarks):
-        issued, ours = week_of(day_of(entry.issued)), week_of(min(day_of(now), day_of(view.issued)))
-        return msgspec.structs.replace(view, passes=keep_marks(view.passes, body, entry.number, issued, ours))
+        issued = week_of(day_of(entry.issued))
+        passes = keep_marks(view.passes, body, entry.number, issued, _oldest(view, now))
+        return msgspec.structs.replace(view, passes=passes)
     if not isinstance(body, WeekKeys):
         return view
     issued = week_of(day_of(entry.issued))
     fresh = {k.week: k for k in body.keys if issued - 1 <= k.week <= issued + WEEKS_AHEAD + 1}
     keys = {k.week: k for k in view.keys} | fresh
-    first = min(week_of(day_of(now)), week_of(day_of(view.issued))) - 1
+    first = _oldest(view, now) - 1
     kept = sorted((k for k in keys.values() if k.week >= first), key=lambda k: k.week)[-KEYS_KEPT:]
     return msgspec.structs.replace(view, keys=tuple(kept))
+
+
+def _oldest(view: BoardView, now: int) -> int:
+    """The week that it is by our clock or by the newest entry's, whichever is earlier: none before it is needed."""
+    return week_of(day_of(min(now, view.issued)))
 
 
 def _take_statement(view: BoardView, entry: Entry, said: Said) -> BoardView:
@@ -437,12 +443,12 @@ def _take_tokens(view: BoardView, entry: Entry, body: TokenKeys, now: int) -> Bo
     """
     week, issued = body.week, week_of(day_of(entry.issued))
     known = view.token_keys(week)
+    view = msgspec.structs.replace(view, forked=view.forked or known not in (None, body))
     if not issued - 1 <= week <= issued + TOKEN_WEEKS_AHEAD:
-        return msgspec.structs.replace(view, forked=view.forked or known not in (None, body))
+        return view
     said = view.pairs.get(week, known.mark if known else body.mark)
     pairs = view.pairs | {week: said if said == body.mark else b""}
-    ours = week_of(day_of(now))
-    first = min(ours, week_of(day_of(view.issued))) - 1
+    ours, first = week_of(day_of(now)), _oldest(view, now) - 1
     near = sorted(
         (one for one in {*pairs, *(k.week for k in view.tokens)} if one >= first), key=lambda w: abs(w - ours)
     )
@@ -452,5 +458,4 @@ def _take_tokens(view: BoardView, entry: Entry, body: TokenKeys, now: int) -> Bo
         view,
         tokens=tuple(sorted((k for k in tokens if k.week in kept), key=lambda k: k.week)),
         pairs={one: mark for one, mark in sorted(pairs.items()) if one in kept},
-        forked=view.forked or known not in (None, body),
     )

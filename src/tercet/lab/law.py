@@ -106,8 +106,8 @@ ROWS: Final = MappingProxyType(
             people=MANY,
             words=frozenset({"letter", "own letter", "notice", "report", "reporter", "to a reporter"}),
             boxes={"neighbour": (KEPT_DAYS, None), "intake": (MANY, None), "board": (0, None), "meeting": (0, None)},
-            powers=frozenset({"sign_the_board", "mint", "be_the_member", "empty_boxes", "post", "read_boxes"})
-            | {"make_passes", "post_weeks"}
+            powers=frozenset({"sign_the_board", "mint", "make_passes", "be_the_member", "empty_boxes", "read_boxes"})
+            | {"post", "post_weeks"}
             | _CUTTING,
         ),
     }
