@@ -71,6 +71,13 @@ def test_a_count_of_witnesses_is_never_said_without_what_it_rests_on() -> None:
     assert said_of_witnesses(3, 7) == (
         "At least 3 different witnesses, if nobody hostile holds more than 7 permits a week."
     )
+    assert said_of_witnesses(1, 7) == (
+        "At least 1 different witness, if nobody hostile holds more than 7 permits a week."
+    )
+    assert said_of_witnesses(0, 7) == (
+        "No witness is certain, if nobody hostile holds more than 7 permits a week. "
+        "Those that there are could all be one captor's."
+    )
     source = Path(commands.__file__).read_text().split("def witnesses(")[1].split("def said_of_witnesses")[0]
     assert source.count(".print(") == 1
     assert "print(said, markup=False)" in source

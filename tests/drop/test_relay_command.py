@@ -88,6 +88,19 @@ def test_passes_that_last_are_ended_only_where_those_of_a_week_are_taken(tmp_pat
     assert (tmp_path / "pass").read_bytes() == b""
 
 
+def test_passes_that_were_ended_lie_aside_and_can_be_put_back(tmp_path: Path) -> None:
+    relay("--new-pass", "--dir", str(tmp_path))
+    before = PassFile(tmp_path / "pass").load()
+    relay("--weekly", "--dir", str(tmp_path))
+    relay("--end-lasting", "--dir", str(tmp_path))
+    passes = PassFile(tmp_path / "pass")
+    assert passes.load() == ()
+    aside = tmp_path / "pass.ended"
+    assert aside.stat().st_mode & 0o777 == 0o600
+    aside.rename(tmp_path / "pass")
+    assert passes.changed() == before
+
+
 def test_a_running_relay_takes_the_weekly_secrets_that_the_operator_changed(tmp_path: Path) -> None:
     told = []
 

@@ -556,6 +556,17 @@ def test_the_command_prints_one_object_and_no_passphrase(world: World, monkeypat
         assert secret.hex() not in done.stdout
 
 
+@pytest.mark.parametrize(("given", "said"), [(("wrong",), True), (("wrong", PASSPHRASE), False), ((), False)])
+def test_passphrases_that_open_nothing_are_said_to(
+    world: World, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], said: bool
+) -> None:
+    monkeypatch.setattr(captor, "COST", LOW_COST)
+    words = ["seize", str(vault_of(world)), *(("--passphrase-fd", str(passed(*given))) if given else ())]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0
+    assert ("No passphrase that was given opens anything here" in done.stdout) is said
+
+
 def test_the_command_shows_tables_to_a_person(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(captor, "COST", LOW_COST)
     folder, other = store_of(world, tmp_path / "relay"), shutil.copyfile(vault_of(world), tmp_path / "other")
