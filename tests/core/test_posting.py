@@ -380,4 +380,6 @@ def test_a_pass_that_comes_draws_the_understudy_anew() -> None:
 @pytest.mark.parametrize(("weeks", "until"), [((0, 1, 2), 2), ((0, 2), 0), ((1, 2), None), ((), None)])
 def test_an_owner_is_told_until_when_passes_are_held_without_a_gap(weeks: tuple[int, ...], until: int | None) -> None:
     ours = tuple(Held(tag_of(RELAY), WEEK + week, b"w" * 16) for week in weeks)
-    assert held_until(ours, RELAY, START) == (0 if until is None else 7 * (WEEK + until) + 3)
+    marked = tuple(HeldMarks(WEEK + week, 1, {tag_of(RELAY): mark_of(b"w" * 16)}) for week in range(4))
+    assert held_until(ours, marked, RELAY, START) == (0 if until is None else 7 * (WEEK + until) + 3)
+    assert held_until(ours, (), RELAY, START) == 0, "the board says of none that it is of a week"

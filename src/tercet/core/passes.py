@@ -214,10 +214,14 @@ def shown_in(address: str) -> bytes:
     return shown if len(shown) == PASS else b""
 
 
-def held_until(held: Iterable[Held], address: str, now: int) -> int:
-    """The last day of the weeks, from this one on without a gap, of which passes for a relay are held; 0 for none."""
+def held_until(held: Iterable[Held], marked: Iterable[HeldMarks], address: str, now: int) -> int:
+    """The last day of the weeks, from this one on without a gap, of which passes for a relay are held; 0 for none.
+
+    Only such as the board says are everybody's: what stood on our card may be one that lasts.
+    """
     tag, week = tag_of(address), week_of(day_of(now))
-    weeks = {one.week for one in held if tag and one.relay == tag}
+    marks = {one.week: one.marks.get(tag) for one in marked}
+    weeks = {one.week for one in held if one.relay == tag and marks.get(one.week) == mark_of(one.shown)}
     while week in weeks:
         week += 1
     return last_day_of(week - 1) if week - 1 in weeks else 0

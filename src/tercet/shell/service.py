@@ -411,7 +411,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
             {
                 "relay": engine.dressed(a),
                 "trouble": t.code if (t := complaints.get(a)) else "",
-                "passes": held_until(device.vouched, a, engine.clock()),
+                "passes": held_until(device.passes, device.board.passes, a, engine.clock()),
             }
             for a in device.relays
         ],
