@@ -218,7 +218,7 @@ async def _look_at(what: str, file: PassFile, server: Relay, person: Person) -> 
         server.weekly = changed
     else:
         server.passes = changed
-    await person.tell(what, count=len(changed))
+    await person.tell("weekly" if what == "weekly" else "passes", count=len(changed))
 
 
 async def _show(store: CountedStore, person: Person, server: Relay, files: Mapping[str, PassFile]) -> None:

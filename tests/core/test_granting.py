@@ -720,15 +720,15 @@ def test_a_link_that_spends_all_that_it_can_get_makes_an_abnormal_week() -> None
     assert "abnormal" not in strength(desk.device.office.mints, week).biases
     unbounded(below, founder, 60_000)
     stage.beat(below, founder, desk, rounds=30)
-    assert len(below.device.trust.stock(week + 1).permits) > 8
+    assert len(below.device.trust.stock(week + 1).permits) > 16
     held = below.device.trust.stock(week + 1)
     assert 0 < len(held.permits) <= (ALLOWANCE - 1) // 2
     place = next(i for i, m in enumerate(desk.device.office.mints) if m.keys.week == week + 1)
     turn, before = desk_turn(desk), mint(desk, place).count
-    seen = [signed(turn, asked(desk, permit, permit, place)) for permit in held.permits[:8]]
+    seen = [signed(turn, asked(desk, permit, permit, place)) for permit in held.permits[:16]]
     assert all(seen)
     assert signed(turn, asked(desk, held.permits[0], bytes(32), place)) == b""
     after = turn.device.office
     assert after is not None
-    assert [m.count for m in after.mints if m.keys.week == week + 1] == [before + 8]
+    assert [m.count for m in after.mints if m.keys.week == week + 1] == [before + 16]
     assert "abnormal" in strength(after.mints, week + 2).biases
