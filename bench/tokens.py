@@ -1,14 +1,15 @@
 """What tokens cost: operations a second, bytes a member and week, and how many members a founding pair can carry.
 
-    .venv/bin/python bench/tokens.py [--json] [--record] [--seconds 3] [--weeks 3] [--paces 300,1800,21600]
+    .venv/bin/python bench/tokens.py [--json] [--record] [--seconds 3] [--carried 300:3,1800:3,21600:12]
 
 Operations are counted by the time of one core. `sign` is what the desk does for one token, `a week's tokens` all nine
 of them, at the member and at the desk.
-`carried`: a founding pair, and two below one of them who say that they need all that they may get. `letters` is how
-many letters of permits a link could put to one of them in a week by its beats alone (spec/41-beat.md), `by_letters`
-and `by_allowance` the members that such a pair could carry at most, half of its permits being kept for free places.
-`came` is how many permits of the last week the two had on its second day, in a world of `--weeks` weeks with no losses
-(the fewer of them), and `members` what two such pairs would carry.
+`carried`: a founding pair, and two below one of them who say that they need all that they may get, in a world with no
+losses whose relay takes passes of a week; for each pace so many weeks. `letters` is how many letters a link could put
+to one of them in a week by its beats (spec/41-beat.md) less `OTHERS`, `by_letters` and `by_allowance` the members that
+such a pair could carry at most, half of its permits being kept for free places. `came` is how many permits of a week
+the two had when it ended (the fewer of them, the mean of all weeks but the first two, whose permits were dealt late),
+and `members` what two such pairs would carry; `share` is what part of the smaller computed figure that is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from statistics import mean
 
 import msgspec
 from recording import Row, finish, options
@@ -25,7 +27,7 @@ from tercet.core import channel as letters
 from tercet.core import granting, permits, tokens
 from tercet.core.beat import INTAKE_SHARE, SLOTS
 from tercet.core.cell import ABOVE
-from tercet.core.days import day_of, week_of
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
@@ -35,6 +37,7 @@ from tercet.lab.world import World
 from tercet.sealing import BLIND_PUBLIC, blind, blind_public, blind_sign, unblind, verify_blind
 
 WEEK = 604_800  # seconds
+OTHERS = 3  # letters a week to somebody below that are not permits: the board's head, a secret for the root, passes
 SEED = bytes(32)
 ENTROPY = bytes(range(256)) + bytes(range(16))
 KEYS = tokens.TokenKeys(2_960, blind_public(PRIVATE[:256]), blind_public(PRIVATE[256:]))
@@ -101,38 +104,53 @@ def needing(machine: Machine, need: int) -> None:
 
 
 class Wide(World):
-    """A founding pair, and a pair below one of them who need all that they may get."""
+    """A founding pair, and a pair below one of them who need all that they may get.
+
+    Attributes:
+        had: for each week how many of its permits the two had when it ended, the fewer.
+    """
 
     def _begin(self) -> None:
+        self.had: list[int] = []
         for machine in self.machines[3:]:
             needing(machine, permits.share_of(permits.ALLOWANCE))
         super()._begin()
+        started = self.agenda.now
+        ends = (7 - (day_of(int(started)) + 3) % 7) * DAY - started % DAY - 1
+        for number in range(self.plan.days // 7 + 1):
+            self.agenda.after(ends + number * WEEK, self._count)
+
+    def _count(self) -> None:
+        week, had = week_of(day_of(int(self.agenda.now))), []
+        for machine in self.machines[3:]:
+            stock, purse = machine.device.trust.stock(week), machine.device.trust.purse(week)
+            had.append(len(stock.permits) + sum(stock.dealt.values()) + (purse is not None))
+        self.had.append(min(had))
 
 
 def carried(pace: int, weeks: int) -> Row:
-    beats = WEEK / pace
-    by_beats = beats * (INTAKE_SHARE - 1) / INTAKE_SHARE / SLOTS
+    letters_a_week = WEEK / pace * (INTAKE_SHARE - 1) / INTAKE_SHARE / SLOTS - OTHERS
     share = permits.share_of(permits.ALLOWANCE)
+    by_letters = 2 + int(4 * letters_a_week * permits.PERMITS_A_LETTER) // 2
+    by_allowance = 2 + 4 * share // 2
     plan = Plan(
         members=4, founding=1, days=7 * weeks, seed=3, pace=pace, loss=0.0, duplicates=0.0, relays=1, reports=0.0,
         letters=0.0, looks=0.1, replies=0.0, crash_every=1e6, naps=0.0, away=0.0, skewed=0.0, outage_every=1e6,
-        sticks=0.0,
+        sticks=0.0, weekly=1,
     )  # fmt: skip
     world = Wide(plan)
     world.token_keys = PRIVATE
     world.live()
-    now = week_of(day_of(int(world.agenda.now)))
-    had = []
-    for machine in world.machines[3:]:
-        stock, purse = machine.device.trust.stock(now), machine.device.trust.purse(now)
-        had.append(len(stock.permits) + sum(stock.dealt.values()) + (purse is not None))
+    came = round(mean(world.had[2:]))
+    members = 2 + 4 * came // 2
     return {
         "what": f"carried at {pace // 60} minutes",
-        "letters": round(by_beats, 1),
-        "by_letters": 2 + int(4 * by_beats * permits.PERMITS_A_LETTER) // 2,
-        "by_allowance": 2 + 4 * share // 2,
-        "came": min(had),
-        "members": 2 + 4 * min(had) // 2,
+        "letters": round(letters_a_week, 2),
+        "by_letters": by_letters,
+        "by_allowance": by_allowance,
+        "came": came,
+        "members": members,
+        "share": round(members / min(by_letters, by_allowance), 2),
     }
 
 
@@ -140,11 +158,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     options(parser)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--weeks", type=int, default=3)
-    parser.add_argument("--paces", default="300,1800,21600")
+    parser.add_argument("--carried", default="300:3,1800:3,21600:12", help="pace in seconds : weeks, for each")
     chosen = parser.parse_args()
     rows = operations(chosen.seconds) + sizes()
-    rows += [carried(int(pace), chosen.weeks) for pace in chosen.paces.split(",")]
+    rows += [carried(*map(int, one.split(":"))) for one in chosen.carried.split(",")]
     finish(chosen, "tokens", "3", rows)
 
 

@@ -23,6 +23,7 @@ from tercet.core.permits import (
     FIRST_NEED,
     FULL,
     LESSER,
+    PERMITS_A_LETTER,
     Asking,
     Dealt,
     Grant,
@@ -33,6 +34,7 @@ from tercet.core.permits import (
     label_of,
     make,
 )
+from tercet.core.relation import LETTER_TEXT
 from tercet.core.report import LetterKind, return_lane
 from tercet.core.state import Device, Return, load, save
 from tercet.core.strength import strength
@@ -575,6 +577,102 @@ def test_the_other_one_below_gets_what_it_needs_all_the_same() -> None:
     stage.beat(below, other, founder, desk, rounds=60)
     dealt = founder.device.trust.stock(WEEK).dealt
     assert dealt[relation(founder, "other").id] == FIRST_NEED
+
+
+def grants(actor: Actor, name: str) -> list[tuple[bool, Grant]]:
+    """The letters of permits that wait for a neighbour: whether each was sealed, and what it says."""
+    waiting = relation(actor, name).channel.waiting
+    return [(bool(w.times), permits.parse_grant(w.body)) for w in waiting if w.kind == LetterKind.PERMITS]
+
+
+def dealt_in(grant: Grant) -> set[bytes]:
+    return {permit for dealt in grant.weeks for permit in dealt.permits}
+
+
+def dealing(count: int, sealed: int = 0) -> tuple[Stage, Actor]:
+    """A founder that deals `count` permits of this week to somebody who needs more; its first letters are sealed."""
+    stage, _, founder, _ = grown()
+    one = relation(founder, "below")
+    trust = permits.Trust(needs={one.id: 200}, allowance=ALLOWANCE)
+    trust = trust.with_stock(Stock(WEEK, tuple(bytes(31) + bytes([n]) for n in range(count))))
+    channel = msgspec.structs.replace(one.channel, waiting=())
+    for number in range(sealed):
+        body = encode(Grant(1, 1, (Dealt(WEEK, (bytes([1 + number]) * 32,)),)))
+        channel = letters.write(channel, LetterKind.PERMITS, body)
+        channel, _ = letters.stamp(channel, channel.waiting[-1], stage.now)
+    kept = tuple(msgspec.structs.replace(r, channel=channel) if r.id == one.id else r for r in founder.device.relations)
+    founder.device = msgspec.structs.replace(founder.device, relations=kept, trust=trust)
+    again(founder)
+    return stage, founder
+
+
+def again(actor: Actor) -> None:
+    turn = turn_of(actor)
+    granting.deal(turn)
+    actor.device = turn.device
+
+
+def more(actor: Actor, week: int, count: int) -> None:
+    """More permits of a week come from the link."""
+    stock = actor.device.trust.stock(week)
+    new = tuple(bytes(30) + bytes([week % 251, n]) for n in range(count))
+    trust = actor.device.trust.with_stock(msgspec.structs.replace(stock, permits=(*stock.permits, *new)))
+    actor.device = msgspec.structs.replace(actor.device, trust=trust)
+    again(actor)
+
+
+def test_a_letter_of_permits_that_was_never_sealed_is_filled_up_before_another_is_written() -> None:
+    _, founder = dealing(11)
+    ((_, first),) = grants(founder, "below")
+    number = relation(founder, "below").channel.waiting[0].number
+    more(founder, WEEK, 5)
+    more(founder, WEEK + 1, 5)
+    ((sealed, after),) = grants(founder, "below")
+    assert not sealed
+    assert dealt_in(first) < dealt_in(after)
+    assert relation(founder, "below").channel.waiting[0].number == number
+    held = relation(founder, "below").id
+    dealt = {s.week: s.dealt[held] for s in founder.device.trust.stocks}
+    assert dealt == {one.week: len(one.permits) for one in after.weeks}
+    kept = {permit for s in founder.device.trust.stocks for permit in s.permits}
+    assert not kept & dealt_in(after)
+
+
+def test_no_letter_of_permits_holds_more_than_fit() -> None:
+    _, founder = dealing(120)
+    more(founder, WEEK + 1, 120)
+    ((_, grant),) = grants(founder, "below")
+    assert len(dealt_in(grant)) == PERMITS_A_LETTER
+    assert len(encode(grant)) <= LETTER_TEXT
+    again(founder)
+    assert grants(founder, "below") == [(False, grant)]
+
+
+def test_a_letter_of_permits_that_was_sealed_is_never_changed_and_four_wait_at_most() -> None:
+    _, founder = dealing(11, sealed=3)
+    found = grants(founder, "below")
+    assert [sealed for sealed, _ in found] == [True, True, True, False]
+    assert [dealt_in(grant) for _, grant in found[:3]] == [{bytes([n]) * 32} for n in (1, 2, 3)]
+    assert dealt_in(found[3][1])
+    _, founder = dealing(11, sealed=4)
+    assert [sealed for sealed, _ in grants(founder, "below")] == [True] * 4
+
+
+def test_permits_of_a_week_that_is_over_leave_a_letter_that_was_never_sealed() -> None:
+    stage, founder = dealing(11)
+    stage.now += 7 * DAY
+    more(founder, WEEK + 1, 5)
+    ((_, grant),) = grants(founder, "below")
+    assert [dealt.week for dealt in grant.weeks] == [WEEK + 1]
+
+
+def test_a_clock_that_went_back_leaves_a_letter_of_permits_as_it_is() -> None:
+    stage, founder = dealing(11)
+    more(founder, WEEK + 2, 5)
+    before = grants(founder, "below")
+    stage.now -= 7 * DAY
+    more(founder, WEEK, 5)
+    assert grants(founder, "below") == before
 
 
 def test_of_a_need_no_more_is_told_on_than_its_share_of_what_we_get() -> None:

@@ -104,6 +104,14 @@ def write(channel: Channel, kind: int, body: bytes) -> Channel:
     return msgspec.structs.replace(channel, sent=number, waiting=(*channel.waiting, letter))
 
 
+def rewrite(channel: Channel, number: int, body: bytes) -> Channel:
+    """The channel with another body in one of our letters, which was never sealed yet."""
+    waiting = tuple(
+        msgspec.structs.replace(w, body=body) if w.number == number and not w.times else w for w in channel.waiting
+    )
+    return msgspec.structs.replace(channel, waiting=waiting)
+
+
 def check_room(channel: Channel, body: bytes) -> None:
     """Whether the owner may write one more letter here.
 

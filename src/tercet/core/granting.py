@@ -10,6 +10,8 @@ Read first  deal(), take_need(), take_grant().
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from tercet.core import channel as letters
@@ -111,26 +113,31 @@ def _without(relation: Relation, kind: LetterKind) -> Relation:
 
 
 def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
-    """Write one letter of permits to somebody below, if any are due to it and there are any."""
-    if sum(w.kind == LetterKind.PERMITS for w in relation.channel.waiting) >= GRANTS_WAITING:
+    """Write what is due to somebody below, of what there is, into a letter that was never sealed yet, or one more."""
+    written = [w for w in relation.channel.waiting if w.kind == LetterKind.PERMITS]
+    begun = next((w for w in written if not w.times), None)
+    if begun is None and len(written) >= GRANTS_WAITING:
         return
     desk, week = turn.device.is_desk, week_of(turn.today)
     most = _allowed(turn, relation) if desk else share_of(turn.device.trust.allowance)
     wanted = min(turn.device.trust.needs.get(relation.id, FIRST_NEED), most)
-    room, given = PERMITS_A_LETTER, dict[int, tuple[bytes, ...]]()
+    held = parse_grant(begun.body).weeks if begun else ()
+    if any(dealt.week >= week + WEEKS_DEALT for dealt in held):  # our clock went back
+        return
+    given = {dealt.week: dealt.permits for dealt in held if dealt.week >= week}
+    before = room = PERMITS_A_LETTER - sum(map(len, given.values()))
     ahead = [(one, wanted) for one in range(week + 1, week + WEEKS_DEALT)]
     for one, least in ((week, min(FIRST_NEED, wanted)), *ahead, (week, wanted)):
         count = min(least - _had(turn, relation, one), room)
         drawn = _make(turn, relation, one, count) if desk else _draw(turn, relation.id, one, count, sharers)
         given[one] = given.get(one, ()) + drawn
         room -= len(drawn)
+    if room == before:
+        return
     weeks = tuple(Dealt(one, drawn) for one, drawn in sorted(given.items()) if drawn)
-    if weeks:
-        body = encode(Grant(1, most, weeks))
-        replace_relation(
-            turn,
-            msgspec.structs.replace(relation, channel=letters.write(relation.channel, LetterKind.PERMITS, body)),
-        )
+    body = encode(Grant(1, most, weeks))
+    put = partial(letters.rewrite, number=begun.number) if begun else partial(letters.write, kind=LetterKind.PERMITS)
+    replace_relation(turn, msgspec.structs.replace(relation, channel=put(relation.channel, body=body)))
 
 
 def _allowed(turn: Turn, relation: Relation) -> int:
