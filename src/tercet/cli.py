@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from tercet import __version__
 from tercet.desk.commands import app as desk_app
@@ -44,6 +43,7 @@ from tercet.shell.closed import keep_memory_closed
 from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import STATUS_DROP, ShellError
 from tercet.shell.opening import make_folder, run, wall_clock
+from tercet.shell.terminal import Terminal
 from tercet.shell.usage import Commands
 from tercet.up import up as play
 
@@ -277,7 +277,7 @@ async def _go(person: Person, source: Place, target: Place, keep: bool, several:
     """Carry between two places and say what came of it; False if something was refused, or one of several failed."""
     relay = next((d for d in (target, source) if isinstance(d, RelayClient)), None)
     place = relay.address.place if relay else ""
-    with Console(stderr=True, highlight=False).status("Carrying…") as line:
+    with Terminal(stderr=True).status("Carrying…") as line:
 
         def progress(so_far: CarryReport) -> None:
             line.update(f"Put {so_far.carried}, fetched {so_far.fetched}, left {so_far.left}")

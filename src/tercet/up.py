@@ -32,6 +32,7 @@ from tercet.scene.stage import DESK, UNDER_COVER, Stage
 from tercet.shell import called
 from tercet.shell.opening import run
 from tercet.shell.passphrases import suggest
+from tercet.shell.terminal import Terminal
 from tercet.shell.text import shown
 from tercet.up_capture import Capture
 from tercet.up_heal import Heal
@@ -119,7 +120,7 @@ class Scene(Stage):
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         self.console.print(picture.network(statuses, DESK))
-        self.console.print(picture.exposed(statuses, DESK), markup=False)
+        self.console.print(picture.exposed(statuses, DESK))
         return came | {"all": round(time.monotonic() - self.began, 1)}
 
     # Everybody wakes up: as many at once as cores and memory allow, the desk first.
@@ -326,7 +327,7 @@ def up(
     capture: Annotated[bool, typer.Option("--capture", help="Then a member is seized, and cut out.")] = False,
 ) -> None:
     """Play the main job here: a desk and six members, three levels deep; the deepest sends a photo."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     chosen = (photo or sample_photo()).expanduser().absolute()
 
     async def work() -> None:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +29,7 @@ from tercet.lab.seize import show
 from tercet.member.service import SENTENCES
 from tercet.scene.actor import Actor, SceneFailure
 from tercet.scene.stage import UNDER_COVER, Stage
+from tercet.shell.terminal import Terminal
 
 TITLE, TEXT = "Market", "rice\ncandles\nsoap"  # in the notebook
 NOTE: Final = f"{TITLE}: {' / '.join(TEXT.splitlines())}"  # the same, as `tercet seize` says it
@@ -214,5 +214,5 @@ def faults(view: str, found: Seen, roles: dict[str, str]) -> Iterator[str]:
 def panel(title: str, found: Seen, width: int) -> Panel:
     """What `tercet seize` shows of it, framed."""
     out = io.StringIO()
-    show(Console(file=out, width=max(width - 4, 40), highlight=False, emoji=False), found)
+    show(Terminal(file=out, width=max(width - 4, 40)), found)
     return Panel(Text(out.getvalue().rstrip()), title=title, title_align="left")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +29,7 @@ from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
 from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status
+from tercet.shell.terminal import Terminal
 from tercet.shell.text import shown, shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
@@ -178,7 +178,7 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     found = _do(folder, answers, as_json, {"do": "inbox"})
     if as_json:
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     if not found["cases"]:
         console.print("Reports: none yet.")
     told = any(case["standing"] for case in found["cases"])
@@ -207,26 +207,26 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
     found = _do(folder, answers, as_json, {"do": "show", "number": number})
     if as_json:
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     report = found["report"]
     who = f", from {FROM[report['standing']]}" if report["standing"] else ""
-    console.print(f"Report {report['number']}, came {moment(report['came'])}{who}", markup=False)
+    console.print(f"Report {report['number']}, came {moment(report['came'])}{who}")
     if report["event"]:
-        console.print(f"  about the same as report {report['event']}", markup=False)
+        console.print(f"  about the same as report {report['event']}")
     if report["happened"] is not None:
-        console.print(f"  when: {moment(report['happened'])}", markup=False)
+        console.print(f"  when: {moment(report['happened'])}")
     if report["place"]:
-        console.print(f"  where: {place_line(report['place'])}", markup=False)
+        console.print(f"  where: {place_line(report['place'])}")
     for line in shown_lines(report["text"] or ""):
-        console.print("  " + line, markup=False)
+        console.print("  " + line)
     for place, media in enumerate(report["media"]):
         size, sha256 = media["size"], media["sha256"]
-        console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, sha256 {sha256}", markup=False)
+        console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, sha256 {sha256}")
     for word in found["words"]:
         who = "desk" if word["ours"] else "reporter"
-        console.print(f"{moment(word['came'])}  {who}:", markup=False)
+        console.print(f"{moment(word['came'])}  {who}:")
         for line in shown_lines(word["text"]):
-            console.print("  " + line, markup=False)
+            console.print("  " + line)
 
 
 def place_line(place: dict[str, Any]) -> str:
@@ -261,11 +261,11 @@ def export(
     target = str(to.expanduser().absolute())
     found = _do(folder, answers, as_json, {"do": "export", "number": number, "to": target})
     if not as_json:
-        console, done = Console(highlight=False, soft_wrap=True), found["exported"]
+        console, done = Terminal(), found["exported"]
         checked = "every file is there and every hash was checked" if done["whole"] else "NOT WHOLE: see report.txt"
-        console.print(f"Written to {target}: {checked}.", markup=False)
+        console.print(f"Written to {target}: {checked}.")
         for line in done["files"]:
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}")
 
 
 @app.command()
@@ -300,7 +300,7 @@ def statement(
 
     _do(folder, answers, as_json, {"do": "statement", **run(read(), as_json)})
     if not as_json:
-        Console().print("It is on the board, for every member.")
+        Terminal().print("It is on the board, for every member.")
 
 
 @app.command()
@@ -318,7 +318,7 @@ def case(
     if not as_json:
         numbers = ", ".join(str(one) for one in found["numbers"])
         said = "each by itself" if apart else f"about the same as report {number}"
-        Console(highlight=False, soft_wrap=True).print(f"Reports {numbers}: {said}.", markup=False)
+        Terminal().print(f"Reports {numbers}: {said}.")
 
 
 @app.command()
@@ -335,7 +335,7 @@ def witnesses(
     found = _do(folder, answers, as_json, {"do": "witnesses", "number": number, "captured": captured})
     if not as_json:
         said = said_of_witnesses(found["certain"], found["captured"])
-        Console(highlight=False, soft_wrap=True).print(said, markup=False)
+        Terminal().print(said)
 
 
 def said_of_witnesses(certain: int, captured: int) -> str:
@@ -351,11 +351,11 @@ def strength(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_js
     """Say between which numbers the network's members are, and what could bias that."""
     found = _do(folder, answers, as_json, {"do": "strength"})
     if not as_json:
-        console = Console(highlight=False, soft_wrap=True)
+        console = Terminal()
         least, most = found["least"], found["most"]
-        console.print(f"Between {least:,} and {most:,}." if least else f"Fewer than {most}.", markup=False)
+        console.print(f"Between {least:,} and {most:,}." if least else f"Fewer than {most}.")
         for line in (*(BIASES[one] for one in found["biases"]), *ALWAYS_BIASED):
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}")
 
 
 @app.command()
@@ -368,7 +368,7 @@ def relays(
     """Change the network's relays: the new list goes onto the board, at the old relays too."""
     found = _do(folder, answers, as_json, {"do": "relays", "relays": relay})
     if not as_json:
-        Console().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
+        Terminal().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
 
 
 @app.command()
@@ -383,7 +383,7 @@ def weekly(
     found = _do(folder, answers, as_json, {"do": "weekly", "relay": relay, "withdraw": withdraw})
     if not as_json:
         said = "Its passes of this week and the next two go down to members." if found["weekly"] else "It is forgotten."
-        Console().print(said)
+        Terminal().print(said)
 
 
 @ceremony.app.command()
@@ -404,7 +404,7 @@ def board(
     run(write(), as_json)
     if not as_json:
         said = f"The board's key, from {found['first']} to {found['last']}, to be compared by: {found['words']}"
-        Console(highlight=False, soft_wrap=True).print(said, markup=False)
+        Terminal().print(said)
 
 
 @ceremony.app.command()
@@ -421,7 +421,7 @@ def load(
 
     found = _do(folder, answers, as_json, {"do": "load_roots", **run(read(), as_json)})
     if not as_json:
-        Console().print(f"This desk holds root {found['number']}: its key counts to {found['last']}.", markup=False)
+        Terminal().print(f"This desk holds root {found['number']}: its key counts to {found['last']}.")
 
 
 @app.command()
@@ -441,9 +441,9 @@ def status(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json
     """Show founders and relays."""
     found = _do(folder, answers, as_json, {"do": "status"})
     if not as_json:
-        show_status(Console(highlight=False), found)
+        show_status(Terminal(), found)
         root = found["root"]
         said = NEVER_ROOT if found["neighbours"] else NO_ROOT
         if root["number"]:
             said = f"Root {root['number']}: the board's key counts to {root['last']}."
-        Console(highlight=False, soft_wrap=True).print(pasted(said), markup=False)
+        Terminal().print(pasted(said))

@@ -15,7 +15,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from tercet.lab.ledger import Broken
 from tercet.lab.plan import MEMBERS_MOST, Plan
@@ -23,6 +22,7 @@ from tercet.lab.result import Result, Spread
 from tercet.lab.world import World
 from tercet.shell.failures import STATUS_HERE, Failure
 from tercet.shell.opening import leave
+from tercet.shell.terminal import Terminal
 
 app = typer.Typer(no_args_is_help=True, help="The laboratory: whole networks in virtual time.")
 MIB = 1_048_576
@@ -46,7 +46,7 @@ def world(
     """Let a network live in bad weather, and hold it to what was promised."""
     plan = Plan(members=members, days=days, seed=seed, pace=pace, loss=loss, duplicates=duplicates)
     try:
-        with Console(stderr=True, highlight=False).status("The network grows…") as line:
+        with Terminal(stderr=True).status("The network grows…") as line:
             result = World(plan).run(lambda day: line.update(f"Day {day} of {days}"))
     except Broken as broken:
         leave(Failure(broken.code, broken.hint, STATUS_HERE), as_json)

@@ -31,6 +31,7 @@ from tercet.lab.seizure import EVERYWHERE, PAGES, Change, SeizureError
 from tercet.shell.failures import failure_of
 from tercet.shell.opening import leave
 from tercet.shell.show import moment
+from tercet.shell.terminal import Terminal
 from tercet.shell.text import shown
 
 LINES_MOST: Final = 65_536  # bytes read from the descriptor
@@ -52,7 +53,7 @@ def seize(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a captor gets out of what was seized."""
-    console = Console(stderr=True, highlight=False)
+    console = Terminal(stderr=True)
     try:
         passphrases = lines_of(passphrase_fd, "passphrases_unreadable")
         with console.status("Looking…") as line:
@@ -73,7 +74,7 @@ def seize(
         json.dump(msgspec.to_builtins(found), sys.stdout, ensure_ascii=False)
         typer.echo()
     else:
-        show(Console(highlight=False, emoji=False), found, len(passphrases))
+        show(Terminal(), found, len(passphrases))
 
 
 def lines_of(descriptor: int | None, failure: str) -> tuple[str, ...]:
@@ -102,7 +103,7 @@ def show(console: Console, found: Seen, given: int = 0) -> None:
     _show_reports(console, found)
     _show_traffic(console, found.exposure)
     for power in found.exposure.powers:
-        console.print(f"Power: {POWERS[power]}.", markup=False)
+        console.print(f"Power: {POWERS[power]}.")
     if found.correlation is not None:
         _show_relay(console, found.correlation)
     if found.change is not None:
@@ -110,7 +111,7 @@ def show(console: Console, found: Seen, given: int = 0) -> None:
     _show_rest(console, found)
     console.print("Within the exposure table: " + ("yes." if not found.breaches else "NO."))
     for fault in found.breaches:
-        console.print(f"  {fault}", markup=False)
+        console.print(f"  {fault}")
 
 
 def _show_people(console: Console, exposure: Exposure) -> None:
@@ -170,7 +171,7 @@ def _show_traffic(console: Console, exposure: Exposure) -> None:
         console.print(f"Items: {items.count} of {items.kind}, in {items.boxes} boxes, {items.gone} acknowledged{span}.")
     _show_addresses(console, exposure)
     for relay in exposure.relays:
-        console.print(f"Relay: {relay}", markup=False)
+        console.print(f"Relay: {relay}")
 
 
 def _show_addresses(console: Console, exposure: Exposure) -> None:

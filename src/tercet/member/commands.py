@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from tercet.core.beat import PACE_LEAST, PACE_MOST
 from tercet.core.days import DAY
@@ -33,6 +32,7 @@ from tercet.shell.screen import Screen
 from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
 from tercet.shell.show import date_of, show_carried, show_notes, show_notices, show_status
+from tercet.shell.terminal import Terminal
 from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, DoorError, Vault
 
@@ -59,8 +59,8 @@ def _screen(show: Path | None, watch: Path | None, size: int, as_json: bool) -> 
     if as_json and show is None and watch is None:
         return None
     shows, watches = (path.expanduser().absolute() if path else None for path in (show, watch))
-    console = Console(highlight=False, soft_wrap=True)
-    write = None if as_json else partial(console.print, markup=False)
+    console = Terminal()
+    write = None if as_json else partial(console.print)
     return lambda person: Screen(person, shows, watches, size, write)
 
 
@@ -128,7 +128,7 @@ def init(
     run(work(), as_json)
     if not as_json:
         said = pasted("Next: meet someone who is in, with `tercet member meet`.")
-        Console(highlight=False, soft_wrap=True).print(f"Made {path}. {said}", markup=False)
+        Terminal().print(f"Made {path}. {said}")
 
 
 @app.command()
@@ -168,7 +168,7 @@ def show_letters(
     """Show what waits for someone you met as codes, for their camera."""
     found = _do(vault, answers, as_json, {"do": "hand"}, _screen(show, None, code_bytes, as_json))
     if not as_json:
-        Console().print(f"Handed over: {found['handed']}." if found["handed"] else "Nothing waits.", markup=False)
+        Terminal().print(f"Handed over: {found['handed']}." if found["handed"] else "Nothing waits.")
 
 
 @app.command()
@@ -190,7 +190,7 @@ def scan(
     screen = _screen(show, None, code_bytes, as_json)
     found = _do(vault, answers, as_json, {"do": "scan", "messages": messages}, screen)
     if not as_json:
-        Console().print(f"Taken in: {found['taken']}.", markup=False)
+        Terminal().print(f"Taken in: {found['taken']}.")
 
 
 @app.command()
@@ -269,12 +269,10 @@ def inbox(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json
     found = _do(vault, answers, as_json, {"do": "inbox"})
     if as_json:
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     show_notes(console, found.get("letters", ()))
     for note in found.get("desk", ()):
-        console.print(
-            f"{date_of(note['came'] // DAY)}  the desk, on report {note['report']}: {shown(note['text'])}", markup=False
-        )
+        console.print(f"{date_of(note['came'] // DAY)}  the desk, on report {note['report']}: {shown(note['text'])}")
     show_notices(console, found.get("notices", ()))
     if not found.get("letters") and not found.get("desk") and not found.get("notices"):
         console.print("Nothing new.")
@@ -286,7 +284,7 @@ def notices(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_js
     found = _do(vault, answers, as_json, {"do": "notices"})
     if as_json:
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     show_notices(console, found.get("notices", ()))
     if not found.get("notices"):
         console.print("No notice holds now.")
@@ -298,10 +296,10 @@ def status(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_jso
     found = _do(vault, answers, as_json, {"do": "status"})
     if found.get("locked"):
         if not as_json:
-            Console().print(f"Locked. {found['operations']} operations are still to come.")
+            Terminal().print(f"Locked. {found['operations']} operations are still to come.")
         return
     if not as_json:
-        show_status(Console(highlight=False), found)
+        show_status(Terminal(), found)
 
 
 @app.command("send-now")
@@ -311,7 +309,7 @@ def send_now(
     """Send and fetch at once all that is due. Whoever watches can see it."""
     found = _do(vault, answers, as_json, {"do": "send_now", "yes": yes})
     if not as_json:
-        Console().print(f"{found['waited']} waited here; {found['waiting']} still do.")
+        Terminal().print(f"{found['waited']} waited here; {found['waiting']} still do.")
 
 
 @app.command()
@@ -370,7 +368,7 @@ def lock(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json:
 
     found = run(work(), as_json)
     if not as_json:
-        Console().print(f"Locked. {found['operations']} operations are planned, for a day at most; then it is silent.")
+        Terminal().print(f"Locked. {found['operations']} operations are planned, for a day at most; then it is silent.")
 
 
 @app.command("give-up")
@@ -383,7 +381,7 @@ def give_up(
     """Send no more of a report's files: they are lost, or you think better of it."""
     _do(vault, answers, as_json, {"do": "give_up", "number": number})
     if not as_json:
-        Console().print(f"No more of the files of report {number} is sent. The desk is told with the next beats.")
+        Terminal().print(f"No more of the files of report {number} is sent. The desk is told with the next beats.")
 
 
 @app.command("run")

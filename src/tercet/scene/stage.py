@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
+from rich.text import Text
 
 from tercet.scene.actor import Actor, Line, SceneFailure
 
@@ -128,8 +129,8 @@ class Stage:
     def say(self, who: str, what: str) -> None:
         """Show what somebody does, and when."""
         passed = time.monotonic() - self.began
-        self.console.print(f"[dim]{passed:6.1f} s[/dim]  [bold]{who:<12}[/bold] ", end="")
-        self.console.print(what, markup=False, highlight=False)
+        said = Text.assemble((f"{passed:6.1f} s", "dim"), "  ", (f"{who:<12}", "bold"), " ", what)
+        self.console.print(said, soft_wrap=not self.console.is_terminal)
 
     async def end(self) -> None:
         """End every process, at once."""

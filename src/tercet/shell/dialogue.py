@@ -22,7 +22,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Protocol, TextIO, TypeVar
 
 import msgspec
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
@@ -30,6 +29,7 @@ from tercet.notebook import SENTENCES as NOTES
 from tercet.shell.called import pasted, pasted_before
 from tercet.shell.failures import ShellError
 from tercet.shell.show import ROLES
+from tercet.shell.terminal import Terminal, broken
 from tercet.shell.text import plainly
 from tercet.vault import Door, DoorError
 
@@ -102,9 +102,9 @@ def _from_terminal(prompt: str, hidden: bool, lines: bool) -> str:
         raise ShellError("no_answer")
     try:
         if hidden:
-            return getpass.getpass(f"{prompt}: ")
+            return getpass.getpass(broken(f"{prompt}:") + " ")
         if not lines:
-            return input(f"{prompt}: ")
+            return input(broken(f"{prompt}:") + " ")
         return _read_lines(prompt)
     except EOFError:
         raise ShellError("no_answer") from None
@@ -114,7 +114,7 @@ def _read_lines(prompt: str) -> str:
     """A text of several lines, empty ones too; what a paste may hold must not end it and fall to the shell."""
     written: list[str] = []
     with contextlib.suppress(EOFError):
-        line = input(f"{prompt}; a line with a dot alone, or Ctrl-D, ends it:\n")
+        line = input(broken(f"{prompt}; a line with a dot alone, or Ctrl-D, ends it:") + "\n")
         while line != END_OF_TEXT:
             written.append(line)
             line = input()
@@ -146,7 +146,7 @@ class Person:
         self._answers = answers
         self._as_json = as_json
         self._sentences = {**NOTES, **sentences}  # any command may end at the notebook's prompt
-        self._console = Console(highlight=False, soft_wrap=True, emoji=False)
+        self._console = Terminal()
         self._line: Status | None = None
 
     async def tell(self, what: str, **facts: Fact) -> None:
@@ -165,7 +165,7 @@ class Person:
         """Show a sentence; progress, on a terminal, is one line that is drawn again and again until something else."""
         if not redrawn:
             self._still()
-            self._console.print(sentence, markup=False)
+            self._console.print(sentence)
             return
         if self._line is None:
             self._line = self._console.status("")

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from tercet.core.beat import PACE
 from tercet.drop import Drop, RelayAddress, RelayClient
@@ -34,6 +33,7 @@ from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.notebook import CLOSED, Closed, beats_of, keep_open
 from tercet.shell.service import Request, Service, agreed
+from tercet.shell.terminal import Terminal
 from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
@@ -293,7 +293,5 @@ def leave(failure: Failure, as_json: bool) -> NoReturn:
     if as_json:
         print(json.dumps({"failed": failure.code, "hint": failure.hint}), flush=True)  # noqa: T201 - the interface
     else:
-        Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
-            f"{pasted(failure.hint)} [{failure.code}]", markup=False
-        )
+        Terminal(file=sys.stderr).print(f"{pasted(failure.hint)} [{failure.code}]")
     raise typer.Exit(failure.status)

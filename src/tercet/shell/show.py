@@ -19,6 +19,7 @@ from rich.text import Text
 
 from tercet.core.days import DAY
 from tercet.shell.called import pasted
+from tercet.shell.terminal import Terminal
 from tercet.shell.text import plainly, shown, shown_lines
 
 DIRECT = (
@@ -66,7 +67,7 @@ def show_carried(found: dict[str, Any], as_json: bool) -> None:
     """What an exchange with a stick came to."""
     if as_json:
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     console.print(f"News that came by the stick: {found['came'] or 'none'}.")
     console.print(f"Laid on the stick: {found['laid']}. Here still waits: {found['waiting']}.")
     if found["refused"]:
@@ -74,7 +75,7 @@ def show_carried(found: dict[str, Any], as_json: bool) -> None:
     said = (
         "Next: let it travel, to the relays (`tercet carry`) or to whoever you write to; carry again when it is back."
     )
-    console.print(pasted(said), markup=False)
+    console.print(pasted(said))
 
 
 def show_status(console: Console, found: dict[str, Any]) -> None:
@@ -83,12 +84,12 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     offer = found["introduction"]
     if offer:
         said = f"{shown(offer['by'])} wants to introduce somebody to you. {pasted('Answer with `accept`.')}"
-        console.print(said, markup=False, soft_wrap=True)
+        console.print(said, soft_wrap=True)
     if "reports" in found:
         _show_reports(console, found["reports"])
     _show_relays(console, found["relays"])
     if not found["relays"] and not found["neighbours"]:
-        console.print(pasted(ALONE), markup=False, soft_wrap=True)
+        console.print(pasted(ALONE), soft_wrap=True)
     if "beats" in found:
         _show_beats(console, found["beats"])
     if found.get("direct"):
@@ -119,23 +120,23 @@ def _show_neighbours(console: Console, found: dict[str, Any]) -> None:
     for one in found["neighbours"]:
         if one.get("danger"):
             said = f"{shown(one['name'])} is IN DANGER since {moment(one['danger'])}: somebody else has their device."
-            console.print(said, markup=False)
+            console.print(said)
         elif one.get("silent"):
             said = f"{shown(one['name'])} is silent for {one['silent']} days. Do you know why?"
-            console.print(f"{said} This program does nothing about it.", markup=False)
+            console.print(f"{said} This program does nothing about it.")
         if one.get("cut") in CUT:
-            console.print(CUT[one["cut"]].format(name=shown(one["name"])), markup=False)
+            console.print(CUT[one["cut"]].format(name=shown(one["name"])))
 
 
 def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
     """Each address whole, on a line of its own: people copy it, with the pass at its end."""
     console.print("Relays, each with its whole address:" if relays else "No relay is known yet.")
     for one in relays:
-        console.print(plainly(one["relay"]), markup=False, soft_wrap=True)
-        console.print(f"  trouble: {one['trouble'] or 'none'}", markup=False)
+        console.print(plainly(one["relay"]), soft_wrap=True)
+        console.print(f"  trouble: {one['trouble'] or 'none'}")
         if one["passes"]:
             until = date_of(one["passes"])
-            console.print(f"  passes of a week: held until {until}; the address is good until Sunday", markup=False)
+            console.print(f"  passes of a week: held until {until}; the address is good until Sunday")
 
 
 def _show_beats(console: Console, beats: dict[str, Any]) -> None:
@@ -143,14 +144,14 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
         console.print(f"Next beat: {moment(beats['next'])}; every {beats['every']} seconds on average.")
     else:
         said = pasted("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
-        console.print(said, markup=False, soft_wrap=True)
+        console.print(said, soft_wrap=True)
     console.print(f"Waiting to leave: {beats['waiting']}.")
 
 
 def show_notes(console: Console, letters: Iterable[dict[str, Any]]) -> None:
     """Letters of neighbours, a line each."""
     for note in letters:
-        console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}", markup=False)
+        console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}")
 
 
 def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
@@ -159,6 +160,6 @@ def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
         fresh = " (new)" if one["new"] else ""
         what = f"said in public, statement {one['said']}" if one.get("said") else f"to everyone, until {one['until']}"
         when = date_of(one["issued"] // DAY) if one.get("said") else moment(one["issued"])
-        console.print(f"{when}  {what}{fresh}:", markup=False)
+        console.print(f"{when}  {what}{fresh}:")
         for line in shown_lines(one["text"]):
-            console.print("  " + line, markup=False)
+            console.print("  " + line)
