@@ -297,6 +297,22 @@ def test_which_link_handed_a_pass_is_forgotten_with_that_link() -> None:
     assert held(below) == before
 
 
+@pytest.mark.parametrize(("hands", "told"), [(True, []), (False, ["7", "0"])])
+def test_an_owner_is_told_once_a_week_that_no_newer_passes_come(hands: bool, told: list[str]) -> None:
+    """Passes of three weeks are held; the first word comes when only this week's are left, a week before the end."""
+    stage, *actors = grown()
+    below = actors[2]
+    for _ in range(4):
+        stage.now += 7 * DAY
+        stage.beat(*actors, rounds=6)
+        if not hands:  # the link hands passes of the first three weeks, and no others
+            kept = tuple(one for one in below.device.passes if one.week <= WEEK + 2)
+            below.device = msgspec.structs.replace(below.device, passes=kept)
+    assert [tell.facts["days"] for tell in below.heard("passes_end")] == told
+    assert not actors[0].heard("passes_end")
+    assert not actors[1].heard("passes_end")
+
+
 def test_a_secret_that_is_withdrawn_makes_no_more_passes() -> None:
     stage, desk, founder, below = grown()
     desk.do(ev.TakeWeekly(RELAY, b""))

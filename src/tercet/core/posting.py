@@ -20,7 +20,7 @@ from tercet.core import channel as letters
 from tercet.core.card import Card, Relay
 from tercet.core.cell import ABOVE, UNDER
 from tercet.core.channel import Letter
-from tercet.core.days import day_of, week_of
+from tercet.core.days import day_of, last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.events import TakeWeekly
 from tercet.core.fields import encode
@@ -38,6 +38,7 @@ from tercet.core.passes import (
     PassMarks,
     WeekPass,
     dressed,
+    held_until,
     mark_of,
     parse_passes,
     pass_of,
@@ -74,6 +75,7 @@ def tidy(turn: Turn) -> None:
     """Forget passes of weeks that are surely over and who is no neighbour any more; a desk makes those to come."""
     over, here = week_of(day_of(turn.sure)), {r.id for r in turn.device.relations}
     kept = tuple(one for one in turn.device.passes if one.week >= over)
+    lapsed = {one.relay for one in turn.device.passes if one.week < over}
     kept = tuple(_among(one, here) for one in kept)
     known = {(one.relay, one.week) for one in kept}
     weekly = turn.device.office.weekly if turn.device.office else {}
@@ -85,6 +87,18 @@ def tidy(turn: Turn) -> None:
         if (tag, one) not in known
     )
     turn.change(passes=_ordered((*kept, *made)))
+    if lapsed:
+        _warn(turn, lapsed)
+
+
+def _warn(turn: Turn, lapsed: set[bytes]) -> None:
+    """Say, once a week, if passes of the next one are everybody's by now at a relay we use and were not handed us."""
+    board, week = turn.device.board.passes, week_of(turn.today)
+    given = {relay for one in board if one.week == week + 1 for relay in one.marks}
+    relays = [one for one in turn.device.relays if tag_of(one) in given & lapsed]
+    until = min((held_until(turn.device.passes, board, one, turn.now) for one in relays), default=last_day_of(week + 1))
+    if until < last_day_of(week + 1):
+        turn.tell("passes_end", days=str(max(until - turn.today + 1, 0)))
 
 
 def marks_due(turn: Turn) -> tuple[PassMarks, ...]:

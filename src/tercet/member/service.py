@@ -89,6 +89,8 @@ SENTENCES = {
     "expected": "It goes under cover, with the beats: that takes about {minutes} min on average.",
     "waits_for_run": "It waits on this device until that is awake (`tercet member run`) or a stick takes it.",
     "visible": "Whoever watches the line, or runs the relay, can see that something happens on this device now.",
+    "passes_end": "You hold passes of the relays for {days} days more, and your link handed you no newer ones. "
+    "Write to them now: once none is left nothing goes by the relays until you meet somebody who is in.",
     "silent": "Nothing was heard from {name} for {days} days. Do you know why? This program does nothing about it.",
     "in_danger": "{name} is in danger: somebody else has their device. Tell {name} nothing more through it.",
     "file_away": "A file of report {number} cannot be read now: put the card back in. It waits until then.",
