@@ -80,7 +80,7 @@ def test_a_count_of_witnesses_is_never_said_without_what_it_rests_on() -> None:
     )
     source = Path(commands.__file__).read_text().split("def witnesses(")[1].split("def said_of_witnesses")[0]
     assert source.count(".print(") == 1
-    assert "print(said, markup=False)" in source
+    assert "print(said)" in source
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
@@ -95,6 +95,9 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
             with pytest.raises(ShellError) as failed:
                 await do(desk, do="same_event", number=1, others="2")
             assert failed.value.code == "bad_request"
+            with pytest.raises(ShellError) as alone:
+                await do(desk, do="same_event", number=1)
+            assert alone.value.code == "one_report"
             for request in ({"do": "witnesses"}, {"do": "same_event", "others": [2]}):
                 with pytest.raises(ArchiveError) as unknown:
                     await do(desk, number=1, **request)

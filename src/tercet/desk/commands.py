@@ -219,9 +219,9 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         console.print(f"  where: {place_line(report['place'])}")
     for line in shown_lines(report["text"] or ""):
         console.print("  " + line)
-    for place, media in enumerate(report["media"]):
-        size, sha256 = media["size"], media["sha256"]
-        console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, sha256 {sha256}")
+    for place, media in enumerate(report["media"], 1):  # as an export counts them
+        size, sha256, came = media["size"], media["sha256"], f"{media['here']} of {media['blocks']} blocks are here"
+        console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, {came}, sha256 {sha256}")
     for word in found["words"]:
         who = "desk" if word["ours"] else "reporter"
         console.print(f"{moment(word['came'])}  {who}:")

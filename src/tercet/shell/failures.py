@@ -75,6 +75,7 @@ HINTS = {
     "not_posted": "Nothing was posted: no member will read it.",
     "not_signed": "Nothing was signed: talk it over with the others, then begin again.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
+    "one_report": "An event is of several reports: name the others too, or say --apart if it was marked wrongly.",
     "paper_differs": "These are not the words that were shown: throw the paper away, and make a fresh key.",
     "paper_other": "This paper is none of those that may sign this root: look for the right one.",
     "paper_wrong": "These are not the thirteen words of a key: read them from the paper once more.",
