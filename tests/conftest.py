@@ -49,14 +49,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail if any test was skipped")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with tests of the full tier first, whole, so that no worker is left alone with a long one at the end.
+# Seconds that the dearest files take in the full tier, about: who begins with which. A file that is not here, or takes
+# longer by now, costs time at the end and nothing else.
+DEAR = {
+    "test_up.py": 640, "test_unlinked.py": 340, "test_burns.py": 280, "test_watcher.py": 230, "test_duress.py": 210,
+    "test_rows.py": 200, "test_engine.py": 190, "test_world.py": 180, "test_seizure.py": 170, "test_search.py": 150,
+    "test_captures.py": 140, "test_disk.py": 100, "test_kill.py": 90, "test_voice_page.py": 90, "test_crash.py": 85,
+    "test_deniability.py": 75, "test_lock_processes.py": 65, "test_meeting_by_code_weather.py": 60,
+    "test_meeting_weather.py": 45, "test_compared.py": 40, "test_no_network.py": 40, "test_exposure.py": 35,
+}  # fmt: skip
 
-    First of all the scene, which takes minutes and mostly waits.
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deal the dearest files to the workers, each to whom has least so far, and fill up with the others.
+
+    A worker takes an equal part of the list, from its head on, and who is done takes over from another's tail; so no
+    worker is left alone with a long test at the end. Files stay whole: what a file works out once it works out once.
     """
-    dear = {item.path for item in items if item.get_closest_marker("full")}
-    items.sort(key=lambda item: (item.path not in dear, item.path.name != "test_up.py"))
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path.name, []).append(item)
+    hands: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    taken = [0] * workers
+    for name, seconds in DEAR.items():
+        least = taken.index(min(taken))
+        hands[least] += files.pop(name, [])
+        taken[least] += seconds
+    rest = [item for file in files.values() for item in file]
+    for number, hand in enumerate(hands):
+        share = (number + 1) * len(items) // workers - number * len(items) // workers
+        room = max(share - len(hand), 0)
+        hand += rest[:room]
+        del rest[:room]
+    items[:] = [item for hand in hands for item in hand] + rest
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

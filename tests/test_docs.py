@@ -54,6 +54,12 @@ MEASURED = re.compile(
 )
 
 
+@cache
+def whole_command() -> Any:
+    """The tree of all commands."""
+    return typer.main.get_command(app)
+
+
 def ids(paths: list[Path]) -> list[str]:
     return [str(p.relative_to(HOUSE)) for p in paths]
 
@@ -63,7 +69,7 @@ def ids(paths: list[Path]) -> list[str]:
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command of the app that does something itself."""
-    group = group or typer.main.get_command(app)
+    group = group or whole_command()
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, (*path, name))
@@ -104,12 +110,12 @@ def test_a_guide_names_every_option(path: tuple[str, ...]) -> None:
 
 def test_the_app_s_own_options_are_named() -> None:
     named = set(re.findall(r"--[a-z][a-z-]*", README.read_text()))
-    assert options_of(typer.main.get_command(app)) <= named
+    assert options_of(whole_command()) <= named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
 def test_a_page_names_no_option_that_is_not_there(page: Path) -> None:
-    known = {"--help"} | NOT_OURS | options_of(typer.main.get_command(app))
+    known = {"--help"} | NOT_OURS | options_of(whole_command())
     for command in COMMANDS.values():
         known |= options_of(command)
     text = re.sub(r"<!-- results -->.*<!-- /results -->", "", page.read_text(), flags=re.S)
@@ -138,7 +144,7 @@ def test_an_example_parses(page: str, line: str) -> None:
     if words[:1] == ["test"]:
         assert set(words[1:]) <= NOT_OURS
         return
-    command: Any = typer.main.get_command(app)
+    command: Any = whole_command()
     while hasattr(command, "commands"):
         assert words, f"{page}: {line}: no command"
         assert words[0] in command.commands, f"{page}: {line}"

@@ -136,6 +136,7 @@ def test_a_file_that_is_not_noise_is_seen(fault: Callable[[bytes], bytes], whole
     assert not noise.measured(fault(whole)).noise
 
 
+@pytest.mark.full
 def test_a_wrong_passphrase_opens_nothing_anywhere(seized: Seized) -> None:
     found = look([seized.asleep, seized.opened], ["five unrelated words are bad"], COST, [seized.relay])
     assert not (found.copies or found.slots or found.boxes or found.frames)

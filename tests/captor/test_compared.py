@@ -21,6 +21,8 @@ from .captor import Find, look
 from .seized import Seized, seize
 from .test_captor import COST
 
+pytestmark = pytest.mark.full  # each looks into whole worlds
+
 # What seize calls the boxes that the captor has other words for.
 PURPOSES = {"relation": "neighbour", "written": "neighbour", "read": "neighbour", "return": "answer", "block": "file"}
 # Times that seize does not print one by one; spec/91-exposure.md, 7, 4, speaks of them.
@@ -117,7 +119,6 @@ def test_with_the_owners_passphrase_it_finds_no_more_than_seize(seized: Seized, 
     assert {copy.counter for copy in found.copies} == set(seen.copies)
 
 
-@pytest.mark.full
 def test_a_box_of_an_answer_that_hung_on_the_reply_secret_and_the_nonce_alone_would_be_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +128,6 @@ def test_a_box_of_an_answer_that_hung_on_the_reply_secret_and_the_nonce_alone_wo
     assert look([seized.asleep], [PASSPHRASE], COST, [seized.relay]).tied
 
 
-@pytest.mark.full
 def test_a_state_that_kept_the_salt_of_a_frame_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     salts: list[bytes] = []
 
@@ -149,7 +149,6 @@ def test_with_the_notebooks_passphrase_it_finds_no_more_than_seize(seized: Seize
     assert [wrong for wrong in more(found, FORGETS["passes"](seen)) if wrong.startswith("passes")]
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("which", ["asleep", "opened"])
 def test_without_a_passphrase_neither_finds_anything(seized: Seized, tmp_path: Path, which: str) -> None:
     found, seen = both(seized, getattr(seized, which), tmp_path)

@@ -52,6 +52,7 @@ def back() -> tuple[Stage, Actor, Actor, Actor, list[str]]:
     return stage, desk, amal, badr, came
 
 
+@pytest.mark.full
 def test_every_letter_of_eight_weeks_comes_once_and_in_order(
     back: tuple[Stage, Actor, Actor, Actor, list[str]],
 ) -> None:

@@ -76,6 +76,7 @@ def test_every_vector_says_why_and_how_it_ends_and_is_read_by_a_test() -> None:
     hold_vectors("notice", TESTS)
 
 
+@pytest.mark.full
 def test_the_numbers_and_the_forbidden_characters_of_the_spec_are_those_of_the_code() -> None:
     for name in ("NOTICE_MOST", "NOTICE_DAYS", "NOTICES_KEPT"):
         assert f"| `{name}` | {getattr(notices, name)} |" in SPEC
@@ -87,6 +88,7 @@ def test_the_numbers_and_the_forbidden_characters_of_the_spec_are_those_of_the_c
     assert forbidden == {n for n in range(0x11_0000) if not fit_for_all("x" + chr(n))}
 
 
+@pytest.mark.full
 def test_nothing_that_readers_are_not_shown_can_be_signed_for_them() -> None:
     """Nor a text with nothing to see; what every script needs stays."""
     hidden = {n for n in range(0x11_0000) if not is_safe(chr(n)) and not 0xD800 <= n < 0xE000 and n != 0x0A}

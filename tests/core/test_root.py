@@ -288,6 +288,7 @@ def their_verdict(held: bytes, nxt: bytes, by: Any) -> bool:
     return True
 
 
+@pytest.mark.full
 @settings(max_examples=150, deadline=None)
 @property_of(
     st.permutations(range(9)),

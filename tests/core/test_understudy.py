@@ -124,6 +124,7 @@ def test_a_neighbour_whose_device_beats_itself_is_not_in_danger() -> None:
     assert not any(actor.heard("in_danger") for actor in (desk, *others))
 
 
+@pytest.mark.full
 def test_a_beat_is_one_put_and_two_reads_each_within_its_span_and_nothing_follows_but_acknowledgements() -> None:
     stage, desk, first, others = cell()
     standing = Standing(first)

@@ -128,6 +128,7 @@ def begun(five: Five, last: str) -> None:
     raise AssertionError(f"no line of the guide ends with {last}")
 
 
+@pytest.mark.full
 def test_the_guide_is_played_line_by_line_and_refuses_where_it_says_so(five: Five) -> None:
     for line in LINES:
         command, _, note = line.partition("  # refused: ")

@@ -388,6 +388,7 @@ def test_a_stick_is_not_carried_onto_itself(tmp_path):
     assert len(list(stick.at(ONE).outgoing())) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("power_cut", [False, True])
 def test_a_carrier_killed_at_any_boundary_of_the_stick_begins_again_and_ends_the_same(tmp_path, power_cut):
     relay_items = [Put(B.id, frame(1)), Put(box(3).id, frame(3))]

@@ -175,6 +175,7 @@ def crash_everywhere(tmp_path: Path, power_cut: bool, seed: int, stride: int) ->
     assert deaths >= 90 // stride
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("power_cut", [False, True])
 def test_killed_at_a_boundary_it_loses_nothing_acknowledged(tmp_path, power_cut):
     crash_everywhere(tmp_path, power_cut, seed=1, stride=3)

@@ -56,6 +56,7 @@ def test_another_process_sees_what_was_laid_and_in_its_order(tmp_path):
     assert all_of(one) == tuple(frame(i) for i in (0, 1, 3, 4))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("power_cut", [False, True])
 def test_killed_at_any_boundary_an_item_is_whole_or_not_there(tmp_path, power_cut):
     def work(path: Path, files) -> None:

@@ -87,6 +87,7 @@ def test_every_parser_has_a_target_and_every_target_a_parser() -> None:
     assert sorted(named) == sorted(FOUND)
 
 
+@pytest.mark.full
 def test_every_function_that_decodes_is_in_a_table() -> None:
     found = list(decoding(HOUSE / "src" / "tercet"))
     assert without_a_row(found, PARSERS, NOT_FROM_OUTSIDE) == []

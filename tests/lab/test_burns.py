@@ -62,6 +62,7 @@ def test_each_law_of_the_spec_has_a_planted_fault_which_the_spec_names() -> None
 # ---- the law
 
 
+@pytest.mark.full
 def test_whom_captors_took_is_cut_out_and_nobody_else(world: BurnWorld, burned: Burned) -> None:
     assert burned.wrong == ()
     assert burned.uncut == 0

@@ -27,6 +27,8 @@ from tercet.lab.seizure import PLACES, Image, open_image
 from tercet.sealing import LOW_COST
 from tercet.vault import Geometry
 
+pytestmark = pytest.mark.full  # each looks into whole worlds
+
 SPEC = (Path(__file__).parents[2] / "spec" / "95-lab.md").read_text()
 LIFE = Plan(members=6, days=3, seed=21, pace=7_200, desk_pace=3_600, reports=2.0, letters=2.0, replies=0.8)
 SEIZURES = 216
@@ -80,13 +82,11 @@ def test_without_the_passphrase_nobody_is_named(seized: Captures) -> None:
         assert {(tally.worst, tuple(tally.kinds)) for tally in tallies(seized, row)} == {(0, ())}
 
 
-@pytest.mark.full
 def test_who_only_copies_changes_nothing_in_the_world(copied: Captures) -> None:
     assert copied.seizures == FEW
     assert copied.traces == Captured(SMALL, 0).captures().traces
 
 
-@pytest.mark.full
 def test_the_same_seed_seizes_the_same_and_finds_the_same(copied: Captures) -> None:
     assert Captured(SMALL, FEW, taken=0.0).captures() == copied
 
@@ -109,7 +109,6 @@ def test_what_neighbours_tell_of_the_board_ties_nobody(monkeypatch: pytest.Monke
     assert any("have a secret in common" in breach for breach in found())
 
 
-@pytest.mark.full
 def test_a_thousand_seizures_in_bad_weather_are_within_the_table() -> None:
     captures = Captured(ROUGH, 1_200).captures()
     assert captures.breaches == ()
@@ -125,7 +124,6 @@ def test_every_planted_fault_is_caught_by_its_own_sentence(seized: Captures) -> 
     assert not any(leak.is_caught(seized.breaches) for leak in LEAKS.values())
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("name", LEAKS)
 def test_each_planted_fault_is_caught_where_there_is_no_other(name: str) -> None:
     found = Captured(LIFE, 4 * FEW, leaks=(LEAKS[name],)).captures().breaches

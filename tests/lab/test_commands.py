@@ -17,6 +17,7 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(app, list(words))
 
 
+@pytest.mark.full
 def test_a_world_s_figures_come_as_text_or_as_one_json_object() -> None:
     text = run(*SMALL)
     assert text.exit_code == 0

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+import pytest
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
@@ -28,6 +29,8 @@ from tercet.lab.people import Person
 from tercet.lab.plan import DAY, HOUR, Plan
 from tercet.lab.relinks import Relink
 from tercet.lab.world import Step
+
+pytestmark = pytest.mark.full  # each looks into whole worlds
 
 PLAN = Plan(
     members=4, days=31, seed=3, pace=21_600, desk_pace=21_600, loss=0.1, duplicates=0.02, relays=1, founding=1,

@@ -48,6 +48,8 @@ from tercet.sealing import digest
 
 from ..core.stage import PRIVATE
 
+pytestmark = pytest.mark.full  # each looks into whole worlds
+
 SPEC = (Path(__file__).parents[2] / "spec" / "91-exposure.md").read_text()
 LIFE = Plan(members=4, days=3, seed=11, reports=2.0, letters=2.0, replies=0.8, pace=3_600)
 SEIZURES = 120
@@ -227,7 +229,6 @@ def test_which_tokens_are_gone_tells_no_more_than_the_days_of_reports(lived: Cap
             assert purse.reports[SPARE] or not made or purse.reports == (b"",) * len(purse.reports)
 
 
-@pytest.mark.full
 def test_whoever_is_seized_in_a_longer_life_yields_no_more_than_the_table_says() -> None:
     captures = Captured(LONG, 2 * SEIZURES, taken=0.0, states=("passphrase",)).captures(settle=True)
     assert captures.breaches == ()

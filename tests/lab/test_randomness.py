@@ -108,6 +108,7 @@ def test_an_image_too_small_to_judge_is_refused() -> None:
 # ---- noise and faults
 
 
+@pytest.mark.full
 def test_noise_passes_every_test(noise: bytes) -> None:
     assert holm(examine(noise), 1e-6) == set()
 

@@ -107,6 +107,7 @@ def told(seen: Seen) -> set[tuple[str, str]]:
 # ---- rows, on images that real devices made
 
 
+@pytest.mark.full
 def test_without_a_passphrase_a_device_yields_nothing(world: World) -> None:
     for passphrases in ((), ("a wrong one",)):
         seen = looked(world, *passphrases)
@@ -155,6 +156,7 @@ def open_for_captors(world: World) -> None:
             vault.commit(vault.state)
 
 
+@pytest.mark.full
 def test_after_the_notebook_was_opened_the_real_passphrase_yields_nothing(world: World) -> None:
     earlier = shutil.copyfile(vault_of(world), world.folder / "earlier")
     open_for_captors(world)

@@ -36,6 +36,8 @@ from tercet.sealing import KEY, blind, blind_sign, digest, unblind
 
 from ..core.stage import PRIVATE
 
+pytestmark = pytest.mark.full  # each looks into whole worlds
+
 SPEC = (Path(__file__).parents[2] / "spec" / "51-tokens.md").read_text()
 SMALL = Plan(
     members=8, days=6, seed=5, reports=1.5, letters=0.0, looks=1.0, replies=0.0, pace=3_600, loss=0.0, duplicates=0.0,
@@ -84,7 +86,6 @@ def test_with_the_desk_the_board_and_every_link_nobody_tells_who_sent_which() ->
     held(world)
 
 
-@pytest.mark.full
 def test_nobody_tells_fifty_members_and_a_thousand_reports_apart() -> None:
     world = listened(LARGE)
     assert len({one.member for one in world.asked}) == LARGE.members
@@ -230,7 +231,6 @@ def name_of(device: Device) -> bytes:
     return digest(b"".join(sorted(r.id for r in device.relations)))
 
 
-@pytest.mark.full
 def test_a_core_that_leaks_is_found_by_the_way_that_looks_there(monkeypatch: pytest.MonkeyPatch) -> None:
     Leaks(monkeypatch).plant("prefix", "box", "time", "unblinded", "one_factor")
     world = listened(SMALL, law=False)
@@ -245,7 +245,6 @@ def test_a_core_that_leaks_is_found_by_the_way_that_looks_there(monkeypatch: pyt
     assert all(one.member == other.member == asked.member for one, other, asked in pairs)
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(("leak", "days"), [("prefix", 6), ("box", 6), ("time", 6), ("witness", 27)])
 def test_one_leak_is_found_by_its_own_way_and_by_no_other(
     leak: str, days: int, monkeypatch: pytest.MonkeyPatch

@@ -54,6 +54,7 @@ def lived() -> World:
     return world
 
 
+@pytest.mark.full
 def test_a_small_network_keeps_every_promise_in_bad_weather(lived: World) -> None:
     result = lived.result  # type: ignore[attr-defined]
     assert (result.members, result.days) == (4, 2)

@@ -182,6 +182,7 @@ def test_text_from_right_to_left_is_shown_whole_and_fenced(keyboard: Keyboard) -
     assert "\x1b" not in out and "\u202e" not in out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("as_json", [False, True])
 def test_every_command_that_opens_a_vault_shows_the_notebook_in_its_place(keyboard: Keyboard, as_json: bool) -> None:
     keyboard.notebook(NOTEBOOK, lines=LINES[:2])

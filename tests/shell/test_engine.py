@@ -154,7 +154,8 @@ def killed_everywhere(folder: Path, name: str, every: int) -> None:
         )  # by chance a play has a few saves more or fewer; its end is checked all the same
 
 
-@pytest.mark.parametrize("name", ["amal", *(pytest.param(name, marks=pytest.mark.full) for name in ("desk", "badr"))])
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["amal", "desk", "badr"])
 def test_a_device_killed_between_file_save_and_act_loses_and_doubles_nothing(name: str, tmp_path: Path) -> None:
     killed_everywhere(tmp_path, name, 61)
 

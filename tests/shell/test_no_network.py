@@ -165,6 +165,7 @@ def test_two_phones_meet_write_for_a_week_and_report_by_a_third_persons_stick(tm
     assert phones.asked == []
 
 
+@pytest.mark.full
 def test_a_device_without_a_line_that_asks_a_relay_is_caught(tmp_path: Path) -> None:
     world = founded(tmp_path)
     phones = Phones(world, tmp_path)

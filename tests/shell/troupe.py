@@ -12,6 +12,7 @@ from tercet.scene.actor import Actor, Line
 from .wire import CountingProxy
 
 SECRET = "five unrelated words are good"
+SIZE = "16"  # MiB of a vault; the scene plays with vaults of the usual size
 OTHER = "shopping lists and garden sums"
 UNDERSTOOD = {"duress_understood": "yes", "duress_understood_again": "yes"}
 
@@ -55,7 +56,7 @@ class Troupe:
 
     async def open_member(self, name: str, every: str = "") -> None:
         await self.once(
-            *("member", "init", "--vault", self.at(name)),
+            *("member", "init", "--vault", self.at(name), "--size", SIZE),
             end="vault_made",
             **new(),
             **new("notebook_", OTHER),

@@ -81,7 +81,7 @@ def ours(device: Device, to: bytes) -> Handed:
     own = next((commitment_of(r.adoption) for r in device.relations if r.role in ABOVE and r.adoption), b"")
     below = [r.commitment for r in device.relations if r.role is Role.BELOW and r.met and r.commitment]
     blank = derive(device.blank, "handed to", to)
-    return Handed(1, _salted(own, blank, 0), _two([_salted(each, blank, 1 + i) for i, each in enumerate(below)], blank))
+    return Handed(1, salted(own, blank, 0), _two([salted(each, blank, 1 + i) for i, each in enumerate(below)], blank))
 
 
 def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
@@ -104,19 +104,19 @@ def about(device: Device, gone: Relation) -> tuple[bytes, ...]:
     known, blank = gone.branch, derive(gone.share, "nobody known", device.blank)
     if gone.role in ABOVE:
         partner = [r.commitment for r in device.relations if r.role is Role.PARTNER and r.commitment]
-        known = (_salted(commitment_of(gone.adoption), blank, 0), *partner) if gone.adoption else ()
+        known = (salted(commitment_of(gone.adoption), blank, 0), *partner) if gone.adoption else ()
     own = gone.commitment if gone.role is Role.PARTNER else b""
-    own = own or _salted(gone.commitment if gone.role is Role.BELOW else b"", blank, 1 + COMMITMENTS)
+    own = own or salted(gone.commitment if gone.role is Role.BELOW else b"", blank, 1 + COMMITMENTS)
     return (*_two(list(known), blank), own)
 
 
 def _two(known: list[bytes], blank: bytes) -> tuple[bytes, ...]:
     """Two commitments, the smaller first: those that are known, and of nobody what is missing."""
     missing = range(1 + len(known), 1 + COMMITMENTS)
-    return tuple(sorted([*known, *(_salted(b"", blank, number) for number in missing)]))
+    return tuple(sorted([*known, *(salted(b"", blank, number) for number in missing)]))
 
 
-def _salted(commitment: bytes, blank: bytes, number: int) -> bytes:
+def salted(commitment: bytes, blank: bytes, number: int) -> bytes:
     """A commitment as it is handed, the same each time; of nobody, and looking alike, if there is none."""
     nobodys = derive(blank, "nobody's commitment", bytes([number]))
     return handed(commitment or nobodys, derive(blank, "salt", bytes([number])))

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tercet.core import chain
+from tercet.core import chain, committing
 from tercet.core.chain import lane_of
+from tercet.core.committing import salted
 from tercet.sealing import next_day
 
 MOST = 2**17  # results of each kind
 
 
 def remember() -> None:
-    """From now on, in this process, days and lanes are derived once and then looked up."""
+    """From now on, in this process, days, lanes and what is handed are derived once and then looked up."""
     if chain.lane_of is lane_of:
         chain.next_day = lru_cache(MOST)(next_day)  # type: ignore[attr-defined]
         chain.lane_of = lru_cache(MOST)(lane_of)
+        committing.salted = lru_cache(MOST)(salted)
