@@ -41,6 +41,23 @@ def test_two_who_met_write_to_each_other_and_what_was_read_is_not_new_again(tmp_
     run(scene())
 
 
+def test_a_status_counts_letters_that_the_owner_wrote_and_no_others(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.member("badr")) as (amal, badr):
+            (relation,) = [r for r in amal.engine.device.relations if r.name == "badr"]
+            assert relation.channel.waiting, "devices have letters of their own after a meeting"
+            for written in range(2):
+                found = {one["name"]: one["waiting"] for one in (await do(amal, do="status"))["neighbours"]}
+                assert found == {"badr": written, "desk": 0}
+                await do(amal, Person(name="badr", text="Meet me at the mill."), do="letter")
+            await beat(amal, badr, amal, badr, amal, rounds=2)
+            assert not any(one["waiting"] for one in (await do(amal, do="status"))["neighbours"])
+
+    run(scene())
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [({}, "bad_request"), ({"do": "sing"}, "bad_request"), ({"do": "meet", "role": "king"}, "bad_request"),

@@ -25,6 +25,7 @@ from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
 from tercet.core.notice import in_force
 from tercet.core.passes import held_until
+from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.drop import BLOCK, Drop, DropFailure
 from tercet.sealing import UnknownWord
@@ -402,7 +403,7 @@ def status_of(engine: Engine, relays: Relays) -> dict[str, Fact]:
                 "silent": _silent_days(engine, r.channel.heard),
                 "danger": r.danger,
                 "cut": "" if r.cut.stage is Stage.QUIET else r.cut.stage.value,
-                "waiting": len(r.channel.waiting),
+                "waiting": sum(w.kind == LetterKind.TEXT for w in r.channel.waiting),
                 "unread": sum(not n.seen for n in r.notes),
             }
             for r in device.relations
