@@ -638,6 +638,29 @@ def test_a_letter_of_permits_that_was_never_sealed_is_filled_up_before_another_i
     assert not kept & dealt_in(after)
 
 
+def test_a_letter_that_a_lost_step_may_have_sealed_is_not_filled_up() -> None:
+    """Who read it then passes over whatever comes under its number."""
+    stage, _, founder, below = grown()
+    one = relation(founder, "below")
+    trust = permits.Trust(needs={one.id: 200}, allowance=ALLOWANCE)
+    founder.device = msgspec.structs.replace(founder.device, trust=trust)
+    more(founder, WEEK, 6)
+    before = founder.device
+    founder.do(ev.SendNow())
+    stage.beat(below)
+    founder.device = before
+    founder.do(ev.WentBack())
+    more(founder, WEEK + 1, 20)
+    dealt = {permit for _, grant in grants(founder, "below") for permit in dealt_in(grant)}
+    assert len(dealt) == 5 + 19  # of each week one is our own
+    for _ in range(3):
+        stage.now += DAY // 2
+        stage.beat(founder, below)
+    trust = below.device.trust
+    came = {permit for s in trust.stocks for permit in s.permits} | {trust.asking.permit if trust.asking else b""}
+    assert dealt <= came
+
+
 def test_no_letter_of_permits_holds_more_than_fit() -> None:
     _, founder = dealing(120)
     more(founder, WEEK + 1, 120)
