@@ -684,9 +684,23 @@ def test_a_letter_of_permits_that_was_sealed_is_never_changed_and_four_wait_at_m
 def test_permits_of_a_week_that_is_over_leave_a_letter_that_was_never_sealed() -> None:
     stage, founder = dealing(11)
     stage.now += 7 * DAY
+    founder.device = msgspec.structs.replace(founder.device, confirmed=day_of(stage.now))
     more(founder, WEEK + 1, 5)
     ((_, grant),) = grants(founder, "below")
     assert [dealt.week for dealt in grant.weeks] == [WEEK + 1]
+
+
+def test_a_clock_that_runs_ahead_alone_takes_no_permits_out_of_a_letter() -> None:
+    stage, founder = dealing(11)
+    before = grants(founder, "below")
+    stage.now += 7 * DAY
+    more(founder, WEEK + 1, 5)
+    assert grants(founder, "below") == before
+    stage.now -= 7 * DAY
+    again(founder)
+    ((_, grant),) = grants(founder, "below")
+    assert {dealt.week for dealt in grant.weeks} == {WEEK, WEEK + 1}
+    assert dealt_in(before[0][1]) < dealt_in(grant)
 
 
 def test_a_clock_that_went_back_leaves_a_letter_of_permits_as_it_is() -> None:

@@ -18,7 +18,7 @@ from tercet.core import channel as letters
 from tercet.core import minting
 from tercet.core.cell import ABOVE, UNDER, Role
 from tercet.core.channel import Letter
-from tercet.core.days import week_of
+from tercet.core.days import day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.mail import replace_relation, understood
 from tercet.core.permits import (
@@ -122,7 +122,8 @@ def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
     most = _allowed(turn, relation) if desk else share_of(turn.device.trust.allowance)
     wanted = min(turn.device.trust.needs.get(relation.id, FIRST_NEED), most)
     held = parse_grant(begun.body).weeks if begun else ()
-    if any(dealt.week >= week + WEEKS_DEALT for dealt in held):  # our clock went back
+    over = week_of(day_of(turn.sure))
+    if any(dealt.week >= week + WEEKS_DEALT or over <= dealt.week < week for dealt in held):  # our clock may be wrong
         return
     given = {dealt.week: dealt.permits for dealt in held if dealt.week >= week}
     before = room = PERMITS_A_LETTER - sum(map(len, given.values()))
