@@ -314,6 +314,18 @@ def test_an_owner_is_told_once_a_week_that_no_newer_passes_come(hands: bool, tol
     assert not actors[1].heard("passes_end")
 
 
+def test_a_clock_that_runs_ahead_alone_loses_no_pass_that_comes_meanwhile() -> None:
+    """The link hands each once: it would come no more."""
+    stage, desk, founder, below = grown()
+    stage.now += 7 * DAY
+    stage.beat(desk, founder, rounds=4)
+    below.skew = 28 * DAY
+    stage.beat(below)
+    below.skew = 0
+    stage.beat(desk, founder, below, rounds=3)
+    assert held(below) == passes(WEEK + 1, WEEK + 2, WEEK + 3)
+
+
 @pytest.mark.parametrize("behind", ["nothing", "an entry of the desk", "an entry of a thief"])
 def test_after_a_new_root_everybody_goes_on_posting_whatever_they_had_read(behind: str) -> None:
     stage = Stage((RELAY,))
