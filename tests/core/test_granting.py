@@ -721,6 +721,19 @@ def test_of_a_need_no_more_is_told_on_than_its_share_of_what_we_get() -> None:
         assert granting.need_of(turn_of(founder)) == 1 + told + 1
 
 
+def test_whoever_below_says_another_need_each_hour_fills_no_row_of_letters() -> None:
+    """Or the owner's own letter to a link that is silent would wait behind them."""
+    stage, _, founder, _ = grown()
+    one = relation(founder, "below")
+    for number in range(12):
+        stage.now += 3_600
+        trust = msgspec.structs.replace(founder.device.trust, needs={one.id: 40 if number % 2 else 3})
+        founder.device = msgspec.structs.replace(founder.device, trust=trust)
+        founder.do(ev.SendNow())
+    waiting = relation(founder, "desk").channel.waiting
+    assert sum(w.kind == LetterKind.NEED for w in waiting) == 1
+
+
 def test_nobody_but_the_link_deals_and_nobody_but_the_pair_below_needs() -> None:
     _, _, founder, below = grown()
     grant = Letter(1, 0, 0, 0, 0, LetterKind.PERMITS, encode(Grant(1, 9, (Dealt(WEEK, (b"x" * 32,)),))))

@@ -98,8 +98,8 @@ def _tell_need(turn: Turn) -> None:
     if link is None or not turn.device.board.token_keys(week):
         return
     said = link.id, rounded(need_of(turn))
-    if trust.told == said:
-        return
+    if trust.told == said or any(w.kind == LetterKind.NEED and w.times for w in link.channel.waiting):
+        return  # one is under way still: whoever below says another need each day fills no row of letters
     body = encode(Need(1, said[1]))
     channel = letters.write(_without(link, LetterKind.NEED).channel, LetterKind.NEED, body)
     replace_relation(turn, msgspec.structs.replace(link, channel=channel))
