@@ -638,6 +638,29 @@ def test_a_letter_of_permits_that_was_never_sealed_is_filled_up_before_another_i
     assert not kept & dealt_in(after)
 
 
+def test_a_letter_that_a_lost_step_may_have_sealed_is_not_filled_up() -> None:
+    """Who read it then passes over whatever comes under its number."""
+    stage, _, founder, below = grown()
+    one = relation(founder, "below")
+    trust = permits.Trust(needs={one.id: 200}, allowance=ALLOWANCE)
+    founder.device = msgspec.structs.replace(founder.device, trust=trust)
+    more(founder, WEEK, 6)
+    before = founder.device
+    founder.do(ev.SendNow())
+    stage.beat(below)
+    founder.device = before
+    founder.do(ev.WentBack())
+    more(founder, WEEK + 1, 20)
+    dealt = {permit for _, grant in grants(founder, "below") for permit in dealt_in(grant)}
+    assert len(dealt) == 5 + 19  # of each week one is our own
+    for _ in range(3):
+        stage.now += DAY // 2
+        stage.beat(founder, below)
+    trust = below.device.trust
+    came = {permit for s in trust.stocks for permit in s.permits} | {trust.asking.permit if trust.asking else b""}
+    assert dealt <= came
+
+
 def test_no_letter_of_permits_holds_more_than_fit() -> None:
     _, founder = dealing(120)
     more(founder, WEEK + 1, 120)
@@ -661,9 +684,23 @@ def test_a_letter_of_permits_that_was_sealed_is_never_changed_and_four_wait_at_m
 def test_permits_of_a_week_that_is_over_leave_a_letter_that_was_never_sealed() -> None:
     stage, founder = dealing(11)
     stage.now += 7 * DAY
+    founder.device = msgspec.structs.replace(founder.device, confirmed=day_of(stage.now))
     more(founder, WEEK + 1, 5)
     ((_, grant),) = grants(founder, "below")
     assert [dealt.week for dealt in grant.weeks] == [WEEK + 1]
+
+
+def test_a_clock_that_runs_ahead_alone_takes_no_permits_out_of_a_letter() -> None:
+    stage, founder = dealing(11)
+    before = grants(founder, "below")
+    stage.now += 7 * DAY
+    more(founder, WEEK + 1, 5)
+    assert grants(founder, "below") == before
+    stage.now -= 7 * DAY
+    again(founder)
+    ((_, grant),) = grants(founder, "below")
+    assert {dealt.week for dealt in grant.weeks} == {WEEK, WEEK + 1}
+    assert dealt_in(before[0][1]) < dealt_in(grant)
 
 
 def test_a_clock_that_went_back_leaves_a_letter_of_permits_as_it_is() -> None:
@@ -682,6 +719,19 @@ def test_of_a_need_no_more_is_told_on_than_its_share_of_what_we_get() -> None:
         trust = msgspec.structs.replace(founder.device.trust, needs={one.id: 65_535}, allowance=allowance)
         founder.device = msgspec.structs.replace(founder.device, trust=trust)
         assert granting.need_of(turn_of(founder)) == 1 + told + 1
+
+
+def test_whoever_below_says_another_need_each_hour_fills_no_row_of_letters() -> None:
+    """Or the owner's own letter to a link that is silent would wait behind them."""
+    stage, _, founder, _ = grown()
+    one = relation(founder, "below")
+    for number in range(12):
+        stage.now += 3_600
+        trust = msgspec.structs.replace(founder.device.trust, needs={one.id: 40 if number % 2 else 3})
+        founder.device = msgspec.structs.replace(founder.device, trust=trust)
+        founder.do(ev.SendNow())
+    waiting = relation(founder, "desk").channel.waiting
+    assert sum(w.kind == LetterKind.NEED for w in waiting) == 1
 
 
 def test_nobody_but_the_link_deals_and_nobody_but_the_pair_below_needs() -> None:

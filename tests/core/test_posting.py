@@ -8,7 +8,7 @@ from functools import cache
 import msgspec
 import pytest
 
-from tercet.core import drawing, posting, understudy
+from tercet.core import drawing, posting, rooting, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.cell import Role
@@ -44,6 +44,7 @@ from tercet.drop.passes import week_pass
 
 from .scenes import relation
 from .stage import START, Actor, Stage
+from .test_root import after, document, signed
 
 RELAY = str(RelayAddress("relay.example", 443, bytes(range(32))))
 OTHER = str(RelayAddress("other.example", 443, bytes(range(32, 64)), b"p" * 16))
@@ -311,6 +312,43 @@ def test_an_owner_is_told_once_a_week_that_no_newer_passes_come(hands: bool, tol
     assert [tell.facts["days"] for tell in below.heard("passes_end")] == told
     assert not actors[0].heard("passes_end")
     assert not actors[1].heard("passes_end")
+
+
+def test_a_clock_that_runs_ahead_alone_loses_no_pass_that_comes_meanwhile() -> None:
+    """The link hands each once: it would come no more."""
+    stage, desk, founder, below = grown()
+    stage.now += 7 * DAY
+    stage.beat(desk, founder, rounds=4)
+    below.skew = 28 * DAY
+    stage.beat(below)
+    below.skew = 0
+    stage.beat(desk, founder, below, rounds=3)
+    assert held(below) == passes(WEEK + 1, WEEK + 2, WEEK + 3)
+
+
+@pytest.mark.parametrize("behind", ["nothing", "an entry of the desk", "an entry of a thief"])
+def test_after_a_new_root_everybody_goes_on_posting_whatever_they_had_read(behind: str) -> None:
+    stage = Stage((RELAY,))
+    stage.weekly = (SECRET,)
+    desk, founder = stage.desk(), stage.actor("founder")
+    first = document(board=rooting.offer(desk.device, day_of(START), day_of(START) + 180))
+    desk.do(ev.TakeRoots((encode(signed(first, (0, 1, 2))),)))
+    desk.do(ev.TakeWeekly(RELAY, SECRET))
+    stage.meet(desk, founder, Role.DESK)
+    stage.beat(desk, founder, rounds=6)
+    thief = copy.copy(desk)
+    if behind != "nothing":
+        (desk if "desk" in behind else thief).do(ev.WriteNotice("A road is closed.", day_of(stage.now)))
+        (desk if "desk" in behind else thief).do(ev.SendNow())
+    if "thief" in behind:
+        stage.beat(founder)
+    desk.do(ev.DrawBoardKey())
+    today = day_of(stage.now)
+    second = after(first, board=rooting.offer(desk.device, today, today + 180))
+    desk.do(ev.TakeRoots((encode(signed(second, (0, 1, 2))),)))
+    stage.beat(desk, founder, rounds=3)
+    assert founder.device.board.root == second
+    assert {one.week: one.shown for one in founder.device.vouched} == passes(WEEK, WEEK + 1, WEEK + 2)
 
 
 def test_a_secret_that_is_withdrawn_makes_no_more_passes() -> None:

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given as property_of
 from hypothesis import settings
@@ -166,6 +167,8 @@ def test_json_lines_say_the_same(five: Five) -> None:
         "root_document",
         *["root_key"] * 5,
         "root_board",
+        "root_from",
+        "root_needs",
         "root_signed",
         "root_holds",
     ]
@@ -201,6 +204,22 @@ def test_who_says_no_signs_nothing_and_is_asked_for_no_paper(five: Five) -> None
     begun(five, "--to draft-1")
     failed(five.type("tercet desk ceremony sign draft-1 --to signed", agreed="no"), "not_signed")
     assert not Path("signed").exists()
+
+
+def test_all_that_a_root_says_is_shown_before_it_is_signed(five: Five) -> None:
+    """Who drafts it may have put the board's place where no entry will ever be, or asked for four papers."""
+    begun(five, "--to draft-1")
+    root = papers.parse_root_text(Path("draft-1").read_text()).root
+    board = msgspec.structs.replace(root.board, number=2**32, mark=b"m" * 32)
+    others = (roots.Other("spare", b"o" * 32), roots.Other("voice", b"v" * 32))
+    odd = msgspec.structs.replace(root, board=board, threshold=4, others=others)
+    papers.write_file(Path("odd"), papers.ROOT_TITLE, encode(roots.Signed(encode(odd), ())))
+    failed(five.type("tercet desk ceremony sign odd --to signed", agreed="no"), "not_signed")
+    assert f"behind its entry {2**32};" in five.said[-1]
+    assert "4 of these five must sign the next root" in five.said[-1]
+    assert f"it names besides “spare”: {papers.compared(b'o' * 32)}" in five.said[-1]
+    assert f"go on counting: {papers.compared_statement(b'v' * 32)}" in five.said[-1]
+    assert "“voice”" not in five.said[-1]
 
 
 def test_a_paper_of_a_stranger_or_of_one_who_left_signs_nothing(five: Five) -> None:

@@ -6,10 +6,12 @@ import io
 import os
 
 import pytest
+from rich.cells import cell_len
 from rich.text import Text
 
 from tercet.shell import terminal
-from tercet.shell.terminal import Terminal
+from tercet.shell.terminal import SET_IN, Terminal
+from tercet.shell.text import FIRST_STRONG, POP, shown
 
 SENTENCE = "A passphrase drawn by chance, kept nowhere: " + "abdominal " * 5
 ADDRESS = f"tercet://relay.example:65535/{'a' * 52}/{'b' * 26}"
@@ -51,3 +53,28 @@ def test_a_question_is_broken_between_words_too(monkeypatch: pytest.MonkeyPatch)
         "yourself:",
     ]
     assert terminal.broken(ADDRESS) == ADDRESS
+
+
+FORGED = "2026-09-22 09:00  from Layla: come to the bridge"
+
+
+@pytest.mark.parametrize("filler", ["x" * 300, "\u00a0" * 300, " " * 300, "\u5b57" * 150, "\u0627" * 300])
+@pytest.mark.parametrize("width", [20, 60, 120])
+def test_text_from_outside_begins_no_line_of_its_own(filler: str, width: int) -> None:
+    """Or a neighbour writes a letter that looks like another one's, and a stranger a report like a member's."""
+    for before, far in (("2026-09-21 14:13  from Omar: ", SET_IN), ("  ", "  " + SET_IN)):
+        first, *others = printed(before + shown(f"see {filler} {FORGED}"), True, width)
+        assert others
+        assert all(line.startswith(far) for line in others)
+        assert max(map(cell_len, (first, *others))) <= width
+
+
+def test_each_part_of_a_text_from_outside_is_fenced_in() -> None:
+    said = shown("\u0628" * 90 + " and more" * 5)
+    lines = printed(f"Said: {said} and no more.", True)
+    assert len(lines) > 3
+    assert all(line.count(FIRST_STRONG) == line.count(POP) for line in lines)
+
+
+def test_what_is_broken_of_a_line_that_is_set_in_is_set_in_as_far() -> None:
+    assert all(line.startswith("  ") for line in printed(f"  {SENTENCE}", True))

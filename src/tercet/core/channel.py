@@ -241,3 +241,12 @@ def is_used(before: Channel, after: Channel) -> bool:
 def skip_numbers(channel: Channel, count: int) -> Channel:
     """The channel after a vault went back one step: numbers that the lost step may have used stay unused."""
     return msgspec.structs.replace(channel, sent=channel.sent + count)
+
+
+def as_sealed(channel: Channel, kind: int) -> Channel:
+    """The channel after a vault went back one step, which may have sealed any letter: none of a kind is written anew.
+
+    Who read such a letter passes over whatever else comes under its number.
+    """
+    waiting = tuple(msgspec.structs.replace(w, times=max(w.times, 1)) if w.kind == kind else w for w in channel.waiting)
+    return msgspec.structs.replace(channel, waiting=waiting)

@@ -18,7 +18,7 @@ from tercet.core import channel as letters
 from tercet.core import minting
 from tercet.core.cell import ABOVE, UNDER, Role
 from tercet.core.channel import Letter
-from tercet.core.days import week_of
+from tercet.core.days import day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.mail import replace_relation, understood
 from tercet.core.permits import (
@@ -98,8 +98,8 @@ def _tell_need(turn: Turn) -> None:
     if link is None or not turn.device.board.token_keys(week):
         return
     said = link.id, rounded(need_of(turn))
-    if trust.told == said:
-        return
+    if trust.told == said or any(w.kind == LetterKind.NEED and w.times for w in link.channel.waiting):
+        return  # one is under way still: whoever below says another need each day fills no row of letters
     body = encode(Need(1, said[1]))
     channel = letters.write(_without(link, LetterKind.NEED).channel, LetterKind.NEED, body)
     replace_relation(turn, msgspec.structs.replace(link, channel=channel))
@@ -122,7 +122,8 @@ def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
     most = _allowed(turn, relation) if desk else share_of(turn.device.trust.allowance)
     wanted = min(turn.device.trust.needs.get(relation.id, FIRST_NEED), most)
     held = parse_grant(begun.body).weeks if begun else ()
-    if any(dealt.week >= week + WEEKS_DEALT for dealt in held):  # our clock went back
+    over = week_of(day_of(turn.sure))
+    if any(dealt.week >= week + WEEKS_DEALT or over <= dealt.week < week for dealt in held):  # our clock may be wrong
         return
     given = {dealt.week: dealt.permits for dealt in held if dealt.week >= week}
     before = room = PERMITS_A_LETTER - sum(map(len, given.values()))

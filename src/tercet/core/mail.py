@@ -320,7 +320,7 @@ def relay_time(turn: Turn, seconds: int) -> None:
 def went_back(turn: Turn) -> None:
     """Pass over message keys that the lost step may have used."""
     turn.change(
-        relations=tuple(skip_keys(r, KEYS_SKIPPED) for r in turn.device.relations),
+        relations=tuple(_passed_over(r) for r in turn.device.relations),
         reports=tuple(_skip(r) for r in turn.device.reports),
     )
     desk = turn.device.office
@@ -328,6 +328,13 @@ def went_back(turn: Turn) -> None:
         cases = tuple(_skip(c) for c in desk.cases)
         turn.change(office=msgspec.structs.replace(desk, cases=cases, opened=desk.opened + NUMBERS_SKIPPED))
     turn.tell("went_back")
+
+
+def _passed_over(relation: Relation) -> Relation:
+    """A neighbour's part; a letter of permits, which else might be filled up, counts as sealed in the lost step."""
+    relation = skip_keys(relation, KEYS_SKIPPED)
+    channel = letters.as_sealed(relation.channel, LetterKind.PERMITS)
+    return msgspec.structs.replace(relation, channel=channel)
 
 
 def _skip(holder: Talk) -> Talk:

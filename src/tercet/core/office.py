@@ -190,8 +190,13 @@ def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
 
 
 def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotice, ...]) -> None:
-    """Say anew all that is in force, under the key that counts now: relays, week keys, intake boxes, notices."""
+    """Say anew all that is in force, under the key that counts now, marks of passes first.
+
+    A reader who lost these shows no pass, and so posts nothing, until it has read them.
+    """
     this_week = week_of(turn.today)
+    turn.change(board=msgspec.structs.replace(turn.device.board, passes=()))
+    publish_marks(turn)
     _publish(turn, boards.EntryKind.RELAYS, encode(relays))
     _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
     change(turn, announced=turn.today - 2)
@@ -199,7 +204,6 @@ def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotic
     for mint in minting.mints(turn):
         if mint.keys.week >= this_week:
             _publish(turn, boards.EntryKind.TOKEN_KEYS, encode(mint.keys))
-    publish_marks(turn)
     for both, _ in office(turn).burned:
         _publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
     for one in in_force(notices, turn.today):

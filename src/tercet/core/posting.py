@@ -152,13 +152,13 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     if heard is None:
         return
     _, passes = heard
-    week = week_of(turn.today)
+    over, week = week_of(day_of(turn.sure)), week_of(turn.today)
     held = {(one.relay, one.week): one for one in turn.device.passes}
     marks = {(one.week, relay): mark for one in turn.device.board.passes for relay, mark in one.marks.items()}
     for one in passes:
         before, mark = held.get((one.relay, one.week)), marks.get((one.week, one.relay))
-        if not week <= one.week <= week + WEEKS_PASSED or mark not in (None, mark_of(one.shown)):
-            continue  # our clock may be behind theirs, so one week more
+        if not over <= one.week <= week + WEEKS_PASSED or mark not in (None, mark_of(one.shown)):
+            continue  # our clock may be behind theirs, so one week more; if it runs ahead, none is handed again
         if before and before.by == relation_id and mark in (None, mark_of(before.shown)):
             continue
         handed = before.handed if before and before.shown == one.shown else ()

@@ -19,7 +19,7 @@ import typer
 from tercet.core import root as roots
 from tercet.core.fields import encode
 from tercet.core.root import Signed
-from tercet.core.statement import list_mark, list_of
+from tercet.core.statement import NAME, list_mark, list_of
 from tercet.desk import papers
 from tercet.sealing import PAPER_SECRET, paper_words, sign_public
 from tercet.shell.dialogue import Answers, Dialogue, Person
@@ -35,6 +35,9 @@ SENTENCES = {
     "root_key": "  {seat}: {words}",
     "root_document": "Root {number}, to be compared by: {words}",
     "root_board": "  board, from {first} to {last}: {words}",
+    "root_from": "  the board goes on behind its entry {number}; what any other key signed after that counts no more",
+    "root_needs": "  {needed} of these five must sign the next root",
+    "root_names": "  it names besides “{name}”: {words}",
     "root_voice": "  statements that go on counting: {words}",
     "root_signed": "{count} of its own five have signed; {needed} are needed.",
     "root_signed_before": "{count} of the five before have signed; {needed} are needed.",
@@ -191,9 +194,14 @@ async def _show(person: Dialogue, signed: Signed) -> None:
         await person.tell("root_key", seat=each.role, words=papers.compared(each.public))
     first, last = date_of(root.board.first), date_of(root.board.last)
     await person.tell("root_board", words=papers.compared(root.board.public), first=first, last=last)
+    await person.tell("root_from", number=root.board.number)
+    await person.tell("root_needs", needed=root.threshold)
     listed = list_of(root)
     if listed:
         await person.tell("root_voice", words=papers.compared_statement(listed))
+    for other in root.others:
+        if not listed or other.name != NAME:
+            await person.tell("root_names", name=other.name, words=papers.compared(other.public))
 
 
 def not_there(path: Path) -> None:

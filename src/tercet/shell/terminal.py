@@ -2,8 +2,9 @@
 
 Does        breaks lines between words where a person reads them, and nowhere else.
 Does not    shorten what it shows, or take anything in it for markup.
-Spec        spec/72-dialogue.md, 1
-Always      1. A word too long for a line, an address say, is written through: what is copied from it holds no break.
+Spec        spec/72-dialogue.md, 1; spec/81-archive.md, 7
+Always      1. A word of ours too long for a line, an address say, is written through: what is copied holds no break.
+            2. Text from outside never begins a line: what is broken of it is set in, and each part is fenced in.
 Read first  Terminal
 """
 
@@ -13,7 +14,12 @@ import shutil
 import textwrap
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+
+from tercet.shell.text import FIRST_STRONG, POP
+
+SET_IN = "    "  # before what is broken of a text from outside
 
 
 class Terminal(Console):
@@ -43,5 +49,18 @@ def broken(text: str, width: int = 0) -> str:
         width: characters of a line; 0 for as many as this terminal has.
     """
     width = width or shutil.get_terminal_size().columns
-    lines = (textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
-    return "\n".join("\n".join(parts) for parts in lines)
+    return "\n".join(part for line in text.split("\n") for part in _parts(line, width))
+
+
+def _parts(line: str, width: int) -> list[str]:
+    """A line as it is broken: each part as far in as its beginning; what is fenced farther, with long words broken."""
+    fenced = FIRST_STRONG in line
+    before = line[: min(len(line) - len(line.lstrip(" ")), width // 2)] + (SET_IN if fenced else "")
+    if fenced and cell_len(line) > len(line):
+        width = max(width // 2, 1)  # letters two columns wide
+    parts = textwrap.wrap(line, width, subsequent_indent=before, break_long_words=fenced, break_on_hyphens=False)
+    for number, part in enumerate(parts):
+        if part.count(FIRST_STRONG) > part.count(POP):
+            parts[number] = part + POP
+            parts[number + 1] = before + FIRST_STRONG + parts[number + 1].removeprefix(before)
+    return parts or [""]
