@@ -101,16 +101,10 @@ def _tell_need(turn: Turn) -> None:
     said = link.id, rounded(need_of(turn))
     if trust.told == said or any(w.kind == LetterKind.NEED and w.times for w in link.channel.waiting):
         return  # one is under way still: whoever below says another need each day fills no row of letters
-    body = encode(Need(1, said[1]))
-    channel = letters.write(_without(link, LetterKind.NEED).channel, LetterKind.NEED, body)
+    older = letters.without(link.channel, lambda one: one.kind == LetterKind.NEED)  # never sealed yet
+    channel = letters.write(older, LetterKind.NEED, encode(Need(1, said[1])))
     replace_relation(turn, msgspec.structs.replace(link, channel=channel))
     turn.change(trust=msgspec.structs.replace(trust, told=said))
-
-
-def _without(relation: Relation, kind: LetterKind) -> Relation:
-    """The relation without letters of a kind that were never sealed: a newer one says more."""
-    kept = tuple(w for w in relation.channel.waiting if w.kind != kind or w.times)
-    return msgspec.structs.replace(relation, channel=msgspec.structs.replace(relation.channel, waiting=kept))
 
 
 def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
