@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import select
+import sys
+import termios
 
 import pytest
 from rich.cells import cell_len
@@ -78,3 +81,35 @@ def test_each_part_of_a_text_from_outside_is_fenced_in() -> None:
 
 def test_what_is_broken_of_a_line_that_is_set_in_is_set_in_as_far() -> None:
     assert all(line.startswith("  ") for line in printed(f"  {SENTENCE}", True))
+
+
+def test_what_is_typed_while_nothing_is_asked_is_neither_shown_nor_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb+", buffering=0) as keyboard, os.fdopen(theirs, "r") as screen:
+        monkeypatch.setattr(sys, "stdin", screen)
+        before = termios.tcgetattr(theirs)
+        with pytest.raises(KeyboardInterrupt), terminal.unechoed():
+            assert not termios.tcgetattr(theirs)[terminal.LOCAL] & termios.ECHO
+            keyboard.write(b"five unrelated words are good\n")
+            select.select([theirs], [], [], 10.0)  # the system has taken it in
+            raise KeyboardInterrupt
+        assert termios.tcgetattr(theirs) == before
+        keyboard.write(b"asked for\n")
+        assert screen.readline() == "asked for\n"
+        assert b"unrelated" not in os.read(ours, 1_000)
+
+
+def test_who_was_sent_behind_does_not_touch_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb+", buffering=0), os.fdopen(theirs, "r") as screen:
+        monkeypatch.setattr(sys, "stdin", screen)
+        monkeypatch.setattr(terminal.os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        before = termios.tcgetattr(theirs)
+        with terminal.unechoed():
+            assert termios.tcgetattr(theirs) == before
+
+
+def test_where_there_is_no_terminal_nothing_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("an answer\n"))
+    with terminal.unechoed():
+        assert sys.stdin.readline() == "an answer\n"

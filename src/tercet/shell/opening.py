@@ -33,7 +33,7 @@ from tercet.shell.dialogue import Dialogue, RemoteFailure, ask_door
 from tercet.shell.failures import STATUS_STOPPED, STATUS_UNFORESEEN, Failure, ShellError, failure_of
 from tercet.shell.notebook import CLOSED, Closed, beats_of, keep_open
 from tercet.shell.service import Request, Service, agreed
-from tercet.shell.terminal import Terminal
+from tercet.shell.terminal import Terminal, unechoed
 from tercet.vault import DoorError, Files, Vault, VaultError, create, door_path, knock, open_vault
 
 MIB = 1_048_576
@@ -131,7 +131,8 @@ async def unlock(
         raise ShellError(none)
     _not_in_use(path)
     passphrase = await person.ask("passphrase", "Passphrase", hidden=True)
-    vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
+    with unechoed():
+        vault = await asyncio.to_thread(open_vault, path, passphrase, cost=cost)
     if vault.side != "real":
         await keep_open(vault, path, person, as_json=as_json, stay=stay, beats=beats_of(pace))
     return vault
@@ -170,7 +171,8 @@ async def make_vault(path: Path, person: Dialogue, size: int, cost: Cost, second
     real = await ask_new_passphrase(person, "passphrase", "Passphrase")
     notebook = second or await _ask_for_captors(person, real)
     make_folder(path.parent)
-    await asyncio.to_thread(create, path, real, notebook, size=size, cost=cost)
+    with unechoed():
+        await asyncio.to_thread(create, path, real, notebook, size=size, cost=cost)
     return real
 
 

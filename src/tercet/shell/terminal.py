@@ -1,6 +1,6 @@
 """The terminal: a console on which words stay whole.
 
-Does        breaks lines between words where a person reads them, and nowhere else.
+Does        breaks lines between words where a person reads them, and nowhere else; hides what is typed unasked.
 Does not    shorten what it shows, or take anything in it for markup.
 Spec        spec/72-dialogue.md, 1; spec/81-archive.md, 7
 Always      1. A word of ours too long for a line, an address say, is written through: what is copied holds no break.
@@ -10,15 +10,21 @@ Read first  Terminal
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import sys
+import termios
 import textwrap
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
 
 from tercet.shell.text import FIRST_STRONG, POP
 
+LOCAL: Final = 3  # place of the flags for echo among the attributes of a terminal
 SET_IN = "    "  # before what is broken of a text from outside
 
 
@@ -39,6 +45,33 @@ class Terminal(Console):
             if self.is_terminal:
                 objects = tuple(broken(one, self.width) for one in objects)
         super().print(*objects, **options)
+
+
+@contextlib.contextmanager
+def unechoed() -> Iterator[None]:
+    """While the program works and asks for nothing: what is typed is not shown, and is forgotten at the end.
+
+    Or a passphrase that is typed too early stands on the screen, and then goes to the shell as a command.
+    """
+    if not sys.stdin.isatty() or _behind():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[LOCAL] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, before)
+
+
+def _behind() -> bool:
+    """Whether this process was sent behind (with `&`): who then touches the terminal is stopped."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+    except OSError:  # not this session's terminal: nobody is sent behind there
+        return False
 
 
 def broken(text: str, width: int = 0) -> str:
