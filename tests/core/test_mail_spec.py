@@ -12,6 +12,7 @@ import pytest
 
 from tercet.core import (
     beat,
+    cases,
     chain,
     channel,
     days,
@@ -19,8 +20,11 @@ from tercet.core import (
     events,
     fields,
     files,
+    gathering,
+    intake,
     mail,
     office,
+    publishing,
     relation,
     report,
     sending,
@@ -46,7 +50,25 @@ HOUSE = Path(__file__).parents[2]
 NAMES = ("00-overview.md", "40-letters.md", "41-beat.md", "50-report.md", "75-understudy.md")
 SPECS = {name: (HOUSE / "spec" / name).read_text() for name in NAMES}
 VERSIONS = {"50-report.md": 2}  # all others are the first
-MODULES = (beat, chain, channel, days, files, mail, office, relation, report, sending, state, turn, understudy)
+MODULES = (
+    beat,
+    cases,
+    chain,
+    channel,
+    days,
+    files,
+    gathering,
+    intake,
+    mail,
+    office,
+    publishing,
+    relation,
+    report,
+    sending,
+    state,
+    turn,
+    understudy,
+)
 
 
 def table(spec: str, name: str) -> list[list[str]]:

@@ -18,7 +18,7 @@ from tercet.core.chain import DayChain
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
-from tercet.core.office import frame_of
+from tercet.core.publishing import frame_of
 from tercet.core.rooted import open_under, seal_root, turned, under
 from tercet.core.turn import Turn
 from tercet.drop import Post

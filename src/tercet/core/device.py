@@ -21,11 +21,13 @@ from tercet.core import (
     beat,
     bycode,
     calling,
+    cases,
     committing,
     comparing,
     dealing,
     encounter,
     files,
+    gathering,
     granting,
     handover,
     introducing,
@@ -35,6 +37,7 @@ from tercet.core import (
     notice,
     office,
     posting,
+    publishing,
     reader,
     redeeming,
     relinking,
@@ -140,7 +143,7 @@ def _stored(turn: Turn, event: e.Stored) -> None:
     turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
     mail.let_go(turn, event.ref)
     if turn.device.is_desk:
-        office.stored(turn, event.ref, event.relay)
+        publishing.stored(turn, event.ref, event.relay)
     else:
         sending.stored(turn, event.ref)
 
@@ -245,7 +248,7 @@ def _notices_seen(turn: Turn, _: e.NoticesSeen) -> None:
 
 def _take_weekly(turn: Turn, event: e.TakeWeekly) -> None:
     posting.take_secret(turn, event)
-    office.publish_marks(turn)
+    publishing.publish_marks(turn)
 
 
 PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxyType(
@@ -259,7 +262,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Refused: _refused,
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
-        e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
+        e.ChangeRelays: lambda turn, event: publishing.change_relays(turn, event.relays),
         e.TakeWeekly: _take_weekly,
         e.TakeRoots: lambda turn, event: rooting.take_roots(turn, event.documents),
         e.DrawBoardKey: lambda turn, _: rooting.draw_key(turn),
@@ -283,15 +286,15 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
         e.WriteReport: sending.write_report,
         e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
-        e.Reply: lambda turn, event: office.reply(turn, event.case, event.text),
-        e.WriteNotice: lambda turn, event: office.post_notice(turn, event.text, event.until),
-        e.PostStatement: lambda turn, event: office.post_statement(turn, event.said),
+        e.Reply: lambda turn, event: cases.reply(turn, event.case, event.text),
+        e.WriteNotice: lambda turn, event: publishing.post_notice(turn, event.text, event.until),
+        e.PostStatement: lambda turn, event: publishing.post_statement(turn, event.said),
         e.NoticesSeen: _notices_seen,
         e.NotesSeen: _notes_seen,
         e.ChunkRead: files.chunk_read,
         e.FileStopped: files.file_stopped,
-        e.MediaChecked: office.media_checked,
-        e.TokenKeysDrawn: office.token_keys_drawn,
+        e.MediaChecked: gathering.media_checked,
+        e.TokenKeysDrawn: publishing.token_keys_drawn,
         e.RelayTime: lambda turn, event: mail.relay_time(turn, event.seconds),
         e.WentBack: lambda turn, _: mail.went_back(turn),
     }
