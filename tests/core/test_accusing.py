@@ -13,12 +13,12 @@ from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import COMMITMENT, DUE_MOST
-from tercet.core.board import RelayList
 from tercet.core.burning import POINT, burns, draw, point_of
 from tercet.core.cell import Role
 from tercet.core.conversation import burn as burn_content
 from tercet.core.cutting import ASKED_KEPT, PUT_EVERY, Cut, Stage
 from tercet.core.days import DAY
+from tercet.core.entry import RelayList
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
 from tercet.core.mail import _in_danger

@@ -18,9 +18,10 @@ import msgspec
 from tercet.core import hello as hellos
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
-from tercet.core.board import BoardView, TwoFaces, apply_entry, body_of, parse_entry
+from tercet.core.board import BoardView, TwoFaces, apply_entry
 from tercet.core.card import Card
 from tercet.core.cell import Cell, Role
+from tercet.core.entry import body_of, parse_entry
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.sealing import FRAME, derive, digest, seal

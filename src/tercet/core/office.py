@@ -10,12 +10,12 @@ Read first  set_up(), beat(), arrived().
 from __future__ import annotations
 
 from tercet.core import adopting, minting
-from tercet.core import board as boards
 from tercet.core.card import Card
 from tercet.core.cases import change, close_cases, office
 from tercet.core.chain import DayChain
 from tercet.core.days import last_day_of
 from tercet.core.effects import DrawTokenKeys
+from tercet.core.entry import EntryKind, RelayList, relay_table
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived
 from tercet.core.fields import Malformed, decode, encode
@@ -48,17 +48,17 @@ def set_up(turn: Turn, relays: tuple[str, ...], shards: int) -> None:
     if not relays:
         raise Refusal("relay_missing")
     try:
-        decode(encode(boards.RelayList(boards.relay_table(bytes(32), relays), shards)), boards.RelayList)
+        decode(encode(RelayList(relay_table(bytes(32), relays), shards)), RelayList)
     except (Malformed, UnicodeEncodeError, OverflowError):
         raise Refusal("set_up_wrong") from None
     post, signer = turn.chance(32), turn.chance(32)
     yesterday = turn.today - 1
-    table = boards.relay_table(post, relays)
+    table = relay_table(post, relays)
     card = Card(1, DayChain(yesterday, turn.chance(32)), turn.chance(32), sign_public(signer), table, shards)
     intake = DayChain(yesterday, turn.chance(32))
     ours = Office(post, signer, turn.chance(32), intake, {}, announced=yesterday - 1)
     turn.device = Device(card=card, confirmed=turn.today, office=ours)
-    publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, shards)))
+    publish(turn, EntryKind.RELAYS, encode(RelayList(table, shards)))
     publish_keys(turn)
     publish_intake(turn)
 

@@ -19,6 +19,24 @@ from tercet.core.cases import change, office
 from tercet.core.chain import lane
 from tercet.core.days import DAY, week_of
 from tercet.core.effects import PostItem
+from tercet.core.entry import (
+    DAYS_AN_ENTRY,
+    INTAKE_ROOM,
+    KEYS_AN_ENTRY,
+    Entry,
+    EntryKind,
+    IntakeDay,
+    IntakeDays,
+    RelayList,
+    WeekKey,
+    WeekKeys,
+    burn_of,
+    post_at,
+    relay_table,
+    seal_intake,
+    seal_signed,
+    sign_entry,
+)
 from tercet.core.errors import Refusal
 from tercet.core.events import TokenKeysDrawn
 from tercet.core.fields import Malformed, encode
@@ -38,14 +56,14 @@ BURNS_MOST = 120 * BURNS_A_DAY  # remembered; a flood of so many pushes out the 
 POSTS_MOST = BURNS_MOST + 240  # posts kept, however still the confirmed day stands
 
 
-def publish(turn: Turn, kind: boards.EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:
+def publish(turn: Turn, kind: EntryKind, body: bytes, farewell: tuple[str, ...] = ()) -> None:
     """Sign an entry, take it in, and keep it as a post; `farewell`: relays that are left and shall have it too."""
     card = turn.device.card
     if card is None:
         return
     view = turn.device.board
-    entry = boards.Entry(1, view.number + 1, view.head, turn.now, kind, body)
-    signed = boards.sign_entry(entry, office(turn).signer)
+    entry = Entry(1, view.number + 1, view.head, turn.now, kind, body)
+    signed = sign_entry(entry, office(turn).signer)
     turn.change(board=boards.apply_entry(view, entry, digest(signed), turn.now))
     change(turn, posts=(*office(turn).posts, BoardPost(signed, turn.now, farewell=farewell))[-POSTS_MOST:])
 
@@ -60,11 +78,11 @@ def change_relays(turn: Turn, relays: tuple[str, ...]) -> None:
     if not relays:
         raise Refusal("relay_missing")
     left = tuple(r for r in turn.device.relays if r not in relays)
-    table = boards.relay_table(office(turn).post, relays)
-    publish(turn, boards.EntryKind.RELAYS, encode(boards.RelayList(table, turn.device.shards)), left)
+    table = relay_table(office(turn).post, relays)
+    publish(turn, EntryKind.RELAYS, encode(RelayList(table, turn.device.shards)), left)
 
 
-def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotice, ...]) -> None:
+def publish_again(turn: Turn, relays: RelayList, notices: tuple[HeldNotice, ...]) -> None:
     """Say anew all that is in force, under the key that counts now, marks of passes first.
 
     A reader who lost these shows no pass, and so posts nothing, until it has read them.
@@ -72,19 +90,19 @@ def publish_again(turn: Turn, relays: boards.RelayList, notices: tuple[HeldNotic
     this_week = week_of(turn.today)
     turn.change(board=msgspec.structs.replace(turn.device.board, passes=()))
     publish_marks(turn)
-    publish(turn, boards.EntryKind.RELAYS, encode(relays))
+    publish(turn, EntryKind.RELAYS, encode(relays))
     _say_keys(turn, sorted(w for w in office(turn).seeds if w >= this_week))
     change(turn, announced=turn.today - 2)
     publish_intake(turn)
     for mint in minting.mints(turn):
         if mint.keys.week >= this_week:
-            publish(turn, boards.EntryKind.TOKEN_KEYS, encode(mint.keys))
+            publish(turn, EntryKind.TOKEN_KEYS, encode(mint.keys))
     for both, _ in office(turn).burned:
-        publish(turn, boards.EntryKind.BURN, encode(boards.burn_of(both[:POINT], both[POINT:])))
+        publish(turn, EntryKind.BURN, encode(burn_of(both[:POINT], both[POINT:])))
     for one in in_force(notices, turn.today):
         if one.said:  # three of the five signed it; it can be brought again
             continue
-        publish(turn, boards.EntryKind.NOTICE, encode(Notice(one.until, one.text)))
+        publish(turn, EntryKind.NOTICE, encode(Notice(one.until, one.text)))
 
 
 def publish_roots(turn: Turn) -> None:
@@ -113,7 +131,7 @@ def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes,
 
     Source: spec/33-burn.md, 9.
     """
-    burn, line = boards.burn_of(*points), line_through(*points)
+    burn, line = burn_of(*points), line_through(*points)
     posted = tuple(one for one in office(turn).burned if turn.sure - one[1] <= POSTS_KEPT)
     known = any(on_line(line, both[:POINT]) and on_line(line, both[POINT:]) for both, _ in posted)
     today = sum(abs(turn.now - when) < DAY for _, when in posted)
@@ -121,7 +139,7 @@ def post_burn(turn: Turn, points: tuple[bytes, bytes], commitments: tuple[bytes,
         if today >= BURNS_A_DAY and not own:
             return
         posted = (*posted, (b"".join(burn.points), turn.now))[-BURNS_MOST:]
-        publish(turn, boards.EntryKind.BURN, encode(burn))
+        publish(turn, EntryKind.BURN, encode(burn))
         adopting.note(turn, commitments)
     change(turn, burned=posted)
     parting.take(turn, burn)
@@ -147,7 +165,7 @@ def post_notice(turn: Turn, text: str, until: int) -> None:
         parse_notice(body, turn.today)
     except (Malformed, UnicodeEncodeError):
         raise Refusal("notice_odd") from None
-    publish(turn, boards.EntryKind.NOTICE, body)
+    publish(turn, EntryKind.NOTICE, body)
 
 
 def post_statement(turn: Turn, data: bytes) -> None:
@@ -166,7 +184,7 @@ def post_statement(turn: Turn, data: bytes) -> None:
         raise Refusal("voice_few")
     if not boards.of_late(said.statement, turn.today):
         raise Refusal("voice_day")
-    publish(turn, boards.EntryKind.STATEMENT, encode(said))
+    publish(turn, EntryKind.STATEMENT, encode(said))
 
 
 def token_keys_drawn(turn: Turn, event: TokenKeysDrawn) -> None:
@@ -178,7 +196,7 @@ def token_keys_drawn(turn: Turn, event: TokenKeysDrawn) -> None:
     office(turn)
     keys = minting.open_week(turn, event.week, event.private)
     if keys is not None:
-        publish(turn, boards.EntryKind.TOKEN_KEYS, encode(keys))
+        publish(turn, EntryKind.TOKEN_KEYS, encode(keys))
 
 
 def publish_keys(turn: Turn) -> None:
@@ -193,34 +211,34 @@ def publish_keys(turn: Turn) -> None:
 def _say_keys(turn: Turn, weeks: list[int]) -> None:
     """Put the public halves of the keys of some weeks on the board."""
     seeds = office(turn).seeds
-    for i in range(0, len(weeks), boards.KEYS_AN_ENTRY):
-        said = weeks[i : i + boards.KEYS_AN_ENTRY]
-        keys = tuple(boards.WeekKey(week, kem_public(seeds[week])) for week in said)
-        publish(turn, boards.EntryKind.WEEK_KEYS, encode(boards.WeekKeys(keys)))
+    for i in range(0, len(weeks), KEYS_AN_ENTRY):
+        said = weeks[i : i + KEYS_AN_ENTRY]
+        keys = tuple(WeekKey(week, kem_public(seeds[week])) for week in said)
+        publish(turn, EntryKind.WEEK_KEYS, encode(WeekKeys(keys)))
 
 
 def publish_marks(turn: Turn) -> None:
     """Say of the passes of weeks which are everybody's."""
     for marks in posting.marks_due(turn):
-        publish(turn, boards.EntryKind.PASS_MARKS, encode(marks))
+        publish(turn, EntryKind.PASS_MARKS, encode(marks))
 
 
 def publish_intake(turn: Turn) -> None:
     """Keep the ids of eight weeks of intake boxes ahead on the board: who puts must know no more of them."""
     card = turn.device.card
     a_day = 64 * turn.device.shards + 64
-    days = max(1, min(boards.DAYS_AN_ENTRY, boards.INTAKE_ROOM // a_day))
+    days = max(1, min(DAYS_AN_ENTRY, INTAKE_ROOM // a_day))
     while card is not None and office(turn).announced + days <= turn.today + boards.DAYS_AHEAD:
         first = max(office(turn).announced + 1, turn.today - 1)
         body = tuple(_sealed_day(turn, card, day) for day in range(first, first + days))
         change(turn, announced=first + days - 1)
-        publish(turn, boards.EntryKind.INTAKE, encode(boards.IntakeDays(body)))
+        publish(turn, EntryKind.INTAKE, encode(IntakeDays(body)))
 
 
-def _sealed_day(turn: Turn, card: Card, day: int) -> boards.IntakeDay:
+def _sealed_day(turn: Turn, card: Card, day: int) -> IntakeDay:
     intake = office(turn).intake.since(day)
     ids = tuple(tuple(b.id for b in lane(intake, day, "intake", s).boxes) for s in range(turn.device.shards))
-    return boards.seal_intake(day, ids, card.chain.root_on(day), turn.chance(NONCE))
+    return seal_intake(day, ids, card.chain.root_on(day), turn.chance(NONCE))
 
 
 def order_posts(turn: Turn) -> None:
@@ -229,13 +247,13 @@ def order_posts(turn: Turn) -> None:
         for relay in (*turn.device.relays, *post.farewell):
             if _tag(relay) not in post.stored:
                 ref, frame = _post_ref(number, relay, post.item), frame_of(turn, post)
-                turn.order(PostItem(ref, boards.post_at(office(turn).post, relay), frame, relay))
+                turn.order(PostItem(ref, post_at(office(turn).post, relay), frame, relay))
 
 
 def frame_of(turn: Turn, post: BoardPost) -> bytes:
     """The frame of a post; that of an entry is made when it travels, so that many entries take little room."""
     card = turn.device.card
-    return post.item if card is None or len(post.item) == FRAME else boards.seal_signed(post.item, card.board_secret)
+    return post.item if card is None or len(post.item) == FRAME else seal_signed(post.item, card.board_secret)
 
 
 def stored(turn: Turn, ref: bytes, relay: str) -> None:

@@ -18,7 +18,6 @@ import msgspec
 
 from tercet.core import beat, reader
 from tercet.core.beat import INTAKE_SHARE, SLOTS, Look, choose, name_of
-from tercet.core.board import WeekKey
 from tercet.core.burning import POINT
 from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, Lane, relay_order
@@ -26,6 +25,7 @@ from tercet.core.channel import Letter
 from tercet.core.conversation import dummy
 from tercet.core.days import LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
+from tercet.core.entry import WeekKey
 from tercet.core.events import Arrived, Beat, Event, Query
 from tercet.core.fields import Day, Key, Malformed, Number, Version1, decode, encode
 from tercet.core.passes import PASSES_MOST, WeekPass
