@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tercet.core import intake, sending
-from tercet.core.report import return_root
+from tercet.core.envelope import return_root
 from tercet.core.state import Return
 from tercet.lab.captor import Seen, look_at
 from tercet.lab.exposure import ENDLESS

@@ -15,6 +15,8 @@ from tercet.core import events as ev
 from tercet.core.adoption import COMMITMENT, DUE_MOST
 from tercet.core.burning import POINT, burns, draw, point_of
 from tercet.core.cell import Role
+from tercet.core.channel import LetterKind
+from tercet.core.content import seal_word_content
 from tercet.core.conversation import burn as burn_content
 from tercet.core.cutting import ASKED_KEPT, PUT_EVERY, Cut, Stage
 from tercet.core.days import DAY
@@ -22,7 +24,6 @@ from tercet.core.entry import RelayList
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
 from tercet.core.mail import _in_danger
-from tercet.core.report import LetterKind, seal_word_content
 from tercet.core.sending import _put_intake
 from tercet.core.state import ARRIVING_MOST, load, save
 from tercet.core.turn import Turn

@@ -19,6 +19,7 @@ from tercet.core import reader
 from tercet.core.board import BoardView, TwoFaces, apply_entry
 from tercet.core.card import SHARDS_MOST, Relay
 from tercet.core.chain import LANE_RELAYS, lane
+from tercet.core.content import KEYS_KEPT
 from tercet.core.days import DAY, day_of, last_day_of, week_of
 from tercet.core.entry import (
     DAYS_AN_ENTRY,
@@ -39,7 +40,6 @@ from tercet.core.entry import (
 )
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
-from tercet.core.office import KEYS_KEPT
 from tercet.core.relation import Role
 from tercet.core.state import save
 from tercet.core.turn import Turn

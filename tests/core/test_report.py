@@ -10,20 +10,12 @@ import pytest
 from tercet.core import events as ev
 from tercet.core import sending
 from tercet.core.chain import lane_of
-from tercet.core.channel import Letter
-from tercet.core.conversation import dummy
-from tercet.core.days import last_day_of, week_of
-from tercet.core.errors import Refusal
-from tercet.core.fields import Malformed
-from tercet.core.files import BLOCKS_MOST
-from tercet.core.report import (
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import (
     MEDIA_MOST,
     NOBODY,
     REPORT_PLAIN,
     REPORT_TEXT,
-    SALT,
-    SEALED,
-    LetterKind,
     MediaKind,
     MediaRef,
     Place,
@@ -34,13 +26,15 @@ from tercet.core.report import (
     lapses,
     open_content,
     parse_content,
-    return_lane,
-    return_root,
     seal_content,
     seal_word_content,
-    unwrap,
-    wrap,
 )
+from tercet.core.conversation import dummy
+from tercet.core.days import last_day_of, week_of
+from tercet.core.envelope import SALT, SEALED, return_lane, return_root, unwrap, wrap
+from tercet.core.errors import Refusal
+from tercet.core.fields import Malformed
+from tercet.core.files import BLOCKS_MOST
 from tercet.core.state import OWNER_MOST, save
 from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, open_sealed, seal
 

@@ -18,12 +18,11 @@ from tercet.core import channel as letters
 from tercet.core import committing, publishing
 from tercet.core.burning import agrees, point_of, two_others
 from tercet.core.cell import ABOVE, Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.cutting import Happening, Stage, lapsed, move
 from tercet.core.errors import Refusal
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.relation import Relation, named
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import KEY
 

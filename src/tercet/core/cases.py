@@ -12,13 +12,13 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.channel import Channel, Letter
+from tercet.core.channel import Channel, Letter, LetterKind
+from tercet.core.content import ReportContent
 from tercet.core.conversation import next_letter, unheard
 from tercet.core.days import DAY
 from tercet.core.effects import FileWord
 from tercet.core.errors import Refusal
 from tercet.core.mail import body_for
-from tercet.core.report import LetterKind, ReportContent
 from tercet.core.state import Case, MediaDue, Office
 from tercet.core.turn import Turn
 

@@ -47,10 +47,10 @@ from tercet.core import (
 )
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
+from tercet.core.channel import LetterKind
 from tercet.core.days import day_of
 from tercet.core.effects import Effect, Filed, Tell
 from tercet.core.errors import Refusal
-from tercet.core.report import LetterKind
 from tercet.core.scan import Carried
 from tercet.core.state import Device
 from tercet.core.turn import Turn

@@ -17,6 +17,7 @@ from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.card import Card
 from tercet.core.cell import COMPLEMENT, Cell, Role
+from tercet.core.channel import LetterKind
 from tercet.core.effects import ReadBox, ShowCode
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
@@ -25,7 +26,6 @@ from tercet.core.hello import parse_hello
 from tercet.core.knock import Out
 from tercet.core.meeting import CONFIRM_LIFETIME, Here, Meeting, Stage
 from tercet.core.relation import Relation, settle, with_neighbour
-from tercet.core.report import LetterKind
 from tercet.core.scan import Answer, Frames, Invitation, meeting_of
 from tercet.core.state import Spent
 from tercet.core.turn import FRAMES_A_READ, Turn

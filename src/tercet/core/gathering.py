@@ -13,11 +13,12 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core.cases import find_case, office, replace_case
+from tercet.core.channel import LetterKind
 from tercet.core.days import DAY
 from tercet.core.effects import CheckMedia, FileBlock, ReadBox
 from tercet.core.events import Arrived, MediaChecked, Query
 from tercet.core.fields import decode, encode
-from tercet.core.report import LetterKind, ResendRequest
+from tercet.core.report import ResendRequest
 from tercet.core.state import ARRIVING_MOST, Case, MediaDue
 from tercet.core.turn import Turn
 from tercet.sealing import CannotOpen, block_box, derive, next_block_key, open_block

@@ -16,27 +16,17 @@ from tercet.core import channel as letters
 from tercet.core.card import Card
 from tercet.core.cases import change, find_case, office, open_case, replace_case, say
 from tercet.core.chain import DayChain, Lane, lane
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import ReportContent, ReportKind, WordContent, conversation_id, open_content, parse_burn
 from tercet.core.conversation import seal_answer
 from tercet.core.days import DAY, KEPT_DAYS, LATE_DAYS
 from tercet.core.effects import FileReport, FileWord, PutItem
+from tercet.core.envelope import return_lane, return_root, unwrap
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
 from tercet.core.gathering import look_for_files
 from tercet.core.publishing import post_burn
 from tercet.core.relation import words
-from tercet.core.report import (
-    LetterKind,
-    ReportContent,
-    ReportKind,
-    WordContent,
-    conversation_id,
-    open_content,
-    parse_burn,
-    return_lane,
-    return_root,
-    unwrap,
-)
 from tercet.core.state import ARRIVING_MOST, Case
 from tercet.core.turn import Turn
 from tercet.sealing import NONCE, CannotOpen

@@ -13,6 +13,7 @@ from tercet.core import adopting, minting
 from tercet.core.card import Card
 from tercet.core.cases import change, close_cases, office
 from tercet.core.chain import DayChain
+from tercet.core.content import KEYS_KEPT
 from tercet.core.days import last_day_of
 from tercet.core.effects import DrawTokenKeys
 from tercet.core.entry import EntryKind, RelayList, relay_table
@@ -31,7 +32,6 @@ from tercet.core.publishing import (
     publish_marks,
     publish_roots,
 )
-from tercet.core.report import KEYS_KEPT
 from tercet.core.state import Device, Office
 from tercet.core.turn import Turn
 from tercet.sealing import sign_public

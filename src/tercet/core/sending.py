@@ -18,35 +18,30 @@ from tercet.core import calling, committing, files, redeeming
 from tercet.core import channel as letters
 from tercet.core.burning import point_of, two_others
 from tercet.core.chain import lane
-from tercet.core.channel import RESEAL_AFTER, Channel, Letter
+from tercet.core.channel import RESEAL_AFTER, Channel, Letter, LetterKind
+from tercet.core.content import (
+    MEDIA_MOST,
+    WORD_TEXT,
+    ReportContent,
+    ReportKind,
+    WordContent,
+    conversation_id,
+    lapses,
+    seal_content,
+    seal_word_content,
+)
 from tercet.core.conversation import burn, call, dummy, open_answer, unheard, word
 from tercet.core.cutting import due, put_at
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.effects import PutItem
+from tercet.core.envelope import SALT, return_lane, return_root, wrap
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query, WriteReport
 from tercet.core.fields import Malformed
 from tercet.core.files import OPEN_MEDIA, find_report, replace_report
 from tercet.core.mail import NOTES_KEPT, body_for, replace_relation, warn_of_clock
 from tercet.core.relation import Note, Relation, fits, vanish, words
-from tercet.core.report import (
-    MEDIA_MOST,
-    SALT,
-    WORD_TEXT,
-    LetterKind,
-    Report,
-    ReportContent,
-    ReportKind,
-    ReportState,
-    WordContent,
-    conversation_id,
-    lapses,
-    return_lane,
-    return_root,
-    seal_content,
-    seal_word_content,
-    wrap,
-)
+from tercet.core.report import Report, ReportState
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Return, kept_blocks
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, NONCE, CannotOpen, digest
