@@ -26,7 +26,8 @@ from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.relation import LETTER_TEXT, RATCHET
 from tercet.core.report import MediaState, ReportState
-from tercet.core.sending import RETURN_KEPT, RETURNS_MOST
+from tercet.core.reporting import RETURN_KEPT
+from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Case, save
 from tercet.drop import Put
 from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, seal

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tercet.core import events as ev
-from tercet.core import sending
+from tercet.core import reporting
 from tercet.core.chain import lane_of
 from tercet.core.channel import Letter, LetterKind
 from tercet.core.content import (
@@ -298,7 +298,7 @@ def test_a_fifth_file_is_refused() -> None:
 def test_more_reports_than_the_device_can_keep_are_refused_and_none_is_lost(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "OWNER_MOST", most)
+    monkeypatch.setattr(reporting, "OWNER_MOST", most)
     stage, desk, first, second = founders()
     stage.down = set(stage.relays)
     with pytest.raises(Refusal, match="too_much_waiting"):

@@ -99,7 +99,7 @@ def test_when_a_report_goes_again_says_nothing_of_when_it_went() -> None:
 
 
 def test_a_report_that_goes_again_a_day_later_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_some_moment_of", lambda _, at: at)
+    monkeypatch.setattr(sending, "some_moment_of", lambda _, at: at)
     assert 400 in quarters_of(400).values()
 
 

@@ -139,7 +139,7 @@ PARSERS: dict[str, str] = {
     "tercet.core.statement.parse_statement": "core-statement",
     "tercet.core.files.settle_media": "core-word-of-desk",
     "tercet.core.files.send_again": "core-word-of-desk",
-    "tercet.core.sending._take_word": "core-word-of-desk",
+    "tercet.core.reporting._take_word": "core-word-of-desk",
     "tercet.core.state.load": "core-state",
     # codes: what cameras see, and what codes say
     "tercet.core.bycode.join": "codes-invitation",
@@ -206,7 +206,7 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.core.content.open_content": "the week number before the seal; any two bytes are one",
     "tercet.core.content.lapses": "the week number of our own report",
     "tercet.core.beat.draw_answer": "numbers from chance",
-    "tercet.core.sending._some_moment_of": "numbers from chance",
+    "tercet.core.reporting.some_moment_of": "numbers from chance",
     "tercet.core.files._block_turn": "a number from our own derived bytes",
     "tercet.core.sending._put_intake": "a number from chance",
     "tercet.core.understudy._beat": "numbers from chance",

@@ -41,6 +41,7 @@ from tercet.core import (
     reader,
     redeeming,
     relinking,
+    reporting,
     rooting,
     sending,
     welcome,
@@ -134,7 +135,7 @@ def _time_passes(turn: Turn) -> None:
     posting.tidy(turn)
     comparing.look(turn)
     if not turn.device.is_desk:
-        sending.tidy(turn)
+        reporting.tidy(turn)
         calling.tidy(turn)
         redeeming.prepare(turn)
 
@@ -192,7 +193,7 @@ def _brought_us_in(turn: Turn, relation_id: bytes) -> bool:
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(
     {
         "relation": _neighbour_wrote,
-        "return": sending.arrived,
+        "return": reporting.arrived,
         "intake": office.arrived,
         "media": office.arrived,
         "board": reader.arrived,
@@ -284,8 +285,8 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Burn: lambda turn, event: accusing.burn(turn, event.name),
         e.Spare: lambda turn, event: accusing.spare(turn, event.name),
         e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
-        e.WriteReport: sending.write_report,
-        e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
+        e.WriteReport: reporting.write_report,
+        e.WriteWord: lambda turn, event: reporting.write_word(turn, event.number, event.text),
         e.Reply: lambda turn, event: cases.reply(turn, event.case, event.text),
         e.WriteNotice: lambda turn, event: publishing.post_notice(turn, event.text, event.until),
         e.PostStatement: lambda turn, event: publishing.post_statement(turn, event.said),
