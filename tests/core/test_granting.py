@@ -703,6 +703,29 @@ def test_a_clock_that_runs_ahead_alone_takes_no_permits_out_of_a_letter() -> Non
     assert dealt_in(before[0][1]) < dealt_in(grant)
 
 
+def test_letters_of_permits_lapse_with_their_weeks_and_leave_room_for_others() -> None:
+    stage, founder = dealing(11, sealed=4)
+    assert len(grants(founder, "below")) == 4
+    stage.now += 14 * DAY
+    founder.device = msgspec.structs.replace(founder.device, confirmed=day_of(stage.now))
+    turn = turn_of(founder)
+    granting.tidy(turn)
+    founder.device = turn.device
+    assert not grants(founder, "below")
+    more(founder, WEEK + 2, 5)
+    assert [sealed for sealed, _ in grants(founder, "below")] == [False]
+
+
+def test_a_clock_that_runs_ahead_for_a_beat_loses_no_permits_in_stock() -> None:
+    stage, _, founder, _ = grown()
+    before = founder.device.trust.stocks
+    assert [s.week for s in before] == [WEEK, WEEK + 1, WEEK + 2]
+    stage.now += 15 * DAY
+    turn = turn_of(founder)
+    granting.tidy(turn)
+    assert turn.device.trust.stocks == before
+
+
 def test_a_clock_that_went_back_leaves_a_letter_of_permits_as_it_is() -> None:
     stage, founder = dealing(11)
     more(founder, WEEK + 2, 5)
@@ -807,6 +830,7 @@ def test_permits_of_weeks_that_are_over_are_forgotten() -> None:
     stage, _, founder, _ = grown()
     assert founder.device.trust.stocks
     stage.now += 28 * DAY
+    founder.device = msgspec.structs.replace(founder.device, confirmed=day_of(stage.now))
     founder.do(ev.Beat(1.0))
     assert founder.device.trust.stocks == ()
 

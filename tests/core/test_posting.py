@@ -350,6 +350,19 @@ def test_after_a_new_root_everybody_goes_on_posting_whatever_they_had_read(behin
     assert {one.week: one.shown for one in founder.device.vouched} == passes(WEEK, WEEK + 1, WEEK + 2)
 
 
+def test_no_pass_of_a_week_that_is_over_waits_in_letters_to_somebody_who_is_silent() -> None:
+    stage, desk, founder, below = grown()
+    texts = [w.kind for w in relation(founder, "below").channel.waiting]
+    for week in range(1, 8):
+        stage.now += 7 * DAY
+        stage.beat(desk, founder, rounds=4)
+        assert pass_of(SECRET, WEEK + week - 1) not in save(founder.device)
+    waiting = [w.kind for w in relation(founder, "below").channel.waiting]
+    assert waiting.count(LetterKind.PASSES) <= texts.count(LetterKind.PASSES) + WEEKS_PASSED
+    stage.beat(desk, founder, below, founder, below, rounds=6)
+    assert held(below) == held(founder), "who comes back gets those that hold"
+
+
 def test_a_secret_that_is_withdrawn_makes_no_more_passes() -> None:
     stage, desk, founder, below = grown()
     desk.do(ev.TakeWeekly(RELAY, b""))

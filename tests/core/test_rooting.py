@@ -14,6 +14,7 @@ from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.state import Device
+from tercet.core.turn import Turn
 from tercet.sealing import sign_public
 
 from .test_root import after, document, signed
@@ -63,6 +64,21 @@ def test_a_place_on_the_board_stays_when_the_same_key_is_offered_again() -> None
     placed = msgspec.structs.replace(board_of(DESK), number=57, mark=b"\1" * 32)
     held = taken(data(document(board=placed)))
     assert (board_of(held).number, board_of(held).mark) == (57, b"\1" * 32)
+
+
+def test_a_desk_with_a_root_takes_in_none_that_names_a_place_behind_its_newest_entry() -> None:
+    """A place far ahead leaves no number for any entry, and no later root may name an earlier one."""
+    held = taken(data(FIRST))
+    turn = Turn(held, NOW, lambda count: b"f" * count)
+    rooting.draw_key(turn)
+    newest = turn.device.board.number
+    for number, refusal in ((newest, ""), (newest + 1, "root_place"), (2**32, "root_place")):
+        offered = rooting.offer(turn.device, 20_800, 20_900)
+        second = after(FIRST, board=msgspec.structs.replace(offered, number=number))
+        if refusal:
+            refused(refusal, data(second), device=turn.device)
+        else:
+            assert kept(taken(data(second), device=turn.device)) == (data(FIRST), data(second))
 
 
 def test_a_desk_takes_in_all_or_none() -> None:

@@ -95,9 +95,10 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
             with pytest.raises(ShellError) as failed:
                 await do(desk, do="same_event", number=1, others="2")
             assert failed.value.code == "bad_request"
-            with pytest.raises(ShellError) as alone:
-                await do(desk, do="same_event", number=1)
-            assert alone.value.code == "one_report"
+            for others in ((), (1, 1)):
+                with pytest.raises(ShellError) as alone:
+                    await do(desk, do="same_event", number=1, others=others)
+                assert alone.value.code == "one_report"
             for request in ({"do": "witnesses"}, {"do": "same_event", "others": [2]}):
                 with pytest.raises(ArchiveError) as unknown:
                     await do(desk, number=1, **request)

@@ -12,11 +12,12 @@ import pytest
 from tercet.core import drawing, understudy
 from tercet.core import events as ev
 from tercet.core.beat import PACE
-from tercet.core.channel import Channel, LetterKind, Waiting
+from tercet.core.channel import Channel, Letter, LetterKind, Waiting, without, write
 from tercet.core.cutting import Cut, Stage
 from tercet.core.days import DAY, day_of, week_of
+from tercet.core.fields import encode
 from tercet.core.passes import WEEKS_PASSED, Held
-from tercet.core.permits import Trust
+from tercet.core.permits import Dealt, Grant, Trust
 from tercet.core.relation import Note
 from tercet.core.report import MediaState, Report, ReportState
 from tercet.core.sending import RETURNS_MOST
@@ -183,8 +184,35 @@ def test_tokens_and_permits_that_are_held_are_seen_and_no_more_than_two_weeks_of
         assert "the power to tokens" in breaches(row, here), row
     many = msgspec.structs.replace(here, tokens=TOKENS_MOST + 1, permits=PERMITS_MOST + 1)
     assert {f"{TOKENS_MOST + 1} tokens", f"{PERMITS_MOST + 1} permits"} <= set(breaches("passphrase", many))
-    bare = of(msgspec.structs.replace(machine.device, trust=Trust()), machine)
+    bare = of(without_permits(machine.device), machine)
     assert not {"tokens", "permits"} & set(bare.powers)
+
+
+def without_permits(device: Device) -> Device:
+    """A device that holds no permits and no tokens, in stock or in letters."""
+    relations = tuple(
+        msgspec.structs.replace(r, channel=without(r.channel, lambda w: w.kind == LetterKind.PERMITS))
+        for r in device.relations
+    )
+    return msgspec.structs.replace(device, trust=Trust(), relations=relations)
+
+
+def test_permits_that_lie_in_letters_are_counted(lived: Captured) -> None:
+    machine = members(lived)[0]
+    device = without_permits(machine.device)
+    assert of(device, machine).permits == 0
+    body = encode(Grant(1, 9, (Dealt(1, (b"a" * 32, b"b" * 32)), Dealt(2, (b"c" * 32,)))))
+    early = Letter(1, 9, 0, 1, 0, LetterKind.PERMITS, body)
+    noise = Letter(1, 8, 0, 1, 0, LetterKind.PERMITS, b"noise")
+    one, *others = device.relations
+    for channel, count in (
+        (write(one.channel, LetterKind.PERMITS, body), 3),
+        (msgspec.structs.replace(one.channel, early=(noise, early)), 3),
+        (write(one.channel, LetterKind.TEXT, body), 0),
+    ):
+        holding = msgspec.structs.replace(one, channel=channel)
+        found = of(msgspec.structs.replace(device, relations=(holding, *others)), machine)
+        assert (found.permits, "permits" in found.powers) == (count, count > 0)
 
 
 def test_until_when_a_seized_device_can_post_is_seen(lived: Captured) -> None:

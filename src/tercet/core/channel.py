@@ -1,15 +1,15 @@
 """A channel: numbered letters one way, cumulative acknowledgement the other.
 
-Does        numbers what we say, delivers what they say once and in order, keeps what is not acknowledged.
+Does        names what letters are; numbers ours, delivers theirs once and in order, keeps what is not acknowledged.
 Does not    seal, or know where frames lie.
 Spec        spec/40-letters.md, 3
-Always      1. A letter stays until it is acknowledged.  2. No number is delivered twice or out of order.
+Always      1. A letter stays until it is acknowledged, or lapsed.  2. No number is delivered twice or out of order.
 Read first  Channel, accept().
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Annotated, Final
 
@@ -142,6 +142,12 @@ def rewrite(channel: Channel, number: int, body: bytes) -> Channel:
         msgspec.structs.replace(w, body=body) if w.number == number and not w.times else w for w in channel.waiting
     )
     return msgspec.structs.replace(channel, waiting=waiting)
+
+
+def without(channel: Channel, lapsed: Callable[[Waiting], bool]) -> Channel:
+    """The channel without those of our letters that say nothing any more; the reader passes over their numbers."""
+    kept = tuple(w for w in channel.waiting if not lapsed(w))
+    return channel if kept == channel.waiting else msgspec.structs.replace(channel, waiting=kept)
 
 
 def check_room(channel: Channel, body: bytes) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core import minting
+from tercet.core import mail, minting
 from tercet.core.cell import ABOVE, UNDER, Role
 from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import day_of, week_of
@@ -63,10 +63,11 @@ def deal(turn: Turn) -> None:
 
 def tidy(turn: Turn) -> None:
     """Forget permits of weeks that are over, and what there was between us and who is no neighbour any more."""
-    trust, week = turn.device.trust, week_of(turn.today)
+    mail.lapse(turn, LetterKind.PERMITS, lambda body: (dealt.week for dealt in parse_grant(body).weeks))
+    trust, over = turn.device.trust, week_of(day_of(turn.sure))
     here = {r.id for r in turn.device.relations}
     needs = {one: need for one, need in trust.needs.items() if one in here}
-    stocks = tuple(_dealt_among(s, here) for s in trust.stocks if s.week >= week)
+    stocks = tuple(_dealt_among(s, here) for s in trust.stocks if s.week >= over)
     told = trust.told if trust.told[0] in here else (b"", 0)
     if (needs, stocks, told) != (trust.needs, trust.stocks, trust.told):
         turn.change(trust=msgspec.structs.replace(trust, needs=needs, stocks=stocks, told=told))
@@ -99,16 +100,10 @@ def _tell_need(turn: Turn) -> None:
     said = link.id, rounded(need_of(turn))
     if trust.told == said or any(w.kind == LetterKind.NEED and w.times for w in link.channel.waiting):
         return  # one is under way still: whoever below says another need each day fills no row of letters
-    body = encode(Need(1, said[1]))
-    channel = letters.write(_without(link, LetterKind.NEED).channel, LetterKind.NEED, body)
+    older = letters.without(link.channel, lambda one: one.kind == LetterKind.NEED)  # never sealed yet
+    channel = letters.write(older, LetterKind.NEED, encode(Need(1, said[1])))
     replace_relation(turn, msgspec.structs.replace(link, channel=channel))
     turn.change(trust=msgspec.structs.replace(trust, told=said))
-
-
-def _without(relation: Relation, kind: LetterKind) -> Relation:
-    """The relation without letters of a kind that were never sealed: a newer one says more."""
-    kept = tuple(w for w in relation.channel.waiting if w.kind != kind or w.times)
-    return msgspec.structs.replace(relation, channel=msgspec.structs.replace(relation.channel, waiting=kept))
 
 
 def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
@@ -190,9 +185,9 @@ def take_grant(turn: Turn, relation_id: bytes, letter: Letter) -> None:
         return
     _, grant = heard
     trust: Trust = msgspec.structs.replace(turn.device.trust, allowance=grant.allowance)
-    week = week_of(turn.today)
+    over, week = week_of(day_of(turn.sure)), week_of(turn.today)
     for dealt in grant.weeks:
-        if week <= dealt.week < week + WEEKS_DEALT + 1:  # our clock may be behind theirs
+        if over <= dealt.week < week + WEEKS_DEALT + 1:  # our clock may be behind theirs, or ahead
             stock = trust.stock(dealt.week)
             permits = _cut(turn, {*stock.permits, *dealt.permits})
             trust = trust.with_stock(msgspec.structs.replace(stock, permits=permits))

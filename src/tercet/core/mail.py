@@ -9,7 +9,7 @@ Read first  send_all(), write_due(), arrived().
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -20,7 +20,7 @@ from tercet.core.burning import agrees
 from tercet.core.cell import Role
 from tercet.core.channel import Channel, Letter, LetterKind, Waiting
 from tercet.core.cutting import Happening, move
-from tercet.core.days import DAY
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.effects import PutItem
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
@@ -78,6 +78,25 @@ def _tidy_relation(turn: Turn, relation: Relation) -> Relation:
     except Refusal as refusal:
         turn.tell(refusal.code, name=relation.name)
         return relation
+
+
+def lapse(turn: Turn, kind: LetterKind, weeks: Callable[[bytes], Iterable[int]]) -> None:
+    """Let go of letters about weeks that are all over, also to somebody who may never answer again.
+
+    Args:
+        turn: the step.
+        kind: of the letters.
+        weeks: which weeks a body is about.
+    """
+    over = week_of(day_of(turn.sure))
+
+    def lapsed(letter: Waiting) -> bool:
+        return letter.kind == kind and max(weeks(letter.body), default=over) < over
+
+    for relation in turn.device.relations:
+        channel = letters.without(relation.channel, lapsed)
+        if channel is not relation.channel:
+            replace_relation(turn, msgspec.structs.replace(relation, channel=channel))
 
 
 def send_all(turn: Turn) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tercet.core import channel as letters
+from tercet.core import mail
 from tercet.core.card import Card, Relay
 from tercet.core.cell import ABOVE, UNDER
 from tercet.core.channel import Letter, LetterKind
@@ -72,6 +73,7 @@ def take_secret(turn: Turn, event: TakeWeekly) -> None:
 
 def tidy(turn: Turn) -> None:
     """Forget passes of weeks that are surely over and who is no neighbour any more; a desk makes those to come."""
+    mail.lapse(turn, LetterKind.PASSES, lambda body: (one.week for one in parse_passes(body)))
     over, here = week_of(day_of(turn.sure)), {r.id for r in turn.device.relations}
     kept = tuple(one for one in turn.device.passes if one.week >= over)
     lapsed = {one.relay for one in turn.device.passes if one.week < over}

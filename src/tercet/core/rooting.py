@@ -69,7 +69,7 @@ def take_roots(turn: Turn, documents: tuple[bytes, ...]) -> None:
 
     Raises:
         Malformed: one is none.
-        Refusal: `not_the_desk`, `root_board`, `root_late`, `root_many`, and what a root is refused for.
+        Refusal: `not_the_desk`, `root_board`, `root_late`, `root_many`, `root_place`, and what a root is refused for.
     """
     ours = office(turn)
     kept = list(ours.roots)
@@ -78,6 +78,8 @@ def take_roots(turn: Turn, documents: tuple[bytes, ...]) -> None:
         if signed.payload in [roots.parse_signed(each).payload for each in kept]:
             continue
         _check(kept, signed)
+        if ours.roots and signed.root.board.number > turn.device.board.number:
+            raise Refusal("root_place")  # readers would wait for that entry, and take no other
         kept.append(data)
     if len(kept) == len(ours.roots) and kept:
         return

@@ -303,9 +303,9 @@ class DeskService(Service):
         if not isinstance(others, list | tuple) or not all(type(other) is int for other in others):
             raise ShellError("bad_request")
         apart = bool(request.get("apart"))
-        if not (others or apart):
-            raise ShellError("one_report")
         given = tuple(dict.fromkeys((number, *others)))
+        if len(given) == 1 and not apart:
+            raise ShellError("one_report")
         await asyncio.to_thread(self.archive.same_event, 0 if apart else number, given)
         return {"numbers": list(given), "apart": apart}
 

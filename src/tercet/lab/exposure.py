@@ -9,6 +9,7 @@ Read first  Exposure, exposure_of().
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterable
 from typing import Final
@@ -19,8 +20,9 @@ from tercet.core.cell import UNDER
 from tercet.core.channel import Channel, LetterKind, Waiting
 from tercet.core.days import DAY, day_of
 from tercet.core.envelope import SEALED
-from tercet.core.fields import encode
+from tercet.core.fields import Malformed, encode
 from tercet.core.moments import coarse
+from tercet.core.permits import parse_grant
 from tercet.core.relation import Note, Relation, words
 from tercet.core.report import MediaSend, MediaState, Report
 from tercet.core.state import Device, save
@@ -175,7 +177,7 @@ class Exposure(msgspec.Struct, frozen=True):
         below: how many of them are below this device.
         branch: how many permits a week those below said they can use, rounded up: the rough size of the branch.
         tokens: how many it holds; which were used and which have lapsed does not show.
-        permits: how many it holds, of all weeks.
+        permits: how many it holds, of all weeks, those in letters among them.
         passes: the last week of which it has a relay's pass; 0 for none.
         words: everything that can be read.
         reports: what is known of each.
@@ -253,7 +255,7 @@ def exposure_of(
         below=sum(r.role in UNDER for r in relations),
         branch=sum(device.trust.needs.values()),
         tokens=sum(bool(one) for purse in device.trust.purses for one in (*purse.reports, purse.witness)),
-        permits=sum(len(stock.permits) for stock in device.trust.stocks),
+        permits=len(_permits(device)),
         passes=max((one.week for one in device.passes), default=0),
         words=tuple(_words(device)),
         reports=tuple(_reported(r) for r in device.reports),
@@ -443,10 +445,24 @@ def _powers(device: Device) -> tuple[str, ...]:
         "burn": bool(device.shares),
         "be_adopted": device.calling is not None or any(r.adoption for r in device.relations),
         "tokens": bool(device.trust.purses or device.trust.asking),
-        "permits": any(stock.permits for stock in device.trust.stocks),
+        "permits": bool(_permits(device)),
         "post_weeks": bool(device.passes),
     } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
+
+
+def _permits(device: Device) -> set[bytes]:
+    """Those in stock, in letters for those below, and in letters that came too early; a desk makes its own."""
+    if device.is_desk:
+        return set()
+    channels = [relation.channel for relation in device.relations]
+    bodies = [one.body for c in channels for one in c.waiting if one.kind == LetterKind.PERMITS]
+    bodies += [one.body for c in channels for one in c.early if one.kind == LetterKind.PERMITS]
+    held = {permit for stock in device.trust.stocks for permit in stock.permits}
+    for body in bodies:
+        with contextlib.suppress(Malformed):
+            held |= {permit for dealt in parse_grant(body).weeks for permit in dealt.permits}
+    return held
 
 
 def _posts(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -15,9 +15,11 @@ from typing import Final
 import msgspec
 
 from tercet.core.cell import MANY
+from tercet.core.channel import EARLY_BYTES
 from tercet.core.days import KEPT_DAYS, LATE_DAYS, week_of
+from tercet.core.granting import GRANTS_WAITING, PLACES_BELOW
 from tercet.core.passes import WEEKS_PASSED
-from tercet.core.permits import STOCK_MOST, WEEKS_DEALT
+from tercet.core.permits import PERMIT, PERMITS_A_LETTER, STOCK_MOST, WEEKS_DEALT
 from tercet.core.report import MediaState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import OUTBOX_MOST
@@ -28,7 +30,11 @@ from tercet.lab.exposure import ENDLESS, Boxes, Exposure, Reported
 NEIGHBOURS_MOST: Final = 4  # the cell; spec/21-cell.md
 INTAKE_BACK: Final = 1  # days of intake before the confirmed one
 TOKENS_MOST: Final = 2 * TOKENS_A_WEEK  # of this week and the next
-PERMITS_MOST: Final = (WEEKS_DEALT + 1) * STOCK_MOST
+PERMITS_MOST: Final = (
+    (WEEKS_DEALT + 1) * STOCK_MOST
+    + PLACES_BELOW * GRANTS_WAITING * PERMITS_A_LETTER
+    + NEIGHBOURS_MOST * (EARLY_BYTES // (PERMIT + 2))
+)  # in stock, in letters to those below, in letters that came ahead of a missing one
 SHOWN: Final = 1  # days that a locked list reaches into the next
 ENDED: Final = frozenset(state.value for state in MediaState) - {MediaState.WAITING.value, MediaState.LEFT.value}
 

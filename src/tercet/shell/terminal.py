@@ -59,8 +59,8 @@ def _parts(line: str, width: int) -> list[str]:
     if fenced and cell_len(line) > len(line):
         width = max(width // 2, 1)  # letters two columns wide
     parts = textwrap.wrap(line, width, subsequent_indent=before, break_long_words=fenced, break_on_hyphens=False)
-    for number, part in enumerate(parts):
-        if part.count(FIRST_STRONG) > part.count(POP):
-            parts[number] = part + POP
+    for number in range(len(parts) - 1):
+        if parts[number].count(FIRST_STRONG) > parts[number].count(POP):
+            parts[number] += POP
             parts[number + 1] = before + FIRST_STRONG + parts[number + 1].removeprefix(before)
     return parts or [""]
