@@ -27,9 +27,9 @@ from tercet.core import channel as letters
 from tercet.core import granting, permits, tokens
 from tercet.core.beat import INTAKE_SHARE, SLOTS
 from tercet.core.cell import ABOVE
+from tercet.core.channel import LetterKind
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import encode
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.lab import Plan
 from tercet.lab.machine import Machine

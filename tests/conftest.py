@@ -10,7 +10,7 @@ import pytest
 import typer.testing
 from hypothesis import settings
 
-from tercet.core import meeting
+from tercet.core import exchange
 from tercet.lab.memory import remember
 from tercet.sealing import spake_finish, spake_start
 from tercet.shell import called
@@ -26,8 +26,8 @@ def _start(side: Literal["a", "b"], code: str, entropy: Callable[[int], bytes]) 
 
 
 typer.testing._get_command = cache(typer.testing._get_command)  # the whole tree of commands, once
-meeting.spake_start = _start
-meeting.spake_finish = lru_cache(1 << 12)(spake_finish)
+exchange.spake_start = _start
+exchange.spake_finish = lru_cache(1 << 12)(spake_finish)
 
 
 # Where a test names no number of its own; and no example is late because the machine is busy.

@@ -254,7 +254,7 @@ def test_pinned_lists_hold_hashes_and_no_address(path: Path) -> None:
         ("core/a.py", "from tercet.drop import x"),
         ("core/a.py", "from tercet.vault import x"),
         ("vault/a.py", "from tercet.core import x"),
-        ("evidence/a.py", "from tercet.core.report import Place"),
+        ("evidence/a.py", "from tercet.core.content import Place"),
         ("shell/a.py", "from tercet.member import x"),
         ("shell/a.py", "from tercet.sample import photo"),
         ("member/a.py", "from tercet.desk import x"),

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tercet.core import office, sending
-from tercet.core.report import return_root
+from tercet.core import intake, sending
+from tercet.core.envelope import return_root
 from tercet.core.state import Return
 from tercet.lab.captor import Seen, look_at
 from tercet.lab.exposure import ENDLESS
@@ -122,7 +122,7 @@ def test_with_the_owners_passphrase_it_finds_no_more_than_seize(seized: Seized, 
 def test_a_box_of_an_answer_that_hung_on_the_reply_secret_and_the_nonce_alone_would_be_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (sending, office):
+    for module in (sending, intake):
         monkeypatch.setattr(module, "return_root", lambda back, nonce, salt: derive(back, "return root", nonce))
     seized = seize(tmp_path)
     assert look([seized.asleep], [PASSPHRASE], COST, [seized.relay]).tied

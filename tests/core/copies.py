@@ -20,10 +20,9 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import relation as relations
 from tercet.core.board import BoardView
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.fields import decode
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import Device, load, save
 from tercet.sealing import CannotOpen, olm_encrypt, open_with
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tercet.core.board import Entry, seal_signed, sign_entry
+from tercet.core.entry import Entry, seal_signed, sign_entry
 from tercet.sealing import digest
 
 

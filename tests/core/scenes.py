@@ -11,12 +11,13 @@ from tercet.core import events as ev
 from tercet.core.cell import Role
 from tercet.core.chain import Lane, lane
 from tercet.core.channel import Channel, Letter
+from tercet.core.content import ReportContent, WordContent, _pad
 from tercet.core.conversation import open_answer
 from tercet.core.days import week_of
 from tercet.core.device import step
+from tercet.core.envelope import SALT, info_for, return_lane, return_root, wrap
 from tercet.core.fields import encode
 from tercet.core.relation import Relation
-from tercet.core.report import SALT, ReportContent, WordContent, _info, _pad, return_lane, return_root, wrap
 from tercet.core.state import Return, load, save
 from tercet.drop import MemoryStore, Put, Stored
 from tercet.sealing import NONCE, seal_to
@@ -97,7 +98,7 @@ def lay(
     assert card is not None
     week = week or week_of(content.day)
     key = next(k for k in member.device.board.keys if k.week == week)
-    sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), _info("report", week))
+    sealed = week.to_bytes(2, "big") + seal_to(key.public, _pad(encode(content)), info_for("report", week))
     frame = wrap(lane(card.chain, day, "intake", 0), sealed, key.week, key.public, nonce, bytes(SALT))
     assert isinstance(stage.ask(RELAY, Put(intake_ids(member, day)[0][0], frame)), Stored)
     back = content.back if isinstance(content, WordContent) else content.reply

@@ -15,9 +15,9 @@ from pathlib import Path
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.cell import Role
+from tercet.core.content import MediaKind
 from tercet.core.device import step
 from tercet.core.passes import dressed
-from tercet.core.report import MediaKind
 from tercet.core.state import Device, load, save
 from tercet.drop import Ack, Items, MemoryStore, Post, Put, Read, Refused, Stored
 from tercet.drop.address import from_base32

@@ -8,20 +8,22 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from tercet.core import burning, office, parting, sending
+from tercet.core import burning, cases, intake, parting, publishing, sending
 from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import COMMITMENT, DUE_MOST
 from tercet.core.burning import POINT, burns, draw, point_of
 from tercet.core.cell import Role
+from tercet.core.channel import LetterKind
+from tercet.core.content import seal_word_content
 from tercet.core.conversation import burn as burn_content
 from tercet.core.cutting import ASKED_KEPT, PUT_EVERY, Cut, Stage
 from tercet.core.days import DAY
+from tercet.core.entry import RelayList
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
 from tercet.core.mail import _in_danger
-from tercet.core.report import LetterKind, seal_word_content
 from tercet.core.sending import _put_intake
 from tercet.core.state import ARRIVING_MOST, load, save
 from tercet.core.turn import Turn
@@ -68,7 +70,7 @@ def put_burn(actor: Actor, first: bytes, second: bytes, commitments: tuple[bytes
 
 
 def entries(desk: Actor) -> int:
-    return len(office.office(Turn(desk.device, 0, desk.chance)).burned)
+    return len(cases.office(Turn(desk.device, 0, desk.chance)).burned)
 
 
 def gone(*actors: Actor) -> bool:
@@ -326,11 +328,11 @@ def test_a_burn_that_comes_again_is_posted_once_whichever_two_points_are_sent() 
 
 def test_no_more_than_eight_burns_a_day_are_posted_and_the_ninth_comes_again() -> None:
     stage, desk, first, second, third, fourth = tree()
-    for number in range(office.BURNS_A_DAY):
+    for number in range(publishing.BURNS_A_DAY):
         nobody = draw(bytes([number + 1]) * 32)
         put_burn(third, point_of(nobody.own), point_of(nobody.link))
     stage.beat(desk, rounds=2)
-    assert entries(desk) == office.BURNS_A_DAY
+    assert entries(desk) == publishing.BURNS_A_DAY
     alarm(second, "first", point_of(shares(first).own))
     second.do(ev.Burn("first"))
     stage.beat(second, desk, rounds=2)
@@ -382,14 +384,14 @@ def test_a_board_under_another_key_says_all_burns_again() -> None:
     put_burn(second, *points(first)[:2])
     stage.beat(desk)
     turn = Turn(desk.device, stage.now, desk.chance)
-    before = len(office.office(turn).posts)
-    relays = desk.device.board.relays or office.boards.RelayList(desk.device.table, desk.device.shards)
-    office.publish_again(turn, relays, ())
-    kinds = len(office.office(turn).posts) - before
-    office.change(turn, burned=())
-    again = len(office.office(turn).posts)
-    office.publish_again(turn, relays, ())
-    assert kinds == len(office.office(turn).posts) - again + 1
+    before = len(cases.office(turn).posts)
+    relays = desk.device.board.relays or RelayList(desk.device.table, desk.device.shards)
+    publishing.publish_again(turn, relays, ())
+    kinds = len(cases.office(turn).posts) - before
+    cases.change(turn, burned=())
+    again = len(cases.office(turn).posts)
+    publishing.publish_again(turn, relays, ())
+    assert kinds == len(cases.office(turn).posts) - again + 1
 
 
 # ---- kill -9
@@ -504,10 +506,12 @@ def flooded(days: int) -> Turn:
     turn = Turn(desk.device, stage.now, desk.chance)
     for day in range(days):
         turn = Turn(turn.device, stage.now + day * DAY, desk.chance)
-        for number in range(office.BURNS_A_DAY):
-            nobody = draw((day * office.BURNS_A_DAY + number).to_bytes(32, "big"))
+        for number in range(publishing.BURNS_A_DAY):
+            nobody = draw((day * publishing.BURNS_A_DAY + number).to_bytes(32, "big"))
             points = point_of(nobody.own), point_of(nobody.link)
-            office.post_burn(turn, points, (desk.chance(COMMITMENT), desk.chance(COMMITMENT), desk.chance(COMMITMENT)))
+            publishing.post_burn(
+                turn, points, (desk.chance(COMMITMENT), desk.chance(COMMITMENT), desk.chance(COMMITMENT))
+            )
     return turn
 
 
@@ -516,25 +520,25 @@ EIGHT = tuple(f"tercet://relay-{number}.example:7443/{'a' * 52}#{'b' * 43}" for 
 
 def test_a_flood_of_burns_of_nobody_does_not_shut_the_desks_intake() -> None:
     turn = flooded(30)
-    assert turn.roomy(ARRIVING_MOST - office.BATCH_MOST)
-    for number, post in enumerate(office.office(turn).posts):
+    assert turn.roomy(ARRIVING_MOST - intake.BATCH_MOST)
+    for number, post in enumerate(cases.office(turn).posts):
         for relay in EIGHT:
-            office.stored(turn, office._post_ref(number, relay, post.item), relay)
-    posts = office.office(turn).posts
+            publishing.stored(turn, publishing._post_ref(number, relay, post.item), relay)
+    posts = cases.office(turn).posts
     assert all(len(post.stored) >= len(EIGHT) for post in posts)
-    burnt = posts[-30 * office.BURNS_A_DAY :]
+    burnt = posts[-30 * publishing.BURNS_A_DAY :]
     assert max(len(post.item) for post in burnt) < 400
-    a_burn, (*_, due) = len(encode(burnt[-1])) + 2 * POINT + 16, office.office(turn).due
-    taken = office.BURNS_MOST * a_burn + DUE_MOST * len(encode(msgspec.structs.replace(due, call=bytes(32))))
-    assert taken < 0.8 * (ARRIVING_MOST - office.BATCH_MOST)
-    whole = tuple(msgspec.structs.replace(post, item=office.frame_of(turn, post)) for post in posts)
-    office.change(turn, posts=whole)  # as if each burn were kept as the frame that it travels in
-    assert not turn.roomy(ARRIVING_MOST - office.BATCH_MOST)
+    a_burn, (*_, due) = len(encode(burnt[-1])) + 2 * POINT + 16, cases.office(turn).due
+    taken = publishing.BURNS_MOST * a_burn + DUE_MOST * len(encode(msgspec.structs.replace(due, call=bytes(32))))
+    assert taken < 0.8 * (ARRIVING_MOST - intake.BATCH_MOST)
+    whole = tuple(msgspec.structs.replace(post, item=publishing.frame_of(turn, post)) for post in posts)
+    cases.change(turn, posts=whole)  # as if each burn were kept as the frame that it travels in
+    assert not turn.roomy(ARRIVING_MOST - intake.BATCH_MOST)
 
 
 def test_a_flood_pushes_out_the_oldest_burns_and_holds_up_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "BURNS_MOST", 20)
+    monkeypatch.setattr(publishing, "BURNS_MOST", 20)
     turn = flooded(4)
-    burned = office.office(turn).burned
+    burned = cases.office(turn).burned
     assert len(burned) == 20
     assert burned[-1][1] == turn.now

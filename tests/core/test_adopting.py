@@ -8,18 +8,18 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from tercet.core import adopting, adoption, burning, calling, committing, granting, minting, office, relinking
+from tercet.core import adopting, adoption, burning, calling, committing, granting, minting, publishing, relinking
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import ADOPTED_MOST, CALL_EVERY, CALL_KEPT, COMMITMENT_KEPT, DUE_MOST, Due, commitment_of
 from tercet.core.cell import Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import seal_word_content
 from tercet.core.conversation import call as call_content
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.permits import FULL, LESSER, label_of
 from tercet.core.relation import ADOPTED_YOUNG, FIRST_TEXT, is_young
-from tercet.core.report import LetterKind, seal_word_content
 from tercet.core.sending import _put_intake
 from tercet.core.state import Office, load, save
 from tercet.core.tokens import REPORTS_A_WEEK
@@ -720,7 +720,7 @@ def cut(by: Actor, gone: Actor, desk: Actor) -> None:
     """A neighbour's device sends what it knows of somebody with two points of that one's line."""
     turn = Turn(desk.device, desk.stage.now, desk.chance)
     pair = sorted(points(gone)[1:3])
-    office.post_burn(turn, (pair[0], pair[1]), committing.about(by.device, relation(by, gone.name)))
+    publishing.post_burn(turn, (pair[0], pair[1]), committing.about(by.device, relation(by, gone.name)))
     desk.device = turn.device
 
 

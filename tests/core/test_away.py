@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tercet.core import events as ev
+from tercet.core.channel import LetterKind
 from tercet.core.days import DAY, KEPT_DAYS
 from tercet.core.errors import Refusal
 from tercet.core.relation import Role
-from tercet.core.report import LetterKind, ReportState
+from tercet.core.report import ReportState
 from tests.core.stage import Actor, Stage
 
 RELAYS = ("tercet://one.example:443/aaaa", "tercet://two.example:443/bbbb")

@@ -15,12 +15,11 @@ from tercet.core import comparing
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.cell import Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.comparing import HEAD_EVERY, WITHHELD, HeadBody, parse_head
 from tercet.core.days import DAY, day_of
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import Head
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tests.sealing.cases import bad_cases, cases
 

@@ -8,30 +8,26 @@ import pytest
 from tercet.core import channel as letters
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.channel import Channel, Letter
+from tercet.core.channel import Channel, Letter, LetterKind
+from tercet.core.content import (
+    NOBODY,
+    WORD_TEXT,
+    ReportContent,
+    ReportKind,
+    WordContent,
+    conversation_id,
+    seal_word_content,
+)
 from tercet.core.conversation import dummy, open_answer, seal_answer, word
 from tercet.core.days import DAY
 from tercet.core.device import step
+from tercet.core.envelope import SALT, SEALED, return_lane, return_root
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.relation import LETTER_TEXT, RATCHET
-from tercet.core.report import (
-    NOBODY,
-    SALT,
-    SEALED,
-    WORD_TEXT,
-    LetterKind,
-    MediaState,
-    ReportContent,
-    ReportKind,
-    ReportState,
-    WordContent,
-    conversation_id,
-    return_lane,
-    return_root,
-    seal_word_content,
-)
-from tercet.core.sending import RETURN_KEPT, RETURNS_MOST
+from tercet.core.report import MediaState, ReportState
+from tercet.core.reporting import RETURN_KEPT
+from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Case, save
 from tercet.drop import Put
 from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, seal

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tercet.core import cutting, office
+from tercet.core import cutting, publishing
 from tercet.core.cutting import ASKED_KEPT, HOLDING, PUT_EVERY, TABLE, Cut, Happening, Stage, lapsed, move, put_at
 from tercet.core.sending import ASK_EVERY
 
@@ -39,8 +39,8 @@ def test_the_numbers_of_the_spec_are_the_codes() -> None:
     assert numbers == {
         "ASKED_KEPT": ASKED_KEPT,
         "PUT_EVERY": PUT_EVERY,
-        "BURNS_A_DAY": office.BURNS_A_DAY,
-        "BURNS_MOST": office.BURNS_MOST,
+        "BURNS_A_DAY": publishing.BURNS_A_DAY,
+        "BURNS_MOST": publishing.BURNS_MOST,
     }
     assert PUT_EVERY == ASK_EVERY
 

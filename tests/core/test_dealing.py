@@ -8,8 +8,8 @@ from tercet.core import channel as letters
 from tercet.core import events as ev
 from tercet.core.burning import SHARE, Shares, agrees, burns, draw, point_of
 from tercet.core.cell import Role
+from tercet.core.channel import LetterKind
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import load, save
 
 from .scenes import founders, relation

@@ -12,10 +12,12 @@ from tercet.core import events as ev
 from tercet.core.cell import Role
 from tercet.core.chain import Lane, lane
 from tercet.core.channel import Letter
+from tercet.core.content import MediaKind
 from tercet.core.device import step
+from tercet.core.envelope import return_lane
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
-from tercet.core.report import MediaKind, MediaState, ReportState, ResendRequest, return_lane
+from tercet.core.report import MediaState, ReportState, ResendRequest
 from tercet.core.state import Device, load, save
 from tercet.sealing import seal
 

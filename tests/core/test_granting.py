@@ -14,9 +14,10 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import granting, minting, permits, redeeming, sending
 from tercet.core.cell import Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.conversation import seal_answer
 from tercet.core.days import DAY, day_of, week_of
+from tercet.core.envelope import return_lane
 from tercet.core.fields import encode
 from tercet.core.permits import (
     ALLOWANCE,
@@ -35,7 +36,6 @@ from tercet.core.permits import (
     make,
 )
 from tercet.core.relation import LETTER_TEXT
-from tercet.core.report import LetterKind, return_lane
 from tercet.core.state import Device, Return, load, save
 from tercet.core.strength import strength
 from tercet.core.tokens import (

@@ -15,6 +15,7 @@ from tercet.core import channel as letters
 from tercet.core import events as ev
 from tercet.core import introducing, introduction
 from tercet.core.cell import COMPLEMENT, Role, tag_of
+from tercet.core.channel import LetterKind
 from tercet.core.encounter import here_of
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
@@ -36,7 +37,6 @@ from tercet.core.introduction import (
 )
 from tercet.core.meeting import Stage as MeetingStage
 from tercet.core.relation import LETTER_TEXT, Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import Device, load, save
 from tercet.core.turn import Turn
 from tests.sealing.cases import bad_cases, cases

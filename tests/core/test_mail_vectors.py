@@ -15,19 +15,13 @@ import pytest
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain, Lane, lane
 from tercet.core.channel import Channel, Letter
+from tercet.core.content import conversation_id, open_content, parse_content
 from tercet.core.conversation import open_answer, seal_answer
+from tercet.core.envelope import return_lane, return_root, unwrap
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.relation import PLAIN, Relation, open_letter, parse_plain, wrap_letter
-from tercet.core.report import (
-    ResendRequest,
-    conversation_id,
-    open_content,
-    parse_content,
-    return_lane,
-    return_root,
-    unwrap,
-)
+from tercet.core.report import ResendRequest
 from tercet.sealing import FRAME, Box, CannotOpen
 from tests.sealing.cases import VECTORS, bad_cases, cases
 

@@ -13,12 +13,11 @@ from tercet.core import events as ev
 from tercet.core import mail, mixing
 from tercet.core.board import BoardView
 from tercet.core.chain import DayChain
-from tercet.core.channel import Letter, Waiting
+from tercet.core.channel import Letter, LetterKind, Waiting
 from tercet.core.device import step
 from tercet.core.fields import Malformed
 from tercet.core.mixing import MIX_EVERY, MIX_PATIENCE, Mix
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import save
 from tercet.core.turn import Turn
 

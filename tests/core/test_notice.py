@@ -14,8 +14,8 @@ from msgspec import structs
 from tercet.core import board as boards
 from tercet.core import events as ev
 from tercet.core import notice as notices
-from tercet.core.board import EntryKind
 from tercet.core.days import DAY, day_of
+from tercet.core.entry import Entry, EntryKind
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.notice import NOTICE_DAYS, NOTICE_MOST, NOTICES_KEPT, HeldNotice, Notice, parse_notice
@@ -101,7 +101,7 @@ def test_nothing_that_readers_are_not_shown_can_be_signed_for_them() -> None:
 
 def test_the_longest_notice_fits_a_frame() -> None:
     body = encode(Notice(2_932_896, "x" * NOTICE_MOST))
-    entry = boards.Entry(1, 2**32, bytes(32), 253_402_300_799, EntryKind.NOTICE, body)
+    entry = Entry(1, 2**32, bytes(32), 253_402_300_799, EntryKind.NOTICE, body)
     assert seal_entry(entry, bytes(32), bytes(32))
 
 
@@ -204,7 +204,7 @@ def test_a_forged_notice_is_noise() -> None:
     _, amal = members(stage)
     before = amal.device.board
     body = encode(Notice(TODAY + 1, "come to the square"))
-    entry = boards.Entry(1, before.number + 1, before.head, stage.now, EntryKind.NOTICE, body)
+    entry = Entry(1, before.number + 1, before.head, stage.now, EntryKind.NOTICE, body)
     shown(amal, (seal_entry(entry, b"\1" * 32, amal.device.card.board_secret)[0],), start=before.number)
     assert texts(amal) == []
     assert amal.device.board.number == before.number

@@ -9,25 +9,14 @@ from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.card import SHARDS_MOST
 from tercet.core.chain import lane
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import KEYS_KEPT, MediaKind, MediaRef, ReportContent, ReportKind, WordContent, conversation_id
 from tercet.core.conversation import dummy
 from tercet.core.days import last_day_of, week_of
 from tercet.core.device import step
+from tercet.core.envelope import SALT, wrap
 from tercet.core.errors import Refusal
-from tercet.core.office import KEYS_KEPT
-from tercet.core.report import (
-    SALT,
-    LetterKind,
-    MediaKind,
-    MediaRef,
-    MediaState,
-    ReportContent,
-    ReportKind,
-    ReportState,
-    WordContent,
-    conversation_id,
-    wrap,
-)
+from tercet.core.report import MediaState, ReportState
 from tercet.core.state import ARRIVING_MOST, Device, Office, load, save
 from tercet.drop import Put, name_of
 from tercet.sealing import BLOCK, FRAME, NONCE, digest

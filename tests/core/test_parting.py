@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from tercet.core import board as boards
 from tercet.core import events as ev
-from tercet.core import office
+from tercet.core import publishing
 from tercet.core.beat import name_of
-from tercet.core.board import Burn, EntryKind, burn_of
 from tercet.core.burning import PRIME, draw, point_of
 from tercet.core.card import Card
+from tercet.core.cases import office
 from tercet.core.cell import Role
+from tercet.core.entry import Burn, Entry, EntryKind, body_of, burn_of, parse_entry
 from tercet.core.errors import Refusal
 from tercet.core.events import Query
 from tercet.core.fields import Malformed, encode
@@ -34,7 +34,7 @@ OTHER = draw(b"a line of nobody's" + bytes(14))
 def post(desk: Actor, first: bytes, second: bytes, commitments: tuple[bytes, ...] = ()) -> None:
     """The desk posts two points, and puts them at its relays."""
     turn = Turn(desk.device, desk.stage.now, desk.chance)
-    office.post_burn(turn, (first, second), commitments)
+    publishing.post_burn(turn, (first, second), commitments)
     desk.device = turn.device
     for effect in turn.effects:
         desk.act(effect)
@@ -66,16 +66,16 @@ def burned() -> tuple[Stage, Actor, Actor, Actor, Actor, Actor]:
 def test_the_body_of_a_burn(case: dict[str, Any]) -> None:
     first, second = (bytes.fromhex(case["input"][name]) for name in ("first", "second"))
     assert encode(burn_of(first, second)).hex() == encode(burn_of(second, first)).hex() == case["expected"]["body"]
-    entry = boards.Entry(1, 1, bytes(32), 0, EntryKind.BURN, bytes.fromhex(case["expected"]["body"]))
-    assert boards.body_of(entry) == burn_of(first, second)
+    entry = Entry(1, 1, bytes(32), 0, EntryKind.BURN, bytes.fromhex(case["expected"]["body"]))
+    assert body_of(entry) == burn_of(first, second)
 
 
 @pytest.mark.parametrize("case", bad_cases("post", "burn"))
 def test_bytes_that_are_no_body_of_a_burn(case: dict[str, Any]) -> None:
     assert case["fails"] == "malformed"
-    entry = boards.Entry(1, 1, bytes(32), 0, EntryKind.BURN, bytes.fromhex(case["input"]["body"]))
+    entry = Entry(1, 1, bytes(32), 0, EntryKind.BURN, bytes.fromhex(case["input"]["body"]))
     with pytest.raises(Malformed):
-        boards.parse_entry(encode(entry))
+        parse_entry(encode(entry))
 
 
 def test_every_neighbour_of_a_burned_member_drops_it_and_its_owner_is_told_once() -> None:
@@ -155,8 +155,8 @@ def test_a_burn_that_the_desk_did_not_sign_burns_nobody() -> None:
     before = second.device
     view, card = before.board, card_of(second)
     body = encode(burn_of(*points(first)[1:3]))
-    entry = boards.Entry(1, view.number + 1, view.head, stage.now, EntryKind.BURN, body)
-    right = seal_entry(entry, office.office(Turn(desk.device, 0, desk.chance)).signer, card.board_secret)[0]
+    entry = Entry(1, view.number + 1, view.head, stage.now, EntryKind.BURN, body)
+    right = seal_entry(entry, office(Turn(desk.device, 0, desk.chance)).signer, card.board_secret)[0]
     for frame, there in ((seal_entry(entry, bytes(32), card.board_secret)[0], True), (right, False)):
         second.do(ev.Arrived(Query("board", start=view.number), (frame,), False, second.device.relays[0]))
         assert ("first" in names(second)) is there
@@ -183,11 +183,13 @@ def test_an_introduction_that_hangs_on_a_burned_neighbour_is_over() -> None:
 def test_only_a_desk_posts_and_only_two_points_with_a_line() -> None:
     _, desk, first, *_ = tree()
     with pytest.raises(Refusal, match="not_the_desk"):
-        office.post_burn(Turn(first.device, first.stage.now, first.chance), (points(first)[0], points(first)[1]), ())
+        publishing.post_burn(
+            Turn(first.device, first.stage.now, first.chance), (points(first)[0], points(first)[1]), ()
+        )
     same = points(first)[0]
     for pair in ((same, same), (same, b"\xff" * 64), (same[:-1], points(first)[1])):
         with pytest.raises(Malformed):
-            office.post_burn(Turn(desk.device, desk.stage.now, desk.chance), pair, ())
+            publishing.post_burn(Turn(desk.device, desk.stage.now, desk.chance), pair, ())
 
 
 def test_the_order_on_the_board_says_nothing_of_who_gave_which() -> None:

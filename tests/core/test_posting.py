@@ -12,7 +12,7 @@ from tercet.core import drawing, posting, rooting, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.cell import Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.device import step
 from tercet.core.errors import Refusal
@@ -36,7 +36,6 @@ from tercet.core.passes import (
     tag_of,
     vouched,
 )
-from tercet.core.report import LetterKind
 from tercet.core.state import save
 from tercet.core.turn import Turn
 from tercet.drop import RelayAddress

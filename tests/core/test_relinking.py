@@ -9,8 +9,8 @@ from tercet.core import channel as letters
 from tercet.core import encounter, relinking
 from tercet.core import events as ev
 from tercet.core.cell import Role
+from tercet.core.channel import LetterKind
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 
 from .scenes import relation

@@ -8,22 +8,14 @@ import msgspec
 import pytest
 
 from tercet.core import events as ev
-from tercet.core import sending
+from tercet.core import reporting
 from tercet.core.chain import lane_of
-from tercet.core.channel import Letter
-from tercet.core.conversation import dummy
-from tercet.core.days import last_day_of, week_of
-from tercet.core.errors import Refusal
-from tercet.core.fields import Malformed
-from tercet.core.files import BLOCKS_MOST
-from tercet.core.report import (
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import (
     MEDIA_MOST,
     NOBODY,
     REPORT_PLAIN,
     REPORT_TEXT,
-    SALT,
-    SEALED,
-    LetterKind,
     MediaKind,
     MediaRef,
     Place,
@@ -34,13 +26,15 @@ from tercet.core.report import (
     lapses,
     open_content,
     parse_content,
-    return_lane,
-    return_root,
     seal_content,
     seal_word_content,
-    unwrap,
-    wrap,
 )
+from tercet.core.conversation import dummy
+from tercet.core.days import last_day_of, week_of
+from tercet.core.envelope import SALT, SEALED, return_lane, return_root, unwrap, wrap
+from tercet.core.errors import Refusal
+from tercet.core.fields import Malformed
+from tercet.core.files import BLOCKS_MOST
 from tercet.core.state import OWNER_MOST, save
 from tercet.sealing import FRAME, NONCE, CannotOpen, kem_public, open_sealed, seal
 
@@ -304,7 +298,7 @@ def test_a_fifth_file_is_refused() -> None:
 def test_more_reports_than_the_device_can_keep_are_refused_and_none_is_lost(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "OWNER_MOST", most)
+    monkeypatch.setattr(reporting, "OWNER_MOST", most)
     stage, desk, first, second = founders()
     stage.down = set(stage.relays)
     with pytest.raises(Refusal, match="too_much_waiting"):

@@ -16,9 +16,10 @@ from tercet.core.card import Card
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain
 from tercet.core.days import DAY, day_of, week_of
+from tercet.core.entry import RelayList, post_at, relay_table
 from tercet.core.errors import Refusal
 from tercet.core.fields import encode
-from tercet.core.office import frame_of
+from tercet.core.publishing import frame_of
 from tercet.core.rooted import open_under, seal_root, turned, under
 from tercet.core.turn import Turn
 from tercet.drop import Post
@@ -132,7 +133,7 @@ def test_a_thief_of_the_desk_and_of_two_papers_makes_no_root_that_is_followed() 
     for by in ((0, 1), (0, 1, 9, 10, 11)):
         theirs = after(first, (0, 1, 9, 10, 11), board=board)
         frame = seal_root(data(theirs, by), thief.device.card.board_secret, stage.now)
-        stage.relays[RELAY].apply([Post(boards.post_at(thief.device.office.post, RELAY), frame)], stage.now)
+        stage.relays[RELAY].apply([Post(post_at(thief.device.office.post, RELAY), frame)], stage.now)
         stage.beat(amal, rounds=2)
         assert amal.device.board.root == first
 
@@ -245,7 +246,7 @@ def test_a_network_without_a_root_goes_on_as_before_and_believes_none() -> None:
     payload = document(board=rooting.offer(desk.device, TODAY, TODAY + 9))
     assert desk.device.office and desk.device.card
     frame = seal_root(data(payload), desk.device.card.board_secret, stage.now)
-    stage.relays[RELAY].apply([Post(boards.post_at(desk.device.office.post, RELAY), frame)], stage.now)
+    stage.relays[RELAY].apply([Post(post_at(desk.device.office.post, RELAY), frame)], stage.now)
     stage.beat(desk, amal, rounds=3)
     assert amal.device.board.root == b""
     assert works(amal.device.board)
@@ -255,7 +256,7 @@ def test_a_network_without_a_root_goes_on_as_before_and_believes_none() -> None:
 def test_a_reader_under_a_root_takes_in_what_the_vectors_say(case: Any) -> None:
     given = case["input"]
     key, secret = bytes.fromhex(given["board_key"]), bytes.fromhex(given["board_secret"])
-    card = Card(1, DayChain(TODAY, bytes(32)), secret, key, boards.relay_table(bytes(32), (RELAY,)), 1)
+    card = Card(1, DayChain(TODAY, bytes(32)), secret, key, relay_table(bytes(32), (RELAY,)), 1)
     view = BoardView()
     for batch in given["batches"]:
         frames = [bytes.fromhex(each) for each in batch]
@@ -276,7 +277,7 @@ def board_at(number: int, mark: bytes, seed: bytes) -> roots.BoardKey:
 def test_only_who_stood_at_the_place_exactly_keeps_week_keys_and_intake_boxes() -> None:
     stage = Stage()
     _, amal, first = founded(stage)
-    view = structs.replace(amal.device.board, relays=boards.RelayList(amal.device.table, 2), listed=1)
+    view = structs.replace(amal.device.board, relays=RelayList(amal.device.table, 2), listed=1)
     at, here = view.number, view.head
     second = after(first, board=board_at(at, here, b"n" * 32))
     assert works(under(view, second))

@@ -11,10 +11,12 @@ from tercet.core import channel as letters_of
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import sending
+from tercet.core.channel import LetterKind
+from tercet.core.content import MediaKind
 from tercet.core.days import day_of
 from tercet.core.device import step
 from tercet.core.fields import encode
-from tercet.core.report import LetterKind, MediaKind, MediaState, ReportState, ResendRequest
+from tercet.core.report import MediaState, ReportState, ResendRequest
 from tercet.core.state import kept_blocks, load, save
 from tercet.core.turn import Turn
 from tercet.drop import Put, name_of
@@ -97,7 +99,7 @@ def test_when_a_report_goes_again_says_nothing_of_when_it_went() -> None:
 
 
 def test_a_report_that_goes_again_a_day_later_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_some_moment_of", lambda _, at: at)
+    monkeypatch.setattr(sending, "some_moment_of", lambda _, at: at)
     assert 400 in quarters_of(400).values()
 
 

@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tercet.core import board as boards
 from tercet.core import events as ev
 from tercet.core import statement as statements
-from tercet.core.board import EntryKind
 from tercet.core.days import DAY, day_of
+from tercet.core.entry import Entry, EntryKind
 from tercet.core.errors import HINTS, Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.notice import NOTICE_DAYS
@@ -118,7 +117,7 @@ def test_every_vector_is_read_and_every_case_of_the_spec_has_one() -> None:
 
 def test_the_longest_statement_with_all_its_signatures_fits_an_entry_of_the_board() -> None:
     payload = encode(Statement(1, 2**32, 2_932_896, b"\1" * 32, "x" * TEXT_MOST))
-    entry = boards.Entry(1, 2**32, bytes(32), 253_402_300_799, EntryKind.STATEMENT, encode(said(payload, FIVE)))
+    entry = Entry(1, 2**32, bytes(32), 253_402_300_799, EntryKind.STATEMENT, encode(said(payload, FIVE)))
     assert seal_entry(entry, bytes(32), bytes(32))
 
 

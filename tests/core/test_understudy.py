@@ -16,8 +16,8 @@ from tercet.core.card import Relay
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain, lane
 from tercet.core.days import DAY, LATE_DAYS, day_of
+from tercet.core.envelope import return_lane
 from tercet.core.fields import encode
-from tercet.core.report import return_lane
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Return, save
 from tercet.core.understudy import AHEAD_DAYS, AREA, Understudy, pack, step, unpack

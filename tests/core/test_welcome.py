@@ -7,9 +7,10 @@ import pytest
 
 from tercet.core import events as ev
 from tercet.core import posting
-from tercet.core.board import BoardView, IntakeDay, WeekKey
+from tercet.core.board import BoardView
 from tercet.core.chain import DayChain
 from tercet.core.days import week_of
+from tercet.core.entry import IntakeDay, WeekKey
 from tercet.core.fields import decode, encode
 from tercet.core.relation import LETTER_TEXT, with_neighbour
 from tercet.core.welcome import DAYS_AHEAD, LETTERS_MOST, Welcome, bodies, take

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tercet.core.content import MediaKind, MediaRef, Place, ReportContent
 from tercet.core.effects import FileBlock, FileReport, FileWord
-from tercet.core.report import MediaKind, MediaRef, Place, ReportContent
 from tercet.desk.archive import Archive
 from tercet.desk.disk import Files, Mark
 from tercet.sealing import BLOCK_DATA, next_block_key, seal_block

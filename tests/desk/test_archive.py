@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from tercet.core.report import MediaKind
+from tercet.core.content import MediaKind
 from tercet.desk.archive import Archive
 from tercet.desk.export import HINTS as EXPORT_HINTS
 from tercet.desk.records import HINTS, ArchiveError, FiledReport, parse_record

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tercet.core.report import MediaKind, Place
+from tercet.core.content import MediaKind, Place
 from tercet.desk.archive import Archive
 from tercet.desk.export import ExportError, exact_json, export_case, iso, media_name
 from tercet.desk.records import ArchiveError

@@ -23,7 +23,7 @@ Step = tuple[str, int, int]
 
 
 def function_of(name: str) -> CodeType:
-    """The code of a function, method or property by its whole name, such as `tercet.core.report.parse_content`.
+    """The code of a function, method or property by its whole name, such as `tercet.core.content.parse_content`.
 
     Raises:
         LookupError: there is no such function.

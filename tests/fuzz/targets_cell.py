@@ -17,11 +17,10 @@ from tercet.core import introducing
 from tercet.core.card import Card, Relay
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain
-from tercet.core.channel import Channel, Letter
+from tercet.core.channel import Channel, Letter, LetterKind
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.introduction import Bringing, Brought, Frame, Introductions, Said, parse_frame, parse_offer
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.core.turn import Turn
 

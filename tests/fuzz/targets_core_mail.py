@@ -19,31 +19,15 @@ from tercet.core import events as ev
 from tercet.core.card import Card, Relay
 from tercet.core.cell import Role
 from tercet.core.chain import DayChain, lane
-from tercet.core.channel import Channel
+from tercet.core.channel import Channel, LetterKind
 from tercet.core.comparing import parse_head
+from tercet.core.content import REPORT_PLAIN, MediaKind, MediaRef, Place, ReportKind, _seal, open_content, parse_content
 from tercet.core.conversation import open_answer
 from tercet.core.device import step
+from tercet.core.envelope import SALT, return_lane, unwrap, wrap
 from tercet.core.fields import decode
 from tercet.core.relation import PLAIN, RATCHET, Relation, open_letter, parse_plain
-from tercet.core.report import (
-    REPORT_PLAIN,
-    SALT,
-    LetterKind,
-    MediaKind,
-    MediaRef,
-    MediaSend,
-    Place,
-    Report,
-    ReportKind,
-    ReportState,
-    ResendRequest,
-    _seal,
-    open_content,
-    parse_content,
-    return_lane,
-    unwrap,
-    wrap,
-)
+from tercet.core.report import MediaSend, Report, ReportState, ResendRequest
 from tercet.core.state import Case, Device, MediaDue, Office, Return, save
 from tercet.sealing import (
     FRAME,

@@ -18,10 +18,12 @@ import msgspec
 from tercet.core import hello as hellos
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
-from tercet.core.board import BoardView, TwoFaces, apply_entry, body_of, parse_entry
+from tercet.core.board import BoardView, TwoFaces, apply_entry
 from tercet.core.card import Card
 from tercet.core.cell import Cell, Role
+from tercet.core.entry import body_of, parse_entry
 from tercet.core.errors import Refusal
+from tercet.core.exchange import take_frame
 from tercet.core.fields import Malformed, decode, encode
 from tercet.sealing import FRAME, derive, digest, seal
 from tests.fuzz import or_malformed
@@ -44,7 +46,7 @@ _HERE = meetings.Here(20_717, None, Cell())
 _JOINER = meetings.Meeting(
     meetings.Stage.GREETING, 1, "a", None, _NOW, "relay", "042", shared=_SHARED, offer=b"A" + bytes(32)
 )
-_KEYING, _ = meetings.take_frame(
+_KEYING, _ = take_frame(
     _JOINER,
     hellos.seal_shared(_SHARED, 0, hellos.FrameKind.HELLO, _given("hello-1")["content"], _chance).item,
     _HERE,
@@ -88,7 +90,7 @@ def _stage(meeting: meetings.Meeting, kind: hellos.FrameKind) -> Callable[[bytes
         if len(data) > 4_054:
             return
         frame = hellos.seal_shared(_SHARED, 0, kind, data, _chance).item
-        after, _ = meetings.take_frame(meeting, frame, _HERE, _chance)
+        after, _ = take_frame(meeting, frame, _HERE, _chance)
         if decode(encode(after), meetings.Meeting) != after:
             raise AssertionError("a meeting does not come back from its bytes")
         if after.stage is meetings.Stage.FAILED and not after.failure:
@@ -111,7 +113,7 @@ def _consent(data: bytes) -> None:
     if len(data) > 4_055:
         return
     sealed = seal(derive(_SHARED, "meeting consent", b"\0"), data, FRAME, _chance(24))
-    after, outs = meetings.take_frame(keyed, sealed, _HERE, _chance)
+    after, outs = take_frame(keyed, sealed, _HERE, _chance)
     if outs or after.stage is not meetings.Stage.COMPARING:
         raise AssertionError("a consent alone keeps nothing")
     hellos.parse_consent(data, 0)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tercet.core import passes, permits, tokens
-from tercet.core.board import body_of, parse_entry
+from tercet.core.entry import body_of, parse_entry
 from tercet.core.fields import Malformed, encode
 from tercet.sealing import CannotOpen
 from tests.fuzz import or_malformed

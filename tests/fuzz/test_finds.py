@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from tercet.cli import _listen
+from tercet.core.content import MediaRef, Place
 from tercet.core.fields import Malformed, decode, encode
 from tercet.core.hello import parse_verdict
 from tercet.core.knock import parse_knock
-from tercet.core.report import MediaRef, Place
 from tercet.drop import DropFailure
 from tercet.drop.carry import open_drop
 from tercet.evidence import EvidenceError, place

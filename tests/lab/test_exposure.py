@@ -12,14 +12,14 @@ import pytest
 from tercet.core import drawing, understudy
 from tercet.core import events as ev
 from tercet.core.beat import PACE
-from tercet.core.channel import Channel, Letter, Waiting, without, write
+from tercet.core.channel import Channel, Letter, LetterKind, Waiting, without, write
 from tercet.core.cutting import Cut, Stage
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.passes import WEEKS_PASSED, Held
 from tercet.core.permits import Dealt, Grant, Trust
 from tercet.core.relation import Note
-from tercet.core.report import LetterKind, MediaState, Report, ReportState
+from tercet.core.report import MediaState, Report, ReportState
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Device, Return, load, save
 from tercet.core.tokens import SPARE
@@ -375,7 +375,8 @@ def test_the_text_of_a_sent_report_is_caught_wherever_it_lies(device: Device, ma
 
 
 def _file(device: Device) -> Any:
-    from tercet.core.report import MediaKind, MediaSend
+    from tercet.core.content import MediaKind
+    from tercet.core.report import MediaSend
 
     return MediaSend(MediaKind.PHOTO, "/card/1.jpg", 5, b"h" * 32, b"k" * 32, 0, MediaState.WAITING)
 

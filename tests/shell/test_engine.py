@@ -14,7 +14,7 @@ import pytest
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.report import LetterKind
+from tercet.core.channel import LetterKind
 from tercet.core.state import load
 from tercet.drop import Ack, MemoryStore, Put, Read
 from tercet.sample import photo

@@ -15,15 +15,14 @@ from typing import Final
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core import committing, office
+from tercet.core import committing, publishing
 from tercet.core.burning import agrees, point_of, two_others
 from tercet.core.cell import ABOVE, Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.cutting import Happening, Stage, lapsed, move
 from tercet.core.errors import Refusal
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.relation import Relation, named
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import KEY
 
@@ -99,7 +98,7 @@ def tidy(turn: Turn) -> None:
     for relation in turn.device.relations:
         if relation.cut.stage is Stage.BURNING and turn.device.is_desk:
             points = two_others(point_of(relation.share), relation.cut.point, turn.chance(KEY))
-            office.post_burn(turn, points, committing.about(turn.device, relation), own=True)
+            publishing.post_burn(turn, points, committing.about(turn.device, relation), own=True)
         elif lapsed(relation.cut, turn.sure):
             cut = move(relation.cut, Happening.LAPSE, turn.now)
             replace_relation(turn, msgspec.structs.replace(relation, cut=cut))

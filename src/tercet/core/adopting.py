@@ -15,11 +15,10 @@ import msgspec
 from tercet.core import adoption
 from tercet.core.adoption import ADOPTED_MOST, COMMITMENT_KEPT, DUE_MOST, Due, Happening, Stage, parse_call
 from tercet.core.cell import PAIR_SECRET, Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import DAY
 from tercet.core.encounter import keep
 from tercet.core.fields import Malformed
-from tercet.core.report import LetterKind
 from tercet.core.state import OWNER_MOST, Office
 from tercet.core.turn import Turn
 from tercet.sealing import CannotOpen, digest

@@ -23,11 +23,11 @@ from tercet.core import mail, reader, sending
 from tercet.core.chain import LANE_RELAYS
 from tercet.core.days import DAY, LATE_DAYS
 from tercet.core.effects import ReadBox
+from tercet.core.envelope import return_lane
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
 from tercet.core.mixing import chains_on
 from tercet.core.relation import Relation, days_to_read, lane_to_read
-from tercet.core.report import return_lane
 from tercet.core.turn import Chance, Turn
 from tercet.sealing import digest
 

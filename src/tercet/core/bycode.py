@@ -16,10 +16,11 @@ import msgspec
 
 from tercet.core.cell import Role
 from tercet.core.errors import Refusal
+from tercet.core.exchange import greet, take_frame, take_hello
 from tercet.core.fields import Malformed, Ref
 from tercet.core.hello import FrameKind, parse_hello
 from tercet.core.knock import Chance, Out
-from tercet.core.meeting import OFFER_LIFETIME, Here, Meeting, Stage, Step, greet, say, take_frame, take_hello
+from tercet.core.meeting import OFFER_LIFETIME, Here, Meeting, Stage, Step, say
 from tercet.core.scan import Answer, Carried, Frames, Invitation, encode_message, meeting_of, parse_message
 from tercet.sealing import CannotOpen, digest
 

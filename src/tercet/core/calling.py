@@ -19,13 +19,12 @@ from tercet.core import adoption
 from tercet.core import channel as letters
 from tercet.core.adoption import CALL_EVERY, CALL_KEPT
 from tercet.core.cell import Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import DAY
 from tercet.core.encounter import keep
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import CannotOpen
 

@@ -1,6 +1,6 @@
 """A channel: numbered letters one way, cumulative acknowledgement the other.
 
-Does        numbers what we say, delivers what they say once and in order, keeps what is not acknowledged.
+Does        names what letters are; numbers ours, delivers theirs once and in order, keeps what is not acknowledged.
 Does not    seal, or know where frames lie.
 Spec        spec/40-letters.md, 3
 Always      1. A letter stays until it is acknowledged, or lapsed.  2. No number is delivered twice or out of order.
@@ -10,6 +10,7 @@ Read first  Channel, accept().
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +32,37 @@ AWAY_MOST: Final = 3  # but no letter more often than that: a relay can have som
 SIGN_OF_LIFE: Final = DAY // 2  # seconds; an empty letter goes out when nothing else did for this long
 
 
+class LetterKind(IntEnum):
+    """What the body of a letter is, in relations and conversations."""
+
+    EMPTY = 0
+    TEXT = 1
+    RECEIPT = 2
+    MEDIA_RECEIVED = 3
+    MEDIA_BROKEN = 4
+    RESEND = 5
+    MEDIA_WITHDRAWN = 6
+    MIX = 7
+    MIX_BACK = 8
+    INTRODUCE = 9
+    INTRO_FRAME = 10
+    WELCOME = 11
+    ALARM = 12
+    SHARE = 13
+    ASK = 14
+    BURN = 15
+    PAIR = 16
+    COMMIT = 17
+    ADOPT = 18
+    HERE = 19
+    NEED = 20
+    PERMITS = 21
+    REQUEST = 22
+    TOKENS = 23
+    HEAD = 24
+    PASSES = 25
+
+
 class Letter(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What travels: the padded content of a frame, beneath the seals.
 
@@ -41,7 +73,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         first: number of the oldest letter that the writer still keeps, or the next it will write: those
             before it will not come any more.
         written: the writer's clock when it was sealed, seconds since 1970, UTC.
-        kind: what the body is (`Kind` of the letters' spec).
+        kind: what the body is (`LetterKind`).
         body: up to what fits.
     """
 

@@ -17,11 +17,10 @@ import msgspec
 from tercet.core import channel as letters
 from tercet.core.adoption import COMMITMENT, COMMITMENTS, commitment_of, handed
 from tercet.core.cell import ABOVE, Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.fields import Malformed, Version1, decode, encode
 from tercet.core.mail import replace_relation, understood
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, derive

@@ -14,11 +14,10 @@ from typing import Annotated, Final
 import msgspec
 
 from tercet.core import channel as letters
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.fields import Key, Malformed, Version1, decode, encode
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.relation import Head, Relation
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 
 HEAD_EVERY: Final = 7  # days between two tellings of our head to a neighbour

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from tercet.core import channel as letters
 from tercet.core.chain import Lane
-from tercet.core.channel import Channel, Letter
+from tercet.core.channel import Channel, Letter, LetterKind
+from tercet.core.content import NOBODY, ReportKind, WordContent
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import PLAIN, parse_plain
-from tercet.core.report import NOBODY, LetterKind, ReportKind, WordContent
 from tercet.sealing import FRAME, open_sealed, seal
 
 

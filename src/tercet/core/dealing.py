@@ -18,11 +18,10 @@ import msgspec
 from tercet.core import channel as letters
 from tercet.core.burning import Shares, draw, parse_share
 from tercet.core.cell import Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.fields import Malformed
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import KEY
 

@@ -21,11 +21,13 @@ from tercet.core import (
     beat,
     bycode,
     calling,
+    cases,
     committing,
     comparing,
     dealing,
     encounter,
     files,
+    gathering,
     granting,
     handover,
     introducing,
@@ -35,19 +37,21 @@ from tercet.core import (
     notice,
     office,
     posting,
+    publishing,
     reader,
     redeeming,
     relinking,
+    reporting,
     rooting,
     sending,
     welcome,
 )
 from tercet.core import events as e
 from tercet.core.chain import FARTHEST
+from tercet.core.channel import LetterKind
 from tercet.core.days import day_of
 from tercet.core.effects import Effect, Filed, Tell
 from tercet.core.errors import Refusal
-from tercet.core.report import LetterKind
 from tercet.core.scan import Carried
 from tercet.core.state import Device
 from tercet.core.turn import Turn
@@ -131,7 +135,7 @@ def _time_passes(turn: Turn) -> None:
     posting.tidy(turn)
     comparing.look(turn)
     if not turn.device.is_desk:
-        sending.tidy(turn)
+        reporting.tidy(turn)
         calling.tidy(turn)
         redeeming.prepare(turn)
 
@@ -140,7 +144,7 @@ def _stored(turn: Turn, event: e.Stored) -> None:
     turn.change(outbox=tuple(o for o in turn.device.outbox if o.ref != event.ref))
     mail.let_go(turn, event.ref)
     if turn.device.is_desk:
-        office.stored(turn, event.ref, event.relay)
+        publishing.stored(turn, event.ref, event.relay)
     else:
         sending.stored(turn, event.ref)
 
@@ -189,7 +193,7 @@ def _brought_us_in(turn: Turn, relation_id: bytes) -> bool:
 ARRIVALS: Final[MappingProxyType[str, Callable[[Turn, e.Arrived], None]]] = MappingProxyType(
     {
         "relation": _neighbour_wrote,
-        "return": sending.arrived,
+        "return": reporting.arrived,
         "intake": office.arrived,
         "media": office.arrived,
         "board": reader.arrived,
@@ -245,7 +249,7 @@ def _notices_seen(turn: Turn, _: e.NoticesSeen) -> None:
 
 def _take_weekly(turn: Turn, event: e.TakeWeekly) -> None:
     posting.take_secret(turn, event)
-    office.publish_marks(turn)
+    publishing.publish_marks(turn)
 
 
 PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxyType(
@@ -259,7 +263,7 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Refused: _refused,
         e.Arrived: _arrived,
         e.SetUpDesk: lambda turn, event: office.set_up(turn, event.relays, event.shards),
-        e.ChangeRelays: lambda turn, event: office.change_relays(turn, event.relays),
+        e.ChangeRelays: lambda turn, event: publishing.change_relays(turn, event.relays),
         e.TakeWeekly: _take_weekly,
         e.TakeRoots: lambda turn, event: rooting.take_roots(turn, event.documents),
         e.DrawBoardKey: lambda turn, _: rooting.draw_key(turn),
@@ -281,17 +285,17 @@ PARTS: Final[MappingProxyType[type, Callable[[Turn, Any], None]]] = MappingProxy
         e.Burn: lambda turn, event: accusing.burn(turn, event.name),
         e.Spare: lambda turn, event: accusing.spare(turn, event.name),
         e.WriteLetter: lambda turn, event: mail.write_letter(turn, event.to, event.text),
-        e.WriteReport: sending.write_report,
-        e.WriteWord: lambda turn, event: sending.write_word(turn, event.number, event.text),
-        e.Reply: lambda turn, event: office.reply(turn, event.case, event.text),
-        e.WriteNotice: lambda turn, event: office.post_notice(turn, event.text, event.until),
-        e.PostStatement: lambda turn, event: office.post_statement(turn, event.said),
+        e.WriteReport: reporting.write_report,
+        e.WriteWord: lambda turn, event: reporting.write_word(turn, event.number, event.text),
+        e.Reply: lambda turn, event: cases.reply(turn, event.case, event.text),
+        e.WriteNotice: lambda turn, event: publishing.post_notice(turn, event.text, event.until),
+        e.PostStatement: lambda turn, event: publishing.post_statement(turn, event.said),
         e.NoticesSeen: _notices_seen,
         e.NotesSeen: _notes_seen,
         e.ChunkRead: files.chunk_read,
         e.FileStopped: files.file_stopped,
-        e.MediaChecked: office.media_checked,
-        e.TokenKeysDrawn: office.token_keys_drawn,
+        e.MediaChecked: gathering.media_checked,
+        e.TokenKeysDrawn: publishing.token_keys_drawn,
         e.RelayTime: lambda turn, event: mail.relay_time(turn, event.seconds),
         e.WentBack: lambda turn, _: mail.went_back(turn),
     }

@@ -15,7 +15,9 @@ from tercet.core import beat
 from tercet.core.beat import name_of
 from tercet.core.burning import Shares, point_of
 from tercet.core.chain import LANE_RELAYS, DayChain, Lane, lane, lane_of
+from tercet.core.channel import LetterKind
 from tercet.core.days import DAY, LATE_DAYS, day_of, week_of
+from tercet.core.envelope import return_lane
 from tercet.core.errors import Refusal
 from tercet.core.events import Query
 from tercet.core.fields import encode
@@ -23,7 +25,6 @@ from tercet.core.mixing import chains_on
 from tercet.core.passes import PASSES_MOST, WeekPass, tag_of
 from tercet.core.reader import BOARD_RELAYS
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind, return_lane
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.state import Device
 from tercet.core.turn import Chance

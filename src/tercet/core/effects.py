@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tercet.core.content import ReportContent
 from tercet.core.events import Query
-from tercet.core.report import ReportContent
 from tercet.core.tokens import Standing
 
 Places = tuple[tuple[str, bytes], ...]  # relays, and the id of the box (32 bytes) at each

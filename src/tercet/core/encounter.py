@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core import bycode, granting, posting, relinking, welcome
+from tercet.core import agreeing, bycode, exchange, granting, posting, relinking, welcome
 from tercet.core import channel as letters
 from tercet.core import knock as knocks
 from tercet.core import meeting as meetings
 from tercet.core.card import Card
 from tercet.core.cell import COMPLEMENT, Cell, Role
+from tercet.core.channel import LetterKind
 from tercet.core.effects import ReadBox, ShowCode
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
@@ -25,7 +26,6 @@ from tercet.core.hello import parse_hello
 from tercet.core.knock import Out
 from tercet.core.meeting import CONFIRM_LIFETIME, Here, Meeting, Stage
 from tercet.core.relation import Relation, settle, with_neighbour
-from tercet.core.report import LetterKind
 from tercet.core.scan import Answer, Frames, Invitation, meeting_of
 from tercet.core.state import Spent
 from tercet.core.turn import FRAMES_A_READ, Turn
@@ -44,7 +44,7 @@ def invite(turn: Turn, name: str, role: Role) -> None:
     """
     _free_to_invite(turn, name, role)
     relay = posting.address_now(turn, turn.device.relays[0])
-    turn.change(meeting=meetings.invite(name, role, relay, turn.now, turn.chance))
+    turn.change(meeting=exchange.invite(name, role, relay, turn.now, turn.chance))
     _read_next(turn)
 
 
@@ -58,7 +58,7 @@ def join(turn: Turn, name: str, code: str, relay: str) -> None:
     where = relay or (turn.device.relays[0] if turn.device.relays else "")
     if not where:
         raise Refusal("relay_missing")
-    turn.change(meeting=meetings.join(name, code, where, turn.now))
+    turn.change(meeting=exchange.join(name, code, where, turn.now))
     _read_next(turn)
 
 
@@ -142,7 +142,7 @@ def same_words(turn: Turn) -> None:
     meeting = _still_open(turn)
     if meeting is None:
         return
-    meeting, out = meetings.say_yes(meeting, _card_to_pass_on(turn), turn.device.cell, turn.chance)
+    meeting, out = agreeing.say_yes(meeting, _card_to_pass_on(turn), turn.device.cell, turn.chance)
     _settle(turn, meeting, (out,))
 
 
@@ -154,7 +154,7 @@ def other_words(turn: Turn) -> None:
     """
     meeting = _still_open(turn)
     if meeting is not None:
-        _settle(turn, *meetings.say_no(meeting, turn.chance))
+        _settle(turn, *agreeing.say_no(meeting, turn.chance))
 
 
 def tidy(turn: Turn) -> None:
@@ -219,7 +219,7 @@ def _meeting_arrived(turn: Turn, event: Arrived) -> None:
     if where is None or where.id != event.query.id:
         return
     if meeting.stage is Stage.CHOOSING:
-        _settle(turn, *meetings.plate_seen(meeting, not event.items, turn.chance))
+        _settle(turn, *exchange.plate_seen(meeting, not event.items, turn.chance))
         if turn.device.meeting is not None and turn.device.meeting.stage is Stage.CHOOSING:
             _read_next(turn)
         return
@@ -236,9 +236,9 @@ def _take_all(turn: Turn, meeting: Meeting, where: Box, event: Arrived) -> None:
         for item in tuple(waiting):
             outs: tuple[Out, ...] = ()
             if event.query.kind == "refusal":
-                after = meetings.refused_by(meeting, item)
+                after = exchange.refused_by(meeting, item)
             else:
-                after, outs = meetings.take_frame(meeting, item, here, turn.chance)
+                after, outs = exchange.take_frame(meeting, item, here, turn.chance)
             if after is not meeting:
                 meeting, moved = after, True
                 sent += outs
@@ -317,7 +317,7 @@ def _drop_frames(turn: Turn, meeting: Meeting, newest: int) -> None:
 
 
 def _keep(turn: Turn, meeting: Meeting) -> None:
-    relation = meetings.relation_of(meeting)
+    relation = agreeing.relation_of(meeting)
     if turn.device.card is None and meeting.card is not None:
         posting.take_card(turn, meeting.card)
     turn.change(card=turn.device.card or meeting.card)

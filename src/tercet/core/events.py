@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core.cell import Role
-from tercet.core.report import MediaKind, Place
+from tercet.core.content import MediaKind, Place
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True):

@@ -13,20 +13,13 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core.chain import LANE_RELAYS
+from tercet.core.channel import LetterKind
+from tercet.core.content import MediaKind, MediaRef
 from tercet.core.effects import ForgetBlock, KeepBlock, PutBlock, ReadChunk
 from tercet.core.errors import Refusal
 from tercet.core.events import ChunkRead, FileStopped, MediaGiven
 from tercet.core.fields import Malformed, decode
-from tercet.core.report import (
-    LetterKind,
-    MediaKind,
-    MediaRef,
-    MediaSend,
-    MediaState,
-    Report,
-    ResendRequest,
-    UnderWay,
-)
+from tercet.core.report import MediaSend, MediaState, Report, ResendRequest, UnderWay
 from tercet.core.turn import Turn
 from tercet.sealing import NONCE, block_box, cover, derive, next_block_key, seal_block
 

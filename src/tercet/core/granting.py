@@ -17,7 +17,7 @@ import msgspec
 from tercet.core import channel as letters
 from tercet.core import mail, minting
 from tercet.core.cell import ABOVE, UNDER, Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import day_of, week_of
 from tercet.core.fields import encode
 from tercet.core.mail import replace_relation, understood
@@ -41,7 +41,6 @@ from tercet.core.permits import (
     share_of,
 )
 from tercet.core.relation import Relation, is_known, is_young
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 
 GRANTS_WAITING = 4  # letters of permits that wait for one neighbour; more are written when these have arrived

@@ -16,7 +16,7 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core.cell import COMPLEMENT
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.encounter import free_to_meet, here_of, keep
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
@@ -40,7 +40,6 @@ from tercet.core.introduction import (
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.meeting import Here, Stage
 from tercet.core.relation import Relation, cell_of, named
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 from tercet.sealing import CannotOpen, words_of
 

@@ -15,12 +15,14 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.agreeing import agree, relation_of, take_consent
 from tercet.core.cell import COMPLEMENT, Role
 from tercet.core.days import DAY
+from tercet.core.exchange import greet, take_said
 from tercet.core.fields import Key, Malformed, Ref, Version1, decode
 from tercet.core.hello import Consent, FrameKind, consent_sealed, open_consent, parse_hello
 from tercet.core.knock import Chance
-from tercet.core.meeting import Here, Meeting, Stage, agree, greet, relation_of, take_consent, take_said
+from tercet.core.meeting import Here, Meeting, Stage
 from tercet.core.relation import Relation
 
 LIFETIME: Final = 30 * DAY  # seconds; an introduction without an answer is over then

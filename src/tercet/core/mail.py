@@ -18,7 +18,7 @@ from tercet.core import channel as letters
 from tercet.core import mixing
 from tercet.core.burning import agrees
 from tercet.core.cell import Role
-from tercet.core.channel import Channel, Letter, Waiting
+from tercet.core.channel import Channel, Letter, LetterKind, Waiting
 from tercet.core.cutting import Happening, move
 from tercet.core.days import DAY, day_of, week_of
 from tercet.core.effects import PutItem
@@ -46,7 +46,7 @@ from tercet.core.relation import (
     words,
     wrap_letter,
 )
-from tercet.core.report import LetterKind, Report
+from tercet.core.report import Report
 from tercet.core.state import ARRIVING_MOST, OWNER_MOST, Case, Device
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, NONCE, CannotOpen

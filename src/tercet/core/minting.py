@@ -14,11 +14,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import KEYS_KEPT, ReportContent
 from tercet.core.days import last_day_of, week_of
 from tercet.core.fields import Malformed, encode
 from tercet.core.permits import FULL, NONCE, WEEKS_DEALT, Mint, label_of, make
-from tercet.core.report import KEYS_KEPT, LetterKind, ReportContent
 from tercet.core.tokens import (
     REPORTS_A_WEEK,
     TOKENS_A_WEEK,

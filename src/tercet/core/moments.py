@@ -1,7 +1,7 @@
 """Moments: how finely a member's device remembers when it dealt with the desk.
 
 Does        rounds the times of reports, conversations and awaited answers down, before a state is saved.
-            The moment `put` of a report is one drawn by chance of its day (`sending`).
+            The moment `put` of a report is one drawn by chance of its day (`reporting`).
 Does not    touch times of neighbours, whose boxes are known anyway, or of what the owner read; or a desk.
 Spec        spec/76-state.md, 3
 Always      1. Whatever a step did, no time that tells a frame at intake from others of its day is saved.

@@ -12,9 +12,9 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import calling, introducing
-from tercet.core.board import Burn
 from tercet.core.burning import burns
 from tercet.core.cutting import Happening, move
+from tercet.core.entry import Burn
 from tercet.core.relation import Relation
 from tercet.core.turn import Turn
 

@@ -20,7 +20,7 @@ from tercet.core import channel as letters
 from tercet.core import mail
 from tercet.core.card import Card, Relay
 from tercet.core.cell import ABOVE, UNDER
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import day_of, last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.events import TakeWeekly
@@ -47,7 +47,6 @@ from tercet.core.passes import (
     tag_of,
 )
 from tercet.core.relation import Relation, is_known
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 
 

@@ -15,6 +15,7 @@ from tercet.core import board as boards
 from tercet.core import parting, rooted
 from tercet.core.card import Card, Relay
 from tercet.core.effects import ReadBox
+from tercet.core.entry import Burn, Entry, body_of
 from tercet.core.events import Arrived, Query
 from tercet.core.fields import Malformed
 from tercet.core.notice import in_force
@@ -68,8 +69,8 @@ def arrived(turn: Turn, event: Arrived) -> None:
             view = msgspec.structs.replace(view, forked=True)
             break
         turn.confirm(entry.issued)
-        body = boards.body_of(entry)
-        if isinstance(body, boards.Burn):
+        body = body_of(entry)
+        if isinstance(body, Burn):
             parting.take(turn, body)
     known = {one.number for one in before.notices}
     for fresh in in_force(view.notices, turn.today):
@@ -90,7 +91,7 @@ def arrived(turn: Turn, event: Arrived) -> None:
         _read_at(turn, relay, seen, event.query.round + 1)
 
 
-def _step_back(before: boards.BoardView, event: Arrived, entries: list[tuple[boards.Entry, bytes]]) -> int:
+def _step_back(before: boards.BoardView, event: Arrived, entries: list[tuple[Entry, bytes]]) -> int:
     """Where to read next when items before have expired: by the numbers passed over, else half way back."""
     if entries:
         return max(event.query.start - (entries[0][0].number - before.number - 1), 0)
@@ -110,9 +111,9 @@ def step_back(places: dict[str, int], event: Arrived) -> int:
 
 def _open_entries(
     card: Card, view: boards.BoardView, items: tuple[bytes, ...], confirmed: int
-) -> list[tuple[boards.Entry, bytes]]:
+) -> list[tuple[Entry, bytes]]:
     """What opens and is signed, in the order in which it lies."""
-    entries: list[tuple[boards.Entry, bytes]] = []
+    entries: list[tuple[Entry, bytes]] = []
     for item in items:
         try:
             entries.append(rooted.open_under(card, view, item, confirmed))

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import msgspec
 
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import WordContent
 from tercet.core.conversation import request
 from tercet.core.days import week_of
 from tercet.core.fields import Malformed, encode
 from tercet.core.permits import Asking, Purse, Trust
-from tercet.core.report import LetterKind, WordContent
 from tercet.core.tokens import REPORTS_A_WEEK, SPARE, Request, TokenKeys, blinded, finished, parse_signed
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, CannotOpen, digest

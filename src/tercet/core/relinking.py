@@ -13,10 +13,9 @@ import msgspec
 
 from tercet.core import channel as letters
 from tercet.core.cell import ABOVE, PAIR_SECRET, Role
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.mail import find_relation, replace_relation
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.turn import Turn
 
 

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 import msgspec
 
 from tercet.core import root as roots
-from tercet.core.board import BoardView, Entry, open_entry
+from tercet.core.board import BoardView
 from tercet.core.card import Card
 from tercet.core.days import day_of
+from tercet.core.entry import Entry, open_entry
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.root import parse_root

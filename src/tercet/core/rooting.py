@@ -12,9 +12,10 @@ from __future__ import annotations
 import msgspec
 
 from tercet.core import root as roots
-from tercet.core.board import RelayList
+from tercet.core.cases import change, office
+from tercet.core.entry import RelayList
 from tercet.core.errors import Refusal
-from tercet.core.office import change, office, publish_again, publish_roots
+from tercet.core.publishing import publish_again, publish_roots
 from tercet.core.root import BoardKey, Root, Signed
 from tercet.core.rooted import under
 from tercet.core.state import Device, Office

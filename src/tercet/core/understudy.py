@@ -18,20 +18,21 @@ import msgspec
 
 from tercet.core import beat, reader
 from tercet.core.beat import INTAKE_SHARE, SLOTS, Look, choose, name_of
-from tercet.core.board import WeekKey
 from tercet.core.burning import POINT
 from tercet.core.card import Relay
 from tercet.core.chain import LANE_RELAYS, Lane, relay_order
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
+from tercet.core.content import ReportKind, seal_word_content
 from tercet.core.conversation import dummy
 from tercet.core.days import LATE_DAYS, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox
+from tercet.core.entry import WeekKey
+from tercet.core.envelope import SALT, return_lane, return_root, wrap
 from tercet.core.events import Arrived, Beat, Event, Query
 from tercet.core.fields import Day, Key, Malformed, Number, Version1, decode, encode
 from tercet.core.passes import PASSES_MOST, WeekPass
 from tercet.core.reader import BOARD_RELAYS, LOOKS_AHEAD
 from tercet.core.relation import PLAIN
-from tercet.core.report import SALT, LetterKind, ReportKind, return_lane, return_root, seal_word_content, wrap
 from tercet.core.sending import RETURNS_MOST
 from tercet.core.turn import Chance
 from tercet.sealing import FRAME, NONCE, box, digest, seal

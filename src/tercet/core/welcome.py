@@ -13,8 +13,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tercet.core.board import DAYS_KEPT, BoardView, IntakeDay, WeekKey
+from tercet.core.board import DAYS_KEPT, BoardView
 from tercet.core.days import week_of
+from tercet.core.entry import IntakeDay, WeekKey
 from tercet.core.fields import Day, Malformed, Version1, decode, encode
 from tercet.core.relation import LETTER_TEXT
 

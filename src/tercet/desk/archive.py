@@ -22,10 +22,10 @@ from typing import Final
 
 import msgspec
 
+from tercet.core.content import MediaRef
 from tercet.core.days import week_of
 from tercet.core.effects import FileBlock, FileReport, FileWord
 from tercet.core.fields import encode
-from tercet.core.report import MediaRef
 from tercet.desk.disk import Files, Mark
 from tercet.desk.records import (
     WORD_MOST,

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from tercet.core.report import MediaKind, MediaRef
+from tercet.core.content import MediaKind, MediaRef
 from tercet.desk.archive import Archive
 from tercet.desk.disk import Files
 from tercet.desk.records import ArchiveError, FiledReport, Word, place_summary

@@ -15,8 +15,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tercet.core.content import MEDIA_MOST, REPORT_TEXT, MediaKind, MediaRef, Place
 from tercet.core.fields import Day, Number, Ref, Seconds
-from tercet.core.report import MEDIA_MOST, REPORT_TEXT, MediaKind, MediaRef, Place
 from tercet.core.tokens import Standing
 
 WORD_MOST: Final = 4_096  # characters of a letter; no more fit into a frame

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tercet.core import drawing, office, sending, understudy
+from tercet.core import drawing, publishing, sending, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import COMMITMENT
@@ -104,7 +104,7 @@ def frames_of(desk: Device) -> list[bytes]:
     """What a desk has on the board, frame by frame."""
     posts = desk.office.posts if desk.office is not None else ()
     turn = Turn(desk, 0, bytes)
-    return [office.frame_of(turn, post) for post in posts]
+    return [publishing.frame_of(turn, post) for post in posts]
 
 
 def come_back(machine: Hunted, old: Sequence[Attempt], board: Sequence[bytes], chance: Stream) -> list[Attempt]:

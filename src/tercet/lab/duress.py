@@ -19,12 +19,11 @@ import msgspec
 from tercet.core import drawing, understudy
 from tercet.core import effects as fx
 from tercet.core import events as ev
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.days import day_of
 from tercet.core.fields import encode
 from tercet.core.passes import Held, WeekPass
 from tercet.core.relation import PLAIN
-from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.core.understudy import Awaited, Inlet, Neighbour, Understudy
 from tercet.lab.machine import Machine

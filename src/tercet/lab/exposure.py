@@ -17,13 +17,14 @@ from typing import Final
 import msgspec
 
 from tercet.core.cell import UNDER
-from tercet.core.channel import Channel, Waiting
+from tercet.core.channel import Channel, LetterKind, Waiting
 from tercet.core.days import DAY, day_of
+from tercet.core.envelope import SEALED
 from tercet.core.fields import Malformed, encode
 from tercet.core.moments import coarse
 from tercet.core.permits import parse_grant
 from tercet.core.relation import Note, Relation, words
-from tercet.core.report import SEALED, LetterKind, MediaSend, MediaState, Report
+from tercet.core.report import MediaSend, MediaState, Report
 from tercet.core.state import Device, save
 from tercet.core.understudy import Understudy
 from tercet.lab.ties import Address, Tie

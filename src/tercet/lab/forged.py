@@ -16,13 +16,14 @@ from tercet.core.adoption import COMMITMENT, Call
 from tercet.core.burning import POINT, Shares, draw, line_through, point_at, point_of
 from tercet.core.cell import Role
 from tercet.core.chain import lane
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.committing import about
+from tercet.core.content import WordContent, seal_word_content
 from tercet.core.conversation import burn, call
 from tercet.core.days import week_of
+from tercet.core.envelope import SALT, wrap
 from tercet.core.fields import encode
 from tercet.core.relation import PLAIN, RATCHET, Relation, wrap_letter
-from tercet.core.report import SALT, LetterKind, WordContent, seal_word_content, wrap
 from tercet.lab.frames import Frames, Message
 from tercet.lab.small import FIRST_DAY, START, message
 from tercet.sealing import KEY, NONCE, kem_public

@@ -19,15 +19,16 @@ import msgspec
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import COMMITMENT, COMMITMENTS, commitment_of, handed, parse_call
-from tercet.core.board import Burn, body_of, open_entry
 from tercet.core.burning import POINT, Shares, line_through, point_of
 from tercet.core.chain import lane
-from tercet.core.channel import Letter
+from tercet.core.channel import Letter, LetterKind
 from tercet.core.committing import about
+from tercet.core.content import WordContent, open_content
 from tercet.core.conversation import open_answer
+from tercet.core.entry import Burn, body_of, open_entry
+from tercet.core.envelope import SALT, return_lane, return_root, unwrap
 from tercet.core.fields import Malformed, decode
 from tercet.core.relation import RATCHET_KEY, Relation, lanes_to_read, parse_plain
-from tercet.core.report import SALT, LetterKind, WordContent, open_content, return_lane, return_root, unwrap
 from tercet.core.state import Device, Return
 from tercet.lab.small import FIRST_DAY, RELAY, Founded, found
 from tercet.sealing import NONCE, digest, open_sealed

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tercet.core.burning import POINT, agrees, line_through
 from tercet.core.cell import Role
+from tercet.core.channel import LetterKind
 from tercet.core.cutting import ASKED_KEPT, HOLDING, Stage
-from tercet.core.report import LetterKind
 from tercet.core.state import Device, load, save
 from tercet.lab.small import neighbour
 

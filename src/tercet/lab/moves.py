@@ -17,12 +17,12 @@ import msgspec
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.adoption import parse_call
+from tercet.core.channel import LetterKind
 from tercet.core.cutting import Stage
 from tercet.core.days import DAY
 from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.relation import Relation
-from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.lab.frames import AWAITED, Message, Put, known
 from tercet.lab.judge import Judge, Local, Said

@@ -19,13 +19,15 @@ from typing import Any, Final
 import msgspec
 
 from tercet.core.chain import Lane, Purpose, lane, lane_of
+from tercet.core.channel import LetterKind
+from tercet.core.content import ReportContent, WordContent, open_content
 from tercet.core.conversation import open_answer
 from tercet.core.days import day_of
+from tercet.core.envelope import return_lane, unwrap
 from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed
 from tercet.core.mixing import chains_on
 from tercet.core.relation import PLAIN, Relation, open_letter, parse_plain, words
-from tercet.core.report import LetterKind, ReportContent, WordContent, open_content, return_lane, unwrap
 from tercet.core.state import Device
 from tercet.core.understudy import AHEAD_DAYS, Understudy
 from tercet.drop import BLOCK

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tercet.core import accusing, adopting, adoption, calling, cutting, device, mail, office, parting
+from tercet.core import accusing, adopting, adoption, calling, cutting, device, mail, parting, publishing
 from tercet.core.adoption import Due
 from tercet.core.burning import POINT, line_through, on_line, point_of
 from tercet.core.cell import Role
@@ -202,7 +202,7 @@ MISTAKES: Final = MappingProxyType(
             "once",
             _DESK,
             lambda: _instead(
-                office,
+                publishing,
                 line_through=lambda first, second: first + second,
                 on_line=lambda points, point: point in (points[:POINT], points[POINT:]),
             ),

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tercet.core import adoption, board, burning, chain, office, report
+from tercet.core import adoption, burning, chain, content, entry, envelope, publishing, rooted
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core import relation as relations
@@ -39,8 +39,8 @@ WEEKS: Final = 8  # of keys drawn beyond those that the desk has, so that none a
 NEVER: Final = 10_000  # days, after which mixing would begin
 MOST: Final = 2**16  # results of each pure derivation that are remembered
 PURE: Final = (
-    *((chain, "next_day"), (chain, "lane_of"), (report, "open_envelope"), (report, "open_with")),
-    *((burning, "line_through"), (board, "line_through"), (office, "line_through"), (board, "open_entry")),
+    *((chain, "next_day"), (chain, "lane_of"), (envelope, "open_envelope"), (content, "open_with")),
+    *((burning, "line_through"), (entry, "line_through"), (publishing, "line_through"), (rooted, "open_entry")),
     (adoption, "kem_public"),
 )
 

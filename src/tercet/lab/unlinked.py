@@ -15,9 +15,10 @@ from typing import Final
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.chain import lane
+from tercet.core.content import ReportKind, WordContent, open_content
 from tercet.core.days import week_of
+from tercet.core.envelope import unwrap
 from tercet.core.fields import Malformed
-from tercet.core.report import ReportKind, WordContent, open_content, unwrap
 from tercet.core.state import Device
 from tercet.core.tokens import TOKEN, TOKENS_A_WEEK, parse_request
 from tercet.lab.owners import Owner

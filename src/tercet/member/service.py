@@ -23,11 +23,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
+from tercet.core.content import MediaKind, Place, blocks_of
 from tercet.core.days import DAY
 from tercet.core.device import step
 from tercet.core.errors import Refusal
 from tercet.core.relation import named
-from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState, blocks_of
+from tercet.core.report import MediaState, Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind

@@ -19,13 +19,13 @@ from typing import Any, Final
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.beat import draw_span, reads_at
+from tercet.core.channel import LetterKind
 from tercet.core.cutting import Stage
 from tercet.core.days import DAY
 from tercet.core.errors import Refusal
 from tercet.core.mail import SILENCE
 from tercet.core.notice import in_force
 from tercet.core.passes import held_until
-from tercet.core.report import LetterKind
 from tercet.core.state import Device
 from tercet.drop import BLOCK, Drop, DropFailure
 from tercet.sealing import UnknownWord
