@@ -10,7 +10,7 @@ import pytest
 from tercet.core.days import DAY
 from tercet.desk import commands
 from tercet.desk.archive import Archive
-from tercet.desk.commands import said_of_witnesses
+from tercet.desk.lines import event_lines, said_of_witnesses
 from tercet.desk.records import ArchiveError
 from tercet.shell.failures import ShellError
 
@@ -55,8 +55,13 @@ def test_a_desk_sees_who_is_a_stranger_which_witnesses_are_certain_and_how_many_
             for each in ("one", "two", "four"):
                 assert (await do(desk, do="show", number=number[each]))["report"]["event"] == number["one"]
                 assert (await do(desk, do="witnesses", number=number[each], captured=0))["certain"] == 2
+                same = {number[one] for one in ("one", "two", "four")} - {number[each]}
+                assert (await do(desk, do="show", number=number[each]))["same"] == sorted(same)
             assert (await do(desk, **asked))["certain"] == 0
-            await do(desk, do="same_event", number=number["two"], apart=True)
+            out = await do(desk, do="same_event", number=number["one"], others=[number["four"]], apart=True)
+            assert (out["numbers"], out["left"]) == (sorted((number["one"], number["four"])), [[number["two"]]])
+            whole = await do(desk, do="same_event", number=number["three"], others=[number["one"]])
+            assert whole == {"numbers": [number["three"], number["one"]], "apart": False, "left": []}
             assert (await do(desk, **asked, captured=0))["certain"] == 1
             said = await do(desk, do="strength")
             assert (said["least"], said["most"], said["biases"]) == (0, 10, ["unfinished"])
@@ -78,9 +83,22 @@ def test_a_count_of_witnesses_is_never_said_without_what_it_rests_on() -> None:
         "No witness is certain, if nobody hostile holds more than 7 permits a week. "
         "Those that there are could all be one captor's."
     )
-    source = Path(commands.__file__).read_text().split("def witnesses(")[1].split("def said_of_witnesses")[0]
+    source = Path(commands.__file__).read_text().split("def witnesses(")[1].split("@app.command()")[0]
     assert source.count(".print(") == 1
     assert "print(said)" in source
+
+
+def test_what_is_said_of_an_event_names_every_report_in_it_or_what_is_left() -> None:
+    def said(numbers: list[int], *left: list[int], apart: bool = True) -> list[str]:
+        return event_lines({"numbers": numbers, "apart": apart, "left": list(left)})
+
+    assert said([3, 1, 2], apart=False) == ["Reports 1, 2 and 3: about the same event, called by report 3."]
+    assert said([4]) == ["Report 4: by itself."]
+    assert said([1, 3], [2, 4], [6]) == [
+        "Reports 1 and 3: each by itself.",
+        "Reports 2 and 4: still about the same event, called by report 2.",
+        "Report 6: left by itself.",
+    ]
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:

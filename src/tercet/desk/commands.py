@@ -20,6 +20,7 @@ from rich.text import Text
 from tercet.core.fields import encode
 from tercet.core.strength import CAPTURED
 from tercet.desk import ceremony, papers
+from tercet.desk.lines import event_lines, files_line, place_line, reports, said_of_witnesses
 from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.sealing import Cost
@@ -196,11 +197,6 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     show_notices(console, found["notices"])
 
 
-def files_line(media: list[dict[str, Any]]) -> str:
-    """The files of a report in one line."""
-    return "; ".join(f"{m['kind']} {m['here']}/{m['blocks']}" for m in media)
-
-
 @app.command()
 def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json: AsJson = False) -> None:
     """Show one report and its conversation."""
@@ -211,8 +207,8 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
     report = found["report"]
     who = f", from {FROM[report['standing']]}" if report["standing"] else ""
     console.print(f"Report {report['number']}, came {moment(report['came'])}{who}")
-    if report["event"]:
-        console.print(f"  about the same as report {report['event']}")
+    if found["same"]:
+        console.print(f"  about the same event as {reports(found['same'])}; it is called by report {report['event']}")
     if report["happened"] is not None:
         console.print(f"  when: {moment(report['happened'])}")
     if report["place"]:
@@ -227,12 +223,6 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         console.print(f"{moment(word['came'])}  {who}:")
         for line in shown_lines(word["text"]):
             console.print("  " + line)
-
-
-def place_line(place: dict[str, Any]) -> str:
-    """A place in one line, with how exact it is."""
-    point = "" if place["latitude"] is None else f"{place['latitude']}, {place['longitude']} "
-    return f"{point}{shown(place['name']) if place['name'] else ''} ({place['precision']})"
 
 
 @app.command()
@@ -307,18 +297,19 @@ def statement(
 def case(
     number: Annotated[int, typer.Argument(help="The report by which the event is called.")],
     others: Annotated[list[int] | None, typer.Argument(help="Reports about the same event.")] = None,
-    apart: Annotated[bool, typer.Option("--apart", help="They are not about one event after all.")] = False,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Take these reports out: they are about something else.")
+    ] = False,
     folder: DeskPath = DEFAULT_DESK,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
-    """Mark reports as about the same event, so that their witnesses count together."""
+    """Mark reports, and those in an event with them, as about the same event: their witnesses count together."""
     request = {"do": "same_event", "number": number, "others": others or [], "apart": apart}
     found = _do(folder, answers, as_json, request)
     if not as_json:
-        numbers = ", ".join(str(one) for one in found["numbers"])
-        said = "each by itself" if apart else f"about the same as report {number}"
-        Terminal().print(f"Reports {numbers}: {said}.")
+        for line in event_lines(found):
+            Terminal().print(line)
 
 
 @app.command()
@@ -336,14 +327,6 @@ def witnesses(
     if not as_json:
         said = said_of_witnesses(found["certain"], found["captured"])
         Terminal().print(said)
-
-
-def said_of_witnesses(certain: int, captured: int) -> str:
-    """How many different witnesses there were, never without what that rests on."""
-    rests = f"if nobody hostile holds more than {captured} permits a week."
-    if not certain:
-        return f"No witness is certain, {rests} Those that there are could all be one captor's."
-    return f"At least {certain} different witness{'es' * (certain > 1)}, {rests}"
 
 
 @app.command()

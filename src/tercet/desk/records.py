@@ -62,7 +62,7 @@ class FiledReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
         media: files, with the keys that open their blocks.
         standing: what its report token said.
         witness: whether it brought a good witness token.
-        event: the number of the report about the same event that the desk named first; 0 for none.
+        event: the number of a report about the same event; 0 for none. What is in one event, `same` says.
     """
 
     id: Ref
@@ -144,7 +144,7 @@ class CaseSummary:
         damaged: a record that does not open, a report or a word; nothing else is known of it.
         standing: what its report token said.
         witness: whether it brought a good witness token.
-        event: the first number of those about the same event; 0 for none.
+        event: the number of the report by which the desk calls the event that it is in; 0 for none.
     """
 
     number: int

@@ -274,7 +274,9 @@ class DeskService(Service):
         if summary is None:
             raise ShellError("no_such_report")
         words = await asyncio.to_thread(self.archive.words, number)
-        return {"report": _plain(summary), "words": [_plain(w) for w in words]}
+        event = await asyncio.to_thread(self.archive.event, number)
+        same = [one for one in sorted(event) if one != number]
+        return {"report": _plain(summary), "same": same, "words": [_plain(w) for w in words]}
 
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
@@ -302,12 +304,14 @@ class DeskService(Service):
         number, others = number_in(request), request.get("others", ())
         if not isinstance(others, list | tuple) or not all(type(other) is int for other in others):
             raise ShellError("bad_request")
-        apart = bool(request.get("apart"))
         given = tuple(dict.fromkeys((number, *others)))
-        if len(given) == 1 and not apart:
+        if request.get("apart"):
+            left = await asyncio.to_thread(self.archive.apart, given)
+            return {"numbers": sorted(given), "apart": True, "left": [list(event) for event in left]}
+        if len(given) == 1:
             raise ShellError("one_report")
-        await asyncio.to_thread(self.archive.same_event, 0 if apart else number, given)
-        return {"numbers": list(given), "apart": apart}
+        event = await asyncio.to_thread(self.archive.same_event, number, given[1:])
+        return {"numbers": list(event), "apart": False, "left": []}
 
     async def _witnesses(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number, captured = number_in(request), request.get("captured", CAPTURED)

@@ -1,0 +1,58 @@
+"""What a desk's commands say of reports, in lines for people.
+
+Does        puts files, places, events and counts into words.
+Does not    ask anything, or print.
+Spec        docs/desk.md
+Always      1. Text from outside goes through `shown` first.
+            2. A count of witnesses never stands without what it rests on.
+Read first  event_lines(), said_of_witnesses().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tercet.shell.text import shown
+
+
+def files_line(media: list[dict[str, Any]]) -> str:
+    """The files of a report in one line."""
+    return "; ".join(f"{m['kind']} {m['here']}/{m['blocks']}" for m in media)
+
+
+def place_line(place: dict[str, Any]) -> str:
+    """A place in one line, with how exact it is."""
+    point = "" if place["latitude"] is None else f"{place['latitude']}, {place['longitude']} "
+    return f"{point}{shown(place['name']) if place['name'] else ''} ({place['precision']})"
+
+
+def reports(numbers: Iterable[int]) -> str:
+    """Some reports by number, such as: reports 1, 2 and 4."""
+    *before, last = sorted(numbers)
+    return f"reports {', '.join(map(str, before))} and {last}" if before else f"report {last}"
+
+
+def event_lines(found: dict[str, Any]) -> list[str]:
+    """What became of events: of the one that reports were joined to, or of those that they were taken out of."""
+    if not found["apart"]:
+        return [f"{_begun(found['numbers'])}: about the same event, called by report {found['numbers'][0]}."]
+    itself = f"{'each ' * (len(found['numbers']) > 1)}by itself"
+    lines = [f"{_begun(found['numbers'])}: {itself}."]
+    for event in found["left"]:
+        stays = f"still about the same event, called by report {event[0]}" if len(event) > 1 else "left by itself"
+        lines.append(f"{_begun(event)}: {stays}.")
+    return lines
+
+
+def _begun(numbers: Iterable[int]) -> str:
+    said = reports(numbers)
+    return said[0].upper() + said[1:]
+
+
+def said_of_witnesses(certain: int, captured: int) -> str:
+    """How many different witnesses there were, never without what that rests on."""
+    rests = f"if nobody hostile holds more than {captured} permits a week."
+    if not certain:
+        return f"No witness is certain, {rests} Those that there are could all be one captor's."
+    return f"At least {certain} different witness{'es' * (certain > 1)}, {rests}"
