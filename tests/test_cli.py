@@ -354,8 +354,11 @@ def test_what_a_member_gets_wrong_is_said(
     [
         (("show", "7"), "no_such_report", failures.STATUS_HERE),
         (("meet", "--stop"), "no_meeting", failures.STATUS_REFUSED),
-        (("reply", "7"), "unknown_report", failures.STATUS_REFUSED),
-        (("export", "7", "--to", "/nowhere/at/all"), "archive_unknown_report", failures.STATUS_FILE),
+        (("reply", "7"), "no_such_report", failures.STATUS_HERE),
+        (("export", "7", "--to", "/nowhere/at/all"), "no_such_report", failures.STATUS_HERE),
+        (("case", "7", "8"), "no_such_report", failures.STATUS_HERE),
+        (("case", "7", "--apart"), "no_such_report", failures.STATUS_HERE),
+        (("witnesses", "7"), "no_such_report", failures.STATUS_HERE),
     ],
 )
 def test_what_a_desk_gets_wrong_is_said(terminal: Terminal, words: tuple[str, ...], code: str, status: int) -> None:

@@ -298,6 +298,16 @@ class Archive:
             self._look()
             return self._spoiled()
 
+    def numbers(self) -> frozenset[int]:
+        """The numbers of all reports that can be read.
+
+        Raises:
+            ArchiveError: `archive_disk`.
+        """
+        with self._lock:
+            self._look()
+            return frozenset(report.number for report in self._reports())
+
     def report(self, number: int) -> FiledReport:
         """The report of a number.
 

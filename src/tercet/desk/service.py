@@ -23,7 +23,6 @@ from tercet.core import rooting
 from tercet.core.cell import Role
 from tercet.core.days import day_of, week_of
 from tercet.core.device import step
-from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
 from tercet.core.relation import named
 from tercet.core.root import DELEGATED_MOST
@@ -37,7 +36,7 @@ from tercet.drop import Drop, RelayAddress
 from tercet.shell import burning, by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
-from tercet.shell.failures import ShellError
+from tercet.shell.failures import NoSuchReport, ShellError
 from tercet.shell.service import Handler, Request, Service, agreed, ask_until, number_in, status_of
 from tercet.shell.show import date_of
 from tercet.vault import Vault
@@ -272,7 +271,7 @@ class DeskService(Service):
         number = number_in(request)
         summary = next((c for c in await asyncio.to_thread(self.archive.cases) if c.number == number), None)
         if summary is None:
-            raise ShellError("no_such_report")
+            raise NoSuchReport([number])
         words = await asyncio.to_thread(self.archive.words, number)
         event = await asyncio.to_thread(self.archive.event, number)
         same = [one for one in sorted(event) if one != number]
@@ -282,7 +281,8 @@ class DeskService(Service):
         number = number_in(request)
         office = self.engine.device.office
         if office is not None and number not in [case.number for case in office.cases]:
-            raise Refusal("unknown_report")
+            await self._are_there(number)
+            raise ShellError("conversation_over")
         await ask_until(
             person, "text", "What to say to the reporter", lambda text: self.engine.do(ev.Reply(number, text))
         )
@@ -297,14 +297,27 @@ class DeskService(Service):
         return {}
 
     async def _export(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        done = await asyncio.to_thread(export_case, self.archive, number_in(request), Path(request["to"]))
+        number = number_in(request)
+        await self._are_there(number)
+        done = await asyncio.to_thread(export_case, self.archive, number, Path(request["to"]))
         return {"exported": _plain(done)}
+
+    async def _are_there(self, *numbers: int) -> None:
+        """Refuse numbers that no report has.
+
+        Raises:
+            NoSuchReport: it says which.
+        """
+        missing = set(numbers) - await asyncio.to_thread(self.archive.numbers)
+        if missing:
+            raise NoSuchReport(missing)
 
     async def _same_event(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number, others = number_in(request), request.get("others", ())
         if not isinstance(others, list | tuple) or not all(type(other) is int for other in others):
             raise ShellError("bad_request")
         given = tuple(dict.fromkeys((number, *others)))
+        await self._are_there(*given)
         if request.get("apart"):
             left = await asyncio.to_thread(self.archive.apart, given)
             return {"numbers": sorted(given), "apart": True, "left": [list(event) for event in left]}
@@ -317,6 +330,7 @@ class DeskService(Service):
         number, captured = number_in(request), request.get("captured", CAPTURED)
         if type(captured) is not int or captured < 0:
             raise ShellError("bad_request")
+        await self._are_there(number)
         weeks = await asyncio.to_thread(self.archive.witnesses, number)
         return {"certain": certain(weeks, captured), "captured": captured}
 

@@ -9,6 +9,7 @@ Read first  Failure, failure_of().
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tercet.core.errors import Refusal
@@ -51,6 +52,16 @@ class ShellError(Exception):
         self.hint = HINTS[code]
 
 
+class NoSuchReport(ShellError):
+    """No report at the desk has one of these numbers: the sentence says which."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        super().__init__("no_such_report")
+        *before, last = map(str, sorted(numbers))
+        named = f"{', '.join(before)} or {last}" if before else last
+        self.hint = self.hint.replace("report with that number", f"report {named}")
+
+
 HINTS = {
     "already_founded": "There is a desk in this folder already: use it, or choose another folder.",
     "bad_answers": "The answers must come as JSON objects, one a line, with text in each field.",
@@ -63,6 +74,7 @@ HINTS = {
     "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
     "burn_unsure": "Nothing was begun: the second time you typed another word for them than the first.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",
+    "conversation_over": "The conversation on this report ended 30 days after its last word: it can only be read now.",
     "file_there": "There is a file of this name already: choose another name, so that nothing is lost.",
     "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",
     "lock_failed": "The locked process did not start: the device is closed and does not beat; run it again.",
