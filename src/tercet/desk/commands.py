@@ -20,7 +20,7 @@ from rich.text import Text
 from tercet.core.fields import encode
 from tercet.core.strength import CAPTURED
 from tercet.desk import ceremony, papers
-from tercet.desk.lines import event_lines, files_line, place_line, reports, said_of_witnesses
+from tercet.desk.lines import event_lines, files_line, place_line, reports, said_of_weekly, said_of_witnesses
 from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.sealing import Cost
@@ -365,8 +365,7 @@ def weekly(
     """Take in a relay's weekly secret, of which the passes come that members are handed; you are asked for it."""
     found = _do(folder, answers, as_json, {"do": "weekly", "relay": relay, "withdraw": withdraw})
     if not as_json:
-        said = "Its passes of this week and the next two go down to members." if found["weekly"] else "It is forgotten."
-        Terminal().print(said)
+        Terminal().print(said_of_weekly(found))
 
 
 @ceremony.app.command()

@@ -1,6 +1,6 @@
 """What a desk's commands say of reports, in lines for people.
 
-Does        puts files, places, events and counts into words.
+Does        puts files, places, events, counts and relays' secrets into words.
 Does not    ask anything, or print.
 Spec        docs/desk.md
 Always      1. Text from outside goes through `shown` first.
@@ -48,6 +48,16 @@ def event_lines(found: dict[str, Any]) -> list[str]:
 def _begun(numbers: Iterable[int]) -> str:
     said = reports(numbers)
     return said[0].upper() + said[1:]
+
+
+def said_of_weekly(found: dict[str, Any]) -> str:
+    """What became of a relay's weekly secret."""
+    if not found["weekly"]:
+        return "It is forgotten."
+    said = "Its passes of this week and the next two go down to members."
+    if found["tried"]:
+        return f"The relay takes it. {said}"
+    return f"It was NOT tried, for the relay does not answer. {said} Type it once more when the relay is back."
 
 
 def said_of_witnesses(certain: int, captured: int) -> str:

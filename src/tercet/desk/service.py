@@ -24,6 +24,7 @@ from tercet.core.cell import Role
 from tercet.core.days import day_of, week_of
 from tercet.core.device import step
 from tercet.core.fields import Malformed, encode
+from tercet.core.passes import tag_of
 from tercet.core.relation import named
 from tercet.core.root import DELEGATED_MOST
 from tercet.core.strength import CAPTURED, certain, strength
@@ -216,15 +217,28 @@ class DeskService(Service):
         return {"relays": list(self.engine.device.relays)}
 
     async def _weekly(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        """Take in a relay's weekly secret once the relay was seen to take its pass, or forget it."""
-        address, secret = str(RelayAddress.parse(str(request.get("relay")))), b""
-        if not request.get("withdraw"):
+        """Take in a relay's weekly secret once the relay was seen to take its pass, or forget it.
+
+        A relay that does not answer is one of the list's all the same, or the secret would go to nobody's relay; a
+        secret of one that has left the list can be forgotten.
+
+        Raises:
+            ShellError: `relay_unlisted`.
+        """
+        address, secret, tried = str(RelayAddress.parse(str(request.get("relay")))), b"", False
+        device, forget = self.engine.device, bool(request.get("withdraw"))
+        known = {tag_of(each) for each in device.relays}
+        if forget and device.office:
+            known |= device.office.weekly.keys()
+        if device.office and tag_of(address) not in known:
+            raise ShellError("relay_unlisted")
+        if not forget:
             secret = weekly_secret(await person.ask("weekly_secret", ASK_WEEKLY, True))
             now = self.engine.clock()
-            await try_weekly(self.relays.drop(with_pass_of(secret, address, now)), address, person)
+            tried = await try_weekly(self.relays.drop(with_pass_of(secret, address, now)), address, person)
         await self.engine.do(ev.TakeWeekly(address, secret))
         await self.engine.do(ev.SendNow())
-        return {"relay": address, "weekly": bool(secret)}
+        return {"relay": address, "weekly": bool(secret), "tried": tried}
 
     async def _board_key(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """What the five need to delegate this desk's board key, from today for so many days."""

@@ -95,6 +95,8 @@ HINTS = {
     "passphrases_alike": "The two passphrases are too much alike: whoever has one would guess the other.",
     "passphrases_differ": "The two entries differ: type the passphrase again.",
     "picture_large": "This picture is too large to read: take it with fewer pixels.",
+    "relay_unlisted": "This relay is not on the desk's list: name one that `tercet desk status` shows, or change the "
+    "list first with `tercet desk relays`.",
     "root_file": "This is no file of the ceremony, or not of this kind: ask for it to be sent again.",
     "root_five": "A root needs five keys, of two founders, a desk and two guardians: give each file once.",
     "root_unlike": "These files are not of one root: give only those that came from one draft.",
