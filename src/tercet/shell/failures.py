@@ -88,7 +88,7 @@ HINTS = {
     "not_signed": "Nothing was signed: talk it over with the others, then begin again.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
     "one_report": "An event is of several reports: name the others too, or say --apart if it was marked wrongly.",
-    "paper_differs": "These are not the words that were shown: throw the paper away, and make a fresh key.",
+    "paper_differs": "These are not the words shown, so there is no key: throw the paper away and begin again.",
     "paper_other": "This paper is none of those that may sign this root: look for the right one.",
     "paper_wrong": "These are not the thirteen words of a key: read them from the paper once more.",
     "passphrase_weak": "This passphrase is too easy to guess: take one drawn by chance, such as the five words shown.",
