@@ -50,7 +50,9 @@ def test_a_desk_sees_who_is_a_stranger_which_witnesses_are_certain_and_how_many_
             }
             number = {case["text"]: case["number"] for case in found}
             asked = {"do": "witnesses", "number": number["one"]}
-            assert await do(desk, **asked, captured=0) == {"certain": 1, "captured": 0}
+            assert await do(desk, **asked, captured=0) == {"certain": 1, "captured": 0, "witnessed": True}
+            none = {"certain": 0, "captured": 0, "witnessed": False}
+            assert await do(desk, do="witnesses", number=number["three"], captured=0) == none
             await do(desk, do="same_event", number=number["one"], others=[number["two"], number["four"]])
             for each in ("one", "two", "four"):
                 assert (await do(desk, do="show", number=number[each]))["report"]["event"] == number["one"]
@@ -73,19 +75,29 @@ def test_a_desk_sees_who_is_a_stranger_which_witnesses_are_certain_and_how_many_
 
 
 def test_a_count_of_witnesses_is_never_said_without_what_it_rests_on() -> None:
-    assert said_of_witnesses(3, 7) == (
+    assert said_of_witnesses(3, 7, True) == (
         "At least 3 different witnesses, if nobody hostile holds more than 7 permits a week."
     )
-    assert said_of_witnesses(1, 7) == (
-        "At least 1 different witness, if nobody hostile holds more than 7 permits a week."
+    assert said_of_witnesses(1, 1, True) == (
+        "At least 1 different witness, if nobody hostile holds more than 1 permit a week."
     )
-    assert said_of_witnesses(0, 7) == (
+    assert said_of_witnesses(2, 0, True) == "At least 2 different witnesses, if nobody hostile holds any permit."
+    assert said_of_witnesses(0, 7, True) == (
         "No witness is certain, if nobody hostile holds more than 7 permits a week. "
         "Those that there are could all be one captor's."
     )
+    for captured in range(10):
+        for certain in range(10):
+            assert "if nobody hostile holds " in said_of_witnesses(certain, captured, True)
     source = Path(commands.__file__).read_text().split("def witnesses(")[1].split("@app.command()")[0]
     assert source.count(".print(") == 1
     assert "print(said)" in source
+
+
+def test_where_no_witness_token_came_no_witness_is_said_to_be_there_whatever_a_captor_holds() -> None:
+    for captured in (0, 3):
+        said = said_of_witnesses(0, captured, False)
+        assert said == "No witness: no good witness token came with any report of this event."
 
 
 def test_what_is_said_of_an_event_names_every_report_in_it_or_what_is_left() -> None:

@@ -325,7 +325,7 @@ def witnesses(
     """Say how many different witnesses of a report's event there were, if a captor holds only so many permits."""
     found = _do(folder, answers, as_json, {"do": "witnesses", "number": number, "captured": captured})
     if not as_json:
-        said = said_of_witnesses(found["certain"], found["captured"])
+        said = said_of_witnesses(found["certain"], found["captured"], found["witnessed"])
         Terminal().print(said)
 
 

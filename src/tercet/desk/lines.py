@@ -60,9 +60,19 @@ def said_of_weekly(found: dict[str, Any]) -> str:
     return f"It was NOT tried, for the relay does not answer. {said} Type it once more when the relay is back."
 
 
-def said_of_witnesses(certain: int, captured: int) -> str:
-    """How many different witnesses there were, never without what that rests on."""
-    rests = f"if nobody hostile holds more than {captured} permits a week."
+def said_of_witnesses(certain: int, captured: int, witnessed: bool) -> str:
+    """How many different witnesses there were, never without what that rests on.
+
+    Args:
+        certain: so many at least.
+        captured: permits a week that a captor may hold.
+        witnessed: whether a good witness token came with any report of the event.
+    """
+    if not witnessed:
+        return "No witness: no good witness token came with any report of this event."
+    rests = f"if nobody hostile holds more than {captured} permit{'s' * (captured != 1)} a week."
+    if not captured:
+        rests = "if nobody hostile holds any permit."
     if not certain:
         return f"No witness is certain, {rests} Those that there are could all be one captor's."
     return f"At least {certain} different witness{'es' * (certain > 1)}, {rests}"

@@ -346,7 +346,7 @@ class DeskService(Service):
             raise ShellError("bad_request")
         await self._are_there(number)
         weeks = await asyncio.to_thread(self.archive.witnesses, number)
-        return {"certain": certain(weeks, captured), "captured": captured}
+        return {"certain": certain(weeks, captured), "captured": captured, "witnessed": bool(weeks)}
 
     async def _strength(self, _: Request, person: Dialogue) -> dict[str, Any]:
         office = self.engine.device.office
