@@ -48,7 +48,10 @@ def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) 
             (case,) = (await do(desk, do="inbox"))["cases"]
             json.dumps(case)
             assert case["place"]["precision"] == "10km"
+            assert (case["letters"], case["last"]) == (0, "")
             await do(desk, Person(text="Who saw it?"), do="reply", number=1)
+            (case,) = (await do(desk, do="inbox"))["cases"]
+            assert (case["letters"], case["last"]) == (1, "desk")
             await beat(amal)
             world.now += 10
             await do(amal, Person(text="Two neighbours."), do="answer", number=1)
@@ -58,6 +61,9 @@ def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) 
                 (True, "Who saw it?"),
                 (False, "Two neighbours."),
             ]
+            (case,) = (await do(desk, do="inbox"))["cases"]
+            assert (case["letters"], case["last"]) == (2, "reporter")
+            assert {one: case[one] for one in found["report"]} == found["report"]
             out = tmp_path / "out"
             done = await do(desk, do="export", number=1, to=str(out))
             json.dumps(done)

@@ -36,6 +36,7 @@ from tercet.desk.records import (
     MediaSummary,
     Record,
     Word,
+    as_held,
     parse_record,
     place_summary,
 )
@@ -284,8 +285,8 @@ class Archive:
         with self._lock:
             self._look()
             reports = sorted(self._reports(), key=lambda r: (r.number, r.came, r.id))
-            events = events_of(reports)
-            listed = [self._summary(report, events.get(report.number, ())) for report in reports]
+            events, words = events_of(reports), self._words()
+            listed = [self._summary(r, events.get(r.number, ()), words.get(r.id, [])) for r in reports]
             return listed + [CaseSummary(0, b"", 0, "", None, None, (), damaged=True) for _ in self._spoiled()]
 
     def damaged(self) -> list[str]:
@@ -351,16 +352,8 @@ class Archive:
         """
         with self._lock:
             case = self.report(number).id
-            light = [r for _, r in self._known.values() if isinstance(r, FiledWord) and r.id == case]
-            full = [self._read(self._record_name(word)) for word in light]
-        words = [Word(w.ours, w.number, w.came, w.text) for w in full if isinstance(w, FiledWord)]
-        at: dict[tuple[bool, int], int] = {}
-        for ours in (False, True):
-            latest = 0
-            for word in sorted((w for w in words if w.ours == ours), key=lambda w: w.number):
-                latest = max(latest, word.came)
-                at[ours, word.number] = latest
-        return sorted(words, key=lambda w: (at[w.ours, w.number], w.ours, w.number))
+            full = [self._read(self._record_name(word)) for word in self._words().get(case, [])]
+        return [Word(w.ours, w.number, w.came, w.text) for w in as_held(w for w in full if isinstance(w, FiledWord))]
 
     def open_media(self, number: int, media: int) -> Iterator[bytes]:
         """A file in the clear, block by block, at most 262,103 bytes at once.
@@ -459,6 +452,14 @@ class Archive:
     def _reports(self) -> list[FiledReport]:
         return [record for _, record in self._known.values() if isinstance(record, FiledReport)]
 
+    def _words(self) -> dict[bytes, list[FiledWord]]:
+        """Letters by case, without their texts."""
+        found: dict[bytes, list[FiledWord]] = {}
+        for _, record in self._known.values():
+            if isinstance(record, FiledWord):
+                found.setdefault(record.id, []).append(record)
+        return found
+
     def _spoiled(self) -> list[str]:
         blocks = {self._media_name(report.id, i) for report in self._reports() for i in range(len(report.media))}
         return sorted(
@@ -467,7 +468,7 @@ class Archive:
             if record is None and name not in blocks and mark and (mark.size % BLOCK or not mark.size)
         )
 
-    def _summary(self, report: FiledReport, event: Event) -> CaseSummary:
+    def _summary(self, report: FiledReport, event: Event, words: list[FiledWord]) -> CaseSummary:
         media = tuple(
             MediaSummary(ref.kind, ref.form, ref.size, ref.sha256, ref.blocks, self._here(report.id, place, ref.blocks))
             for place, ref in enumerate(report.media)
@@ -483,6 +484,8 @@ class Archive:
             standing=report.standing,
             witness=report.witness,
             event=event[0] if event else 0,
+            letters=len(words),
+            last="" if not words else "desk" if as_held(words)[-1].ours else "reporter",
         )
 
     def _here(self, case: bytes, media: int, blocks: int) -> int:

@@ -14,13 +14,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from tercet.core.fields import encode
 from tercet.core.strength import CAPTURED
 from tercet.desk import ceremony, papers
-from tercet.desk.lines import event_lines, files_line, place_line, reports, said_of_weekly, said_of_witnesses
+from tercet.desk.lines import (
+    event_lines,
+    place_line,
+    report_table,
+    reports,
+    said_of_weekly,
+    said_of_witnesses,
+    token_words,
+)
 from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.sealing import Cost
@@ -31,7 +37,7 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.service import Request
 from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status
 from tercet.shell.terminal import Terminal
-from tercet.shell.text import shown, shown_lines
+from tercet.shell.text import shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
 DEFAULT_DESK = Path("~/desk")
@@ -41,7 +47,6 @@ NO_ROOT = "No root yet: five people make one with `tercet desk ceremony`, before
 NEVER_ROOT = (
     "No root: whoever has the desk's passphrase signs the board for good. For this network it is too late for one."
 )
-FROM = {"": "", "member": "a member", "stranger": "a stranger"}
 BIASES = {
     "no_week": "No permits were dealt yet: nothing can be said.",
     "unfinished": "No week is over yet: it is the count of this one so far.",
@@ -180,19 +185,7 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     if as_json:
         return
     console = Terminal()
-    if not found["cases"]:
-        console.print("Reports: none yet.")
-    told = any(case["standing"] for case in found["cases"])
-    table = Table("Report", "came", "begins", "files", *(("from",) if told else ()), title="Reports")
-    for case in found["cases"]:
-        if case["damaged"]:
-            table.add_row("damaged", "", "a record that does not open: look at the disk", "", *(("",) if told else ()))
-            continue
-        begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
-        who = (FROM[case["standing"]],) if told else ()
-        table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]), *who)
-    if found["cases"]:
-        console.print(table)
+    console.print(report_table(found["cases"]) if found["cases"] else "Reports: none yet.")
     show_notes(console, found["letters"])
     show_notices(console, found["notices"])
 
@@ -205,8 +198,7 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         return
     console = Terminal()
     report = found["report"]
-    who = f", from {FROM[report['standing']]}" if report["standing"] else ""
-    console.print(f"Report {report['number']}, came {moment(report['came'])}{who}")
+    console.print(f"Report {report['number']}, came {moment(report['came'])}{token_words(report)}")
     if found["same"]:
         console.print(f"  about the same event as {reports(found['same'])}; it is called by report {report['event']}")
     if report["happened"] is not None:

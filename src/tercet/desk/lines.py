@@ -1,19 +1,57 @@
 """What a desk's commands say of reports, in lines for people.
 
-Does        puts files, places, events, counts and relays' secrets into words.
+Does        puts lists, files, places, events, counts and relays' secrets into words.
 Does not    ask anything, or print.
 Spec        docs/desk.md
 Always      1. Text from outside goes through `shown` first.
             2. A count of witnesses never stands without what it rests on.
-Read first  event_lines(), said_of_witnesses().
+Read first  report_table(), event_lines(), said_of_witnesses().
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
+from rich.table import Table
+from rich.text import Text
+
+from tercet.shell.show import moment
 from tercet.shell.text import shown
+
+FROM: Final = {"": "", "member": "a member", "stranger": "a stranger"}  # by what a report's token said
+MORE: Final = ("event", "letters", "from")
+
+
+def report_table(cases: Iterable[dict[str, Any]]) -> Table:
+    """Reports in a list; a column that would say nothing of any is left out."""
+    rows = [(case, more_of(case)) for case in cases]
+    more = [name for name in MORE if any(said[name] for _, said in rows)]
+    table = Table("Report", "came", "begins", "files", *more, title="Reports")
+    for case, said in rows:
+        if case["damaged"]:
+            table.add_row("damaged", "", "a record that does not open: look at the disk")
+            continue
+        begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
+        files, cells = files_line(case["media"]), (said[name] for name in more)
+        table.add_row(str(case["number"]), moment(case["came"]), begins, files, *cells)
+    return table
+
+
+def more_of(case: dict[str, Any]) -> dict[str, str]:
+    """What a list says of a report's event, its conversation and its token; empty for what there is not."""
+    return {
+        "event": f"report {case['event']}" if case["event"] else "",
+        "letters": f"{case['letters']}, last: {case['last']}" if case["letters"] else "",
+        "from": FROM[case["standing"]],
+    }
+
+
+def token_words(report: dict[str, Any]) -> str:
+    """What a report's tokens said, behind when it came; empty if the desk had no keys for them."""
+    if not report["standing"]:
+        return ""
+    return f", from {FROM[report['standing']]}, with{'' if report['witness'] else 'out'} a good witness token"
 
 
 def files_line(media: list[dict[str, Any]]) -> str:
