@@ -252,7 +252,7 @@ def export(
 
 @app.command()
 def notice(
-    until: Annotated[int, typer.Option(help="Days that it holds, 0 to 60; 0 for today alone.", min=0, max=60)],
+    until: Annotated[int, typer.Option(help="For how many days it holds, 0 for today alone.", min=0, max=60)],
     source: Annotated[
         Path | None, typer.Option("--from", help="A file with the text; else you are asked for it.")
     ] = None,
@@ -343,7 +343,7 @@ def relays(
     """Change the network's relays: the new list goes onto the board, at the old relays too."""
     found = _do(folder, answers, as_json, {"do": "relays", "relays": relay})
     if not as_json:
-        Terminal().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
+        Terminal().print(f"Relays on the board now: {len(found['relays'])}. Keep the old ones running for a while.")
 
 
 @app.command()
