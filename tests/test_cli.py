@@ -29,6 +29,7 @@ from tercet.sample import photo
 from tercet.sealing import LOW_COST, relay_identity
 from tercet.shell import failures, service
 from tercet.shell.opening import relay_drop, wall_clock
+from tercet.shell.usage import must_be
 
 from .shell.founded import founded
 from .shell.world import NOTEBOOK, PASSPHRASE, RELAY, UNREACHABLE, Awake, World, answers, beat
@@ -354,8 +355,11 @@ def test_what_a_member_gets_wrong_is_said(
     [
         (("show", "7"), "no_such_report", failures.STATUS_HERE),
         (("meet", "--stop"), "no_meeting", failures.STATUS_REFUSED),
-        (("reply", "7"), "unknown_report", failures.STATUS_REFUSED),
-        (("export", "7", "--to", "/nowhere/at/all"), "archive_unknown_report", failures.STATUS_FILE),
+        (("reply", "7"), "no_such_report", failures.STATUS_HERE),
+        (("export", "7", "--to", "/nowhere/at/all"), "no_such_report", failures.STATUS_HERE),
+        (("case", "7", "8"), "no_such_report", failures.STATUS_HERE),
+        (("case", "7", "--apart"), "no_such_report", failures.STATUS_HERE),
+        (("witnesses", "7"), "no_such_report", failures.STATUS_HERE),
     ],
 )
 def test_what_a_desk_gets_wrong_is_said(terminal: Terminal, words: tuple[str, ...], code: str, status: int) -> None:
@@ -450,6 +454,42 @@ def test_beats_too_close_or_too_far_apart_are_refused_with_the_range_and_what_al
     said = " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
     assert "from 5m to 6h" in said
     assert "with --rehearsal closer too" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("desk show abc", "'number' must be a whole number: the report's number."),
+        ("desk case 1 x", "'others' must be a whole number: reports about the same event."),
+        ("desk notice --until 2026-12-01", "'--until' must be a whole number from 0 to 60: for how many days it holds"),
+        ("desk notice --until 61", "'--until' must be a whole number from 0 to 60: for how many days it holds"),
+        ("desk witnesses 1 --captured -1", "'--captured' must be a whole number, 0 at least: permits a week"),
+        ("desk serve --every soon", "'--every' must be a number: seconds between beats"),
+        ("desk ceremony key boss --to x", "'seat' must be founder, desk or guardian: whose key it is."),
+        ("member answer abc", "'number' must be a whole number"),
+    ],
+)
+def test_a_value_that_cannot_be_is_answered_with_what_it_must_be_and_no_word_of_the_parser(
+    line: str, said: str
+) -> None:
+    result = CliRunner().invoke(app, line.split(), terminal_width=300)
+    assert result.exit_code == failures.STATUS_USAGE
+    shown = " ".join(re.sub("[│╭╮╰╯─]", " ", result.stderr).split())
+    assert said in shown
+    for word in ("Input", "parse", "Value error", "Invalid"):
+        assert word not in shown
+
+
+def test_every_number_and_every_choice_of_a_command_has_words_for_what_it_must_be() -> None:
+    def params(command: Any) -> Iterator[Any]:
+        yield from command.params
+        for one in getattr(command, "commands", {}).values():
+            yield from params(one)
+
+    kinds = [(param, param.type_descriptor.annotation) for param in params(typer.main.get_command(app))]
+    judged = [param for param, kind in kinds if not re.search("str|bool|Path", str(kind))]
+    assert len(judged) > 20
+    assert [param.name for param in judged if " must be " not in must_be(param)] == []
 
 
 @pytest.mark.parametrize(

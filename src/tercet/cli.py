@@ -53,8 +53,8 @@ SENTENCES = {
     "relay": "Relay open. Its address, for desks and members:\n{address}",
     "relay_open_to_all": "Anybody who knows this address can fill the relay's disk.",
     "new_pass": "One more address of this relay, with a pass of its own:\n{address}",
-    "passes": "The passes in the file have changed: there are {count} now.",
-    "weekly": "The weekly secrets in the file have changed: there are {count} now.",
+    "passes": "The passes in the file have changed: their number is {count} now.",
+    "weekly": "The weekly secrets in the file have changed: their number is {count} now.",
     "weekly_secret": "A secret of which this relay's passes of all weeks come. Give it to the desk alone:\n{secret}",
     "lasting_ended": "The lasting passes are taken no more, only those of a week. If a member is refused who should "
     "not be, put the file `pass.ended` back in the place of `pass`.",

@@ -15,6 +15,7 @@ from tercet.shell.failures import ShellError
 
 from ..shell.founded import founded
 from ..shell.world import RELAY, Awake, Person, World, beat, do, run
+from .cases import report
 
 
 def test_a_network_is_founded_once(tmp_path: Path) -> None:
@@ -47,7 +48,10 @@ def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) 
             (case,) = (await do(desk, do="inbox"))["cases"]
             json.dumps(case)
             assert case["place"]["precision"] == "10km"
+            assert (case["letters"], case["last"]) == (0, "")
             await do(desk, Person(text="Who saw it?"), do="reply", number=1)
+            (case,) = (await do(desk, do="inbox"))["cases"]
+            assert (case["letters"], case["last"]) == (1, "desk")
             await beat(amal)
             world.now += 10
             await do(amal, Person(text="Two neighbours."), do="answer", number=1)
@@ -57,6 +61,9 @@ def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) 
                 (True, "Who saw it?"),
                 (False, "Two neighbours."),
             ]
+            (case,) = (await do(desk, do="inbox"))["cases"]
+            assert (case["letters"], case["last"]) == (2, "reporter")
+            assert {one: case[one] for one in found["report"]} == found["report"]
             out = tmp_path / "out"
             done = await do(desk, do="export", number=1, to=str(out))
             json.dumps(done)
@@ -67,20 +74,43 @@ def test_a_report_comes_with_its_files_is_answered_and_exported(tmp_path: Path) 
     run(scene())
 
 
-def test_what_there_is_not_is_said(tmp_path: Path) -> None:
+def test_a_number_that_no_report_has_is_one_failure_whatever_was_asked_and_is_named(tmp_path: Path) -> None:
     world = founded(tmp_path)
 
     async def scene() -> None:
         async with Awake(world.desk()) as (desk,):
+            desk.archive.file_report(report(1))
+            for request in (
+                {"do": "show", "number": 99},
+                {"do": "reply", "number": 99},
+                {"do": "export", "number": 99, "to": str(tmp_path / "out")},
+                {"do": "witnesses", "number": 99},
+                {"do": "same_event", "number": 1, "others": [99]},
+                {"do": "same_event", "number": 99, "others": [1]},
+                {"do": "same_event", "number": 99, "apart": True},
+            ):
+                with pytest.raises(ShellError) as failed:
+                    await desk.request(request, Person(text="x"))
+                assert failed.value.code == "no_such_report"
+                assert failed.value.hint == "There is no report 99: look at the list with `tercet desk inbox`."
             with pytest.raises(ShellError) as failed:
-                await do(desk, do="show", number=3)
-            assert failed.value.code == "no_such_report"
-            with pytest.raises(Refusal) as refused:
-                await do(desk, Person(text="x"), do="reply", number=3)
-            assert refused.value.code == "unknown_report"
-            with pytest.raises(ArchiveError) as unknown:
-                await do(desk, do="export", number=3, to=str(tmp_path / "out"))
-            assert unknown.value.code == "archive_unknown_report"
+                await do(desk, do="same_event", number=98, others=[1, 99])
+            assert failed.value.hint.startswith("There is no report 98 or 99: ")
+
+    run(scene())
+
+
+def test_a_report_whose_conversation_is_over_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            desk.archive.file_report(report(1))
+            person = Person(text="x")
+            with pytest.raises(ShellError) as failed:
+                await do(desk, person, do="reply", number=1)
+            assert (failed.value.code, person.asked) == ("conversation_over", [])
+            assert (await do(desk, do="show", number=1))["report"]["number"] == 1
 
     run(scene())
 

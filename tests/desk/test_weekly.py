@@ -10,14 +10,17 @@ import pytest
 from tercet.core.days import day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.passes import Held, tag_of
+from tercet.desk.lines import said_of_weekly
 from tercet.drop import DropFailure, RelayAddress
 from tercet.drop.address import base32
 from tercet.drop.passes import taken_at, week_pass
+from tercet.shell.failures import ShellError
 
 from ..shell.founded import founded
 from ..shell.world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, beat, do, meet, run
 
 SECRET = bytes(range(32))
+OTHER = str(RelayAddress("127.0.0.1", 7444, bytes(range(32))))
 
 
 def asked(secret: bytes = SECRET) -> Person:
@@ -30,7 +33,11 @@ def test_with_the_secret_all_go_on_posting_where_relays_take_nothing_else(tmp_pa
 
     async def scene() -> None:
         async with Awake(*(world.service(name) for name in ("desk", "amal", "cyra"))) as (desk, amal, cyra):
-            assert await do(desk, asked(), do="weekly", relay=RELAY) == {"relay": RELAY, "weekly": True}
+            assert await do(desk, asked(), do="weekly", relay=RELAY) == {
+                "relay": RELAY,
+                "weekly": True,
+                "tried": True,
+            }
             await beat(desk, amal, rounds=3)
             world.weekly = (SECRET,)
             await meet(amal, cyra, "amal", "cyra", "link")
@@ -91,8 +98,11 @@ def test_a_relay_that_is_down_is_told_of_and_another_in_its_place_is_an_error(tm
             with pytest.raises(DropFailure):
                 await do(desk, person, do="weekly", relay=RELAY)
             world.trouble[RELAY] = UNREACHABLE
-            await do(desk, person, do="weekly", relay=RELAY)
+            found = await do(desk, person, do="weekly", relay=RELAY)
             assert "relay_trouble" in person.words()
+            assert not found["tried"]
+            assert "NOT tried" in said_of_weekly(found)
+            assert "NOT tried" not in said_of_weekly(found | {"tried": True})
             assert len(desk.engine.device.passes) == 3
 
     run(scene())
@@ -104,8 +114,50 @@ def test_a_secret_that_is_withdrawn_is_asked_for_nobody_and_forgotten(tmp_path: 
     async def scene() -> None:
         async with Awake(world.desk()) as (desk,):
             await do(desk, asked(), do="weekly", relay=RELAY)
-            assert await do(desk, do="weekly", relay=RELAY, withdraw=True) == {"relay": RELAY, "weekly": False}
+            assert await do(desk, do="weekly", relay=RELAY, withdraw=True) == {
+                "relay": RELAY,
+                "weekly": False,
+                "tried": False,
+            }
             assert desk.engine.device.office is not None
             assert (desk.engine.device.office.weekly, desk.engine.device.passes) == ({}, ())
+
+    run(scene())
+
+
+def test_a_secret_of_a_relay_that_is_not_on_the_list_is_refused_whether_it_answers_or_not(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    world.relays[OTHER] = world.relays[RELAY]
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            for down in (False, True):
+                if down:
+                    world.trouble[OTHER] = UNREACHABLE
+                person = asked()
+                with pytest.raises(ShellError) as failed:
+                    await do(desk, person, do="weekly", relay=OTHER)
+                assert (failed.value.code, person.asked) == ("relay_unlisted", [])
+            with pytest.raises(ShellError):
+                await do(desk, do="weekly", relay=OTHER, withdraw=True)
+            assert desk.engine.device.office is not None
+            assert desk.engine.device.office.weekly == {}
+            same = f"{RELAY}/{'b' * 25}a"  # a relay is known by its fingerprint, whatever its pass
+            assert (await do(desk, asked(), do="weekly", relay=same))["tried"]
+
+    run(scene())
+
+
+def test_a_secret_of_a_relay_that_left_the_list_can_be_withdrawn(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+    world.relays[OTHER] = world.relays[RELAY]
+
+    async def scene() -> None:
+        async with Awake(world.desk()) as (desk,):
+            await do(desk, asked(), do="weekly", relay=RELAY)
+            await do(desk, do="relays", relays=[f"{OTHER}/{'a' * 26}"])
+            assert not (await do(desk, do="weekly", relay=RELAY, withdraw=True))["weekly"]
+            assert desk.engine.device.office is not None
+            assert desk.engine.device.office.weekly == {}
 
     run(scene())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import contextvars
+import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
+from tercet.cli import app
 from tercet.shell import called
 from tercet.shell.failures import HINTS
 
@@ -31,6 +36,9 @@ def said(sentence: str, program: str = "./tercet", words: Sequence[str] = ()) ->
         (("member", "status", "--vault", "v"), "See `tercet member run`.", "See `./tercet member run --vault v`."),
         (("desk", "init", "--dir=d"), "`tercet desk serve`, `tercet x`", "`./tercet desk serve --dir d`, `./tercet x`"),
         (("desk", "init", "--dir", "a b"), "`tercet desk show 1`", "`./tercet desk show 1 --dir 'a b'`"),
+        (("desk", "init", "--dir", "d"), "`tercet desk ceremony --help`", "`./tercet desk ceremony --help`"),
+        (("desk", "status", "--dir", "d"), "`tercet desk ceremony`", "`./tercet desk ceremony`"),
+        (("desk", "init", "--dir", "d"), "`tercet desk ceremony load r`", "`./tercet desk ceremony load r --dir d`"),
         (("desk", "init", "--dir", "d"), "`tercet member run`", "`./tercet member run`"),
         (("relay", "--dir", "d"), "`tercet desk serve`", "`./tercet desk serve`"),
         (("member", "meet", "--vault", "v"), "with `meet --stop`", "with `./tercet member meet --stop --vault v`"),
@@ -40,6 +48,41 @@ def said(sentence: str, program: str = "./tercet", words: Sequence[str] = ()) ->
 )  # fmt: skip
 def test_a_command_in_a_sentence_stands_as_it_can_be_typed(words: Sequence[str], sentence: str, whole: str) -> None:
     assert said(sentence, words=words) == whole
+
+
+def sentences() -> Iterator[str]:
+    """Every text in the source that names a command and is no description of code."""
+    for file in sorted((HOUSE / "src" / "tercet").rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        described = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and node not in described and called.NAMED.search(str(node.value)):
+                yield str(node.value)
+
+
+def unknown_in(line: str) -> list[str]:
+    """What of a command line there is not: a command, or an option of it."""
+    command: Any = typer.main.get_command(app)
+    unknown = []
+    for word in shlex.split(line)[1:]:
+        if word.startswith("--"):
+            options = {option for each in command.params for option in each.opts} | {"--help"}
+            unknown += [word] * (word not in options)
+        elif hasattr(command, "commands"):
+            unknown += [word] * (word not in command.commands)
+            command = command.commands.get(word, command)
+    return unknown
+
+
+@pytest.mark.parametrize("words", [("member", "x", "--vault", "v"), ("desk", "x", "--dir", "d")])
+def test_every_command_that_a_sentence_names_is_there_and_takes_the_place_that_it_is_given(
+    words: Sequence[str],
+) -> None:
+    lines = [line for text in sentences() for line in re.findall(r"`(\./tercet [^`]*)`", said(text, words=words))]
+    assert len(lines) > 20
+    assert [line for line in lines if unknown_in(line)] == []
+    assert unknown_in("./tercet desk ceremony --help --dir d") == ["--dir", "d"]
+    assert unknown_in("./tercet desk sing") == ["sing"]
 
 
 def test_a_command_has_the_name_by_which_the_program_was_called() -> None:

@@ -36,9 +36,11 @@ from tercet.desk.records import (
     MediaSummary,
     Record,
     Word,
+    as_held,
     parse_record,
     place_summary,
 )
+from tercet.desk.same import Event, events_of, joined, left_without, taken_out
 from tercet.sealing import (
     BLOCK,
     BLOCK_DATA,
@@ -131,29 +133,55 @@ class Archive:
         with self._lock, _disk():
             self._prepare()
             for other in self._reports():
-                if other.id == report.id:
-                    report = msgspec.structs.replace(report, event=other.event)
-                elif other.number == report.number:
-                    self._write(msgspec.structs.replace(other, number=self._spare_number()))
-            self._write(report)
+                if other.number == report.number and other.id != report.id:
+                    self._move(other, self._spare_number())
+            event = next((one.event for one in self._reports() if one.id == report.id), 0)
+            self._write(msgspec.structs.replace(report, event=event))
 
-    def same_event(self, first: int, numbers: tuple[int, ...]) -> None:
-        """Note that reports are about one event, as the desk sees it; durable on return.
+    def same_event(self, first: int, others: tuple[int, ...]) -> Event:
+        """Note that reports, and all that are in an event with one of them, are about one; durable on return.
 
         Args:
-            first: number of the report by which the event is called; 0 takes the others out of theirs.
-            numbers: of the others.
+            first: number of the report by which the event is called from now on.
+            others: numbers.
+
+        Returns:
+            The event.
 
         Raises:
             ArchiveError: `archive_unknown_report`, `archive_disk`, `archive_disk_full`.
+
+        Source: spec/81-archive.md, 3a.
         """
         with self._lock, _disk():
-            self._prepare()
-            known = {report.number: report for report in self._reports()}
-            if not {first, *numbers} - {0} <= known.keys():
-                raise ArchiveError("archive_unknown_report")
-            for number in {first, *numbers} - {0}:
-                self._write(msgspec.structs.replace(known[number], event=first))
+            for report in joined(self._among((first, *others)), first, others):
+                self._write(report)
+            return events_of(self._reports()).get(first, (first,))
+
+    def apart(self, numbers: tuple[int, ...]) -> list[Event]:
+        """Take reports out of their events, in which the others stay together; durable on return.
+
+        Returns:
+            What is left of these events; of one that is none any more, the one report.
+
+        Raises:
+            ArchiveError: `archive_unknown_report`, `archive_disk`, `archive_disk_full`.
+
+        Source: spec/81-archive.md, 3a.
+        """
+        with self._lock, _disk():
+            reports = self._among(numbers)
+            for report in taken_out(reports, numbers):
+                self._write(report)
+            return left_without(reports, numbers)
+
+    def _among(self, numbers: tuple[int, ...]) -> list[FiledReport]:
+        """All reports, among which there are these."""
+        self._prepare()
+        reports = self._reports()
+        if not set(numbers) <= {report.number for report in reports}:
+            raise ArchiveError("archive_unknown_report")
+        return reports
 
     def file_word(self, effect: FileWord) -> None:
         """File a letter; durable on return. Filed again under the same number it replaces itself.
@@ -203,6 +231,14 @@ class Archive:
                     self._files.write(handle, offset, bytes(HEAD))
             raise
 
+    def _move(self, report: FiledReport, number: int) -> None:
+        """Give a report another number; those that name it as about the same event name it by that."""
+        for one in self._reports():
+            if one.event == report.number and one.id != report.id:
+                self._write(msgspec.structs.replace(one, event=number))
+        event = number if report.event == report.number else report.event
+        self._write(msgspec.structs.replace(report, number=number, event=event))
+
     def _spare_number(self) -> int:
         return max(SPARE_NUMBERS, *(report.number for report in self._reports())) + 1
 
@@ -248,9 +284,9 @@ class Archive:
         """
         with self._lock:
             self._look()
-            listed = [
-                self._summary(report) for report in sorted(self._reports(), key=lambda r: (r.number, r.came, r.id))
-            ]
+            reports = sorted(self._reports(), key=lambda r: (r.number, r.came, r.id))
+            events, words = events_of(reports), self._words()
+            listed = [self._summary(r, events.get(r.number, ()), words.get(r.id, [])) for r in reports]
             return listed + [CaseSummary(0, b"", 0, "", None, None, (), damaged=True) for _ in self._spoiled()]
 
     def damaged(self) -> list[str]:
@@ -262,6 +298,16 @@ class Archive:
         with self._lock:
             self._look()
             return self._spoiled()
+
+    def numbers(self) -> frozenset[int]:
+        """The numbers of all reports that can be read.
+
+        Raises:
+            ArchiveError: `archive_disk`.
+        """
+        with self._lock:
+            self._look()
+            return frozenset(report.number for report in self._reports())
 
     def report(self, number: int) -> FiledReport:
         """The report of a number.
@@ -276,6 +322,16 @@ class Archive:
             raise ArchiveError("archive_unknown_report")
         return found
 
+    def event(self, number: int) -> Event:
+        """The event that a report is in; of one that is in none, its number alone.
+
+        Raises:
+            ArchiveError: `archive_unknown_report`, `archive_disk`.
+        """
+        with self._lock:
+            self.report(number)
+            return events_of(self._reports()).get(number, (number,))
+
     def witnesses(self, number: int) -> list[int]:
         """The week of each good witness token that came with a report, or another about the same event.
 
@@ -283,10 +339,8 @@ class Archive:
             ArchiveError: `archive_unknown_report`, `archive_disk`.
         """
         with self._lock:
-            asked = self.report(number)
-            event = asked.event or number
-            same = [r for r in self._reports() if event in (r.event, r.number)]
-        return [week_of(report.day) for report in same if report.witness]
+            event = self.event(number)
+            return [week_of(r.day) for r in self._reports() if r.number in event and r.witness]
 
     def words(self, number: int) -> list[Word]:
         """The conversation about a report, in the order in which it was held.
@@ -298,16 +352,8 @@ class Archive:
         """
         with self._lock:
             case = self.report(number).id
-            light = [r for _, r in self._known.values() if isinstance(r, FiledWord) and r.id == case]
-            full = [self._read(self._record_name(word)) for word in light]
-        words = [Word(w.ours, w.number, w.came, w.text) for w in full if isinstance(w, FiledWord)]
-        at: dict[tuple[bool, int], int] = {}
-        for ours in (False, True):
-            latest = 0
-            for word in sorted((w for w in words if w.ours == ours), key=lambda w: w.number):
-                latest = max(latest, word.came)
-                at[ours, word.number] = latest
-        return sorted(words, key=lambda w: (at[w.ours, w.number], w.ours, w.number))
+            full = [self._read(self._record_name(word)) for word in self._words().get(case, [])]
+        return [Word(w.ours, w.number, w.came, w.text) for w in as_held(w for w in full if isinstance(w, FiledWord))]
 
     def open_media(self, number: int, media: int) -> Iterator[bytes]:
         """A file in the clear, block by block, at most 262,103 bytes at once.
@@ -406,6 +452,14 @@ class Archive:
     def _reports(self) -> list[FiledReport]:
         return [record for _, record in self._known.values() if isinstance(record, FiledReport)]
 
+    def _words(self) -> dict[bytes, list[FiledWord]]:
+        """Letters by case, without their texts."""
+        found: dict[bytes, list[FiledWord]] = {}
+        for _, record in self._known.values():
+            if isinstance(record, FiledWord):
+                found.setdefault(record.id, []).append(record)
+        return found
+
     def _spoiled(self) -> list[str]:
         blocks = {self._media_name(report.id, i) for report in self._reports() for i in range(len(report.media))}
         return sorted(
@@ -414,7 +468,7 @@ class Archive:
             if record is None and name not in blocks and mark and (mark.size % BLOCK or not mark.size)
         )
 
-    def _summary(self, report: FiledReport) -> CaseSummary:
+    def _summary(self, report: FiledReport, event: Event, words: list[FiledWord]) -> CaseSummary:
         media = tuple(
             MediaSummary(ref.kind, ref.form, ref.size, ref.sha256, ref.blocks, self._here(report.id, place, ref.blocks))
             for place, ref in enumerate(report.media)
@@ -429,7 +483,9 @@ class Archive:
             media,
             standing=report.standing,
             witness=report.witness,
-            event=report.event,
+            event=event[0] if event else 0,
+            letters=len(words),
+            last="" if not words else "desk" if as_held(words)[-1].ours else "reporter",
         )
 
     def _here(self, case: bytes, media: int, blocks: int) -> int:

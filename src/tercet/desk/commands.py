@@ -14,12 +14,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from tercet.core.fields import encode
 from tercet.core.strength import CAPTURED
 from tercet.desk import ceremony, papers
+from tercet.desk.lines import (
+    event_lines,
+    place_line,
+    report_table,
+    reports,
+    said_of_weekly,
+    said_of_witnesses,
+    token_words,
+)
 from tercet.desk.relay import try_relay
 from tercet.desk.service import SENTENCES, DeskService
 from tercet.sealing import Cost
@@ -30,7 +37,7 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.service import Request
 from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status
 from tercet.shell.terminal import Terminal
-from tercet.shell.text import shown, shown_lines
+from tercet.shell.text import shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
 DEFAULT_DESK = Path("~/desk")
@@ -40,7 +47,6 @@ NO_ROOT = "No root yet: five people make one with `tercet desk ceremony`, before
 NEVER_ROOT = (
     "No root: whoever has the desk's passphrase signs the board for good. For this network it is too late for one."
 )
-FROM = {"": "", "member": "a member", "stranger": "a stranger"}
 BIASES = {
     "no_week": "No permits were dealt yet: nothing can be said.",
     "unfinished": "No week is over yet: it is the count of this one so far.",
@@ -179,26 +185,9 @@ def inbox(folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom = None, as_json:
     if as_json:
         return
     console = Terminal()
-    if not found["cases"]:
-        console.print("Reports: none yet.")
-    told = any(case["standing"] for case in found["cases"])
-    table = Table("Report", "came", "begins", "files", *(("from",) if told else ()), title="Reports")
-    for case in found["cases"]:
-        if case["damaged"]:
-            table.add_row("damaged", "", "a record that does not open: look at the disk", "", *(("",) if told else ()))
-            continue
-        begins = Text(shown((case["text"] or "").split("\n")[0][:60]))
-        who = (FROM[case["standing"]],) if told else ()
-        table.add_row(str(case["number"]), moment(case["came"]), begins, files_line(case["media"]), *who)
-    if found["cases"]:
-        console.print(table)
+    console.print(report_table(found["cases"]) if found["cases"] else "Reports: none yet.")
     show_notes(console, found["letters"])
     show_notices(console, found["notices"])
-
-
-def files_line(media: list[dict[str, Any]]) -> str:
-    """The files of a report in one line."""
-    return "; ".join(f"{m['kind']} {m['here']}/{m['blocks']}" for m in media)
 
 
 @app.command()
@@ -209,10 +198,9 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         return
     console = Terminal()
     report = found["report"]
-    who = f", from {FROM[report['standing']]}" if report["standing"] else ""
-    console.print(f"Report {report['number']}, came {moment(report['came'])}{who}")
-    if report["event"]:
-        console.print(f"  about the same as report {report['event']}")
+    console.print(f"Report {report['number']}, came {moment(report['came'])}{token_words(report)}")
+    if found["same"]:
+        console.print(f"  about the same event as {reports(found['same'])}; it is called by report {report['event']}")
     if report["happened"] is not None:
         console.print(f"  when: {moment(report['happened'])}")
     if report["place"]:
@@ -227,12 +215,6 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         console.print(f"{moment(word['came'])}  {who}:")
         for line in shown_lines(word["text"]):
             console.print("  " + line)
-
-
-def place_line(place: dict[str, Any]) -> str:
-    """A place in one line, with how exact it is."""
-    point = "" if place["latitude"] is None else f"{place['latitude']}, {place['longitude']} "
-    return f"{point}{shown(place['name']) if place['name'] else ''} ({place['precision']})"
 
 
 @app.command()
@@ -270,7 +252,7 @@ def export(
 
 @app.command()
 def notice(
-    until: Annotated[int, typer.Option(help="Days that it holds, 0 to 60; 0 for today alone.", min=0, max=60)],
+    until: Annotated[int, typer.Option(help="For how many days it holds, 0 for today alone.", min=0, max=60)],
     source: Annotated[
         Path | None, typer.Option("--from", help="A file with the text; else you are asked for it.")
     ] = None,
@@ -307,18 +289,19 @@ def statement(
 def case(
     number: Annotated[int, typer.Argument(help="The report by which the event is called.")],
     others: Annotated[list[int] | None, typer.Argument(help="Reports about the same event.")] = None,
-    apart: Annotated[bool, typer.Option("--apart", help="They are not about one event after all.")] = False,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Take these reports out: they are about something else.")
+    ] = False,
     folder: DeskPath = DEFAULT_DESK,
     answers: AnswersFrom = None,
     as_json: AsJson = False,
 ) -> None:
-    """Mark reports as about the same event, so that their witnesses count together."""
+    """Mark reports, and those in an event with them, as about the same event: their witnesses count together."""
     request = {"do": "same_event", "number": number, "others": others or [], "apart": apart}
     found = _do(folder, answers, as_json, request)
     if not as_json:
-        numbers = ", ".join(str(one) for one in found["numbers"])
-        said = "each by itself" if apart else f"about the same as report {number}"
-        Terminal().print(f"Reports {numbers}: {said}.")
+        for line in event_lines(found):
+            Terminal().print(line)
 
 
 @app.command()
@@ -334,16 +317,8 @@ def witnesses(
     """Say how many different witnesses of a report's event there were, if a captor holds only so many permits."""
     found = _do(folder, answers, as_json, {"do": "witnesses", "number": number, "captured": captured})
     if not as_json:
-        said = said_of_witnesses(found["certain"], found["captured"])
+        said = said_of_witnesses(found["certain"], found["captured"], found["witnessed"])
         Terminal().print(said)
-
-
-def said_of_witnesses(certain: int, captured: int) -> str:
-    """How many different witnesses there were, never without what that rests on."""
-    rests = f"if nobody hostile holds more than {captured} permits a week."
-    if not certain:
-        return f"No witness is certain, {rests} Those that there are could all be one captor's."
-    return f"At least {certain} different witness{'es' * (certain > 1)}, {rests}"
 
 
 @app.command()
@@ -368,7 +343,7 @@ def relays(
     """Change the network's relays: the new list goes onto the board, at the old relays too."""
     found = _do(folder, answers, as_json, {"do": "relays", "relays": relay})
     if not as_json:
-        Terminal().print(f"{len(found['relays'])} relays are on the board now. Keep the old ones running for a while.")
+        Terminal().print(f"Relays on the board now: {len(found['relays'])}. Keep the old ones running for a while.")
 
 
 @app.command()
@@ -382,8 +357,7 @@ def weekly(
     """Take in a relay's weekly secret, of which the passes come that members are handed; you are asked for it."""
     found = _do(folder, answers, as_json, {"do": "weekly", "relay": relay, "withdraw": withdraw})
     if not as_json:
-        said = "Its passes of this week and the next two go down to members." if found["weekly"] else "It is forgotten."
-        Terminal().print(said)
+        Terminal().print(said_of_weekly(found))
 
 
 @ceremony.app.command()

@@ -9,6 +9,7 @@ Read first  FiledReport, CaseSummary.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Final
@@ -62,7 +63,7 @@ class FiledReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
         media: files, with the keys that open their blocks.
         standing: what its report token said.
         witness: whether it brought a good witness token.
-        event: the number of the report about the same event that the desk named first; 0 for none.
+        event: the number of a report about the same event; 0 for none. What is in one event, `same` says.
     """
 
     id: Ref
@@ -144,7 +145,9 @@ class CaseSummary:
         damaged: a record that does not open, a report or a word; nothing else is known of it.
         standing: what its report token said.
         witness: whether it brought a good witness token.
-        event: the first number of those about the same event; 0 for none.
+        event: the number of the report by which the desk calls the event that it is in; 0 for none.
+        letters: how many its conversation has.
+        last: who wrote the last of these: `desk`, `reporter`, or nobody, empty.
     """
 
     number: int
@@ -158,6 +161,8 @@ class CaseSummary:
     standing: Standing = Standing.UNTOLD
     witness: bool = False
     event: int = 0
+    letters: int = 0
+    last: str = ""
 
 
 Record = FiledReport | FiledWord
@@ -183,3 +188,13 @@ def place_summary(place: Place | None) -> PlaceSummary | None:
         return None
     latitude, longitude = (None if part is None else part / 100_000 for part in (place.latitude, place.longitude))
     return PlaceSummary(place.precision, latitude, longitude, place.name)
+
+
+def as_held(words: Iterable[FiledWord]) -> list[FiledWord]:
+    """Letters in the order in which they were written and read; one direction keeps its numbers' order."""
+    words, at = list(words), dict[tuple[bool, int], int]()
+    latest = {False: 0, True: 0}
+    for word in sorted(words, key=lambda w: w.number):
+        latest[word.ours] = max(latest[word.ours], word.came)
+        at[word.ours, word.number] = latest[word.ours]
+    return sorted(words, key=lambda w: (at[w.ours, w.number], w.ours, w.number))

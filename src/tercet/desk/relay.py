@@ -87,13 +87,16 @@ def with_pass_of(secret: bytes, address: str, now: int) -> str:
     return dressed(address, (WeekPass(tag_of(address), week, pass_of(secret, week)),), now)
 
 
-async def try_weekly(drop: Drop, address: str, person: Dialogue) -> None:
-    """Try a pass of this week, and hang up; where the relay is down meanwhile that is told, and the secret taken.
+async def try_weekly(drop: Drop, address: str, person: Dialogue) -> bool:
+    """Try a pass of this week, and hang up; where the relay is down meanwhile that is told, and nothing was tried.
 
     Args:
         drop: the relay, with that pass.
         address: its own, as it is told.
         person: is told of trouble with it.
+
+    Returns:
+        Whether the relay was seen to take the pass.
 
     Raises:
         Refusal: `weekly_wrong`, the relay does not take the pass.
@@ -106,3 +109,4 @@ async def try_weekly(drop: Drop, address: str, person: Dialogue) -> None:
             raise Refusal("weekly_wrong") from None
         raise
     await _told(failure, address, person)
+    return failure is None

@@ -23,8 +23,8 @@ from tercet.core import rooting
 from tercet.core.cell import Role
 from tercet.core.days import day_of, week_of
 from tercet.core.device import step
-from tercet.core.errors import Refusal
 from tercet.core.fields import Malformed, encode
+from tercet.core.passes import tag_of
 from tercet.core.relation import named
 from tercet.core.root import DELEGATED_MOST
 from tercet.core.strength import CAPTURED, certain, strength
@@ -37,7 +37,7 @@ from tercet.drop import Drop, RelayAddress
 from tercet.shell import burning, by_stick, introductions, meetings, passphrases
 from tercet.shell.dialogue import Dialogue
 from tercet.shell.engine import NotFiled
-from tercet.shell.failures import ShellError
+from tercet.shell.failures import NoSuchReport, ShellError
 from tercet.shell.service import Handler, Request, Service, agreed, ask_until, number_in, status_of
 from tercet.shell.show import date_of
 from tercet.vault import Vault
@@ -217,15 +217,28 @@ class DeskService(Service):
         return {"relays": list(self.engine.device.relays)}
 
     async def _weekly(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        """Take in a relay's weekly secret once the relay was seen to take its pass, or forget it."""
-        address, secret = str(RelayAddress.parse(str(request.get("relay")))), b""
-        if not request.get("withdraw"):
+        """Take in a relay's weekly secret once the relay was seen to take its pass, or forget it.
+
+        A relay that does not answer is one of the list's all the same, or the secret would go to nobody's relay; a
+        secret of one that has left the list can be forgotten.
+
+        Raises:
+            ShellError: `relay_unlisted`.
+        """
+        address, secret, tried = str(RelayAddress.parse(str(request.get("relay")))), b"", False
+        device, forget = self.engine.device, bool(request.get("withdraw"))
+        known = {tag_of(each) for each in device.relays}
+        if forget and device.office:
+            known |= device.office.weekly.keys()
+        if device.office and tag_of(address) not in known:
+            raise ShellError("relay_unlisted")
+        if not forget:
             secret = weekly_secret(await person.ask("weekly_secret", ASK_WEEKLY, True))
             now = self.engine.clock()
-            await try_weekly(self.relays.drop(with_pass_of(secret, address, now)), address, person)
+            tried = await try_weekly(self.relays.drop(with_pass_of(secret, address, now)), address, person)
         await self.engine.do(ev.TakeWeekly(address, secret))
         await self.engine.do(ev.SendNow())
-        return {"relay": address, "weekly": bool(secret)}
+        return {"relay": address, "weekly": bool(secret), "tried": tried}
 
     async def _board_key(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """What the five need to delegate this desk's board key, from today for so many days."""
@@ -272,15 +285,18 @@ class DeskService(Service):
         number = number_in(request)
         summary = next((c for c in await asyncio.to_thread(self.archive.cases) if c.number == number), None)
         if summary is None:
-            raise ShellError("no_such_report")
+            raise NoSuchReport([number])
         words = await asyncio.to_thread(self.archive.words, number)
-        return {"report": _plain(summary), "words": [_plain(w) for w in words]}
+        event = await asyncio.to_thread(self.archive.event, number)
+        same = [one for one in sorted(event) if one != number]
+        return {"report": _plain(summary), "same": same, "words": [_plain(w) for w in words]}
 
     async def _reply(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number = number_in(request)
         office = self.engine.device.office
         if office is not None and number not in [case.number for case in office.cases]:
-            raise Refusal("unknown_report")
+            await self._are_there(number)
+            raise ShellError("conversation_over")
         await ask_until(
             person, "text", "What to say to the reporter", lambda text: self.engine.do(ev.Reply(number, text))
         )
@@ -295,26 +311,42 @@ class DeskService(Service):
         return {}
 
     async def _export(self, request: Request, person: Dialogue) -> dict[str, Any]:
-        done = await asyncio.to_thread(export_case, self.archive, number_in(request), Path(request["to"]))
+        number = number_in(request)
+        await self._are_there(number)
+        done = await asyncio.to_thread(export_case, self.archive, number, Path(request["to"]))
         return {"exported": _plain(done)}
+
+    async def _are_there(self, *numbers: int) -> None:
+        """Refuse numbers that no report has.
+
+        Raises:
+            NoSuchReport: it says which.
+        """
+        missing = set(numbers) - await asyncio.to_thread(self.archive.numbers)
+        if missing:
+            raise NoSuchReport(missing)
 
     async def _same_event(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number, others = number_in(request), request.get("others", ())
         if not isinstance(others, list | tuple) or not all(type(other) is int for other in others):
             raise ShellError("bad_request")
-        apart = bool(request.get("apart"))
         given = tuple(dict.fromkeys((number, *others)))
-        if len(given) == 1 and not apart:
+        await self._are_there(*given)
+        if request.get("apart"):
+            left = await asyncio.to_thread(self.archive.apart, given)
+            return {"numbers": sorted(given), "apart": True, "left": [list(event) for event in left]}
+        if len(given) == 1:
             raise ShellError("one_report")
-        await asyncio.to_thread(self.archive.same_event, 0 if apart else number, given)
-        return {"numbers": list(given), "apart": apart}
+        event = await asyncio.to_thread(self.archive.same_event, number, given[1:])
+        return {"numbers": list(event), "apart": False, "left": []}
 
     async def _witnesses(self, request: Request, person: Dialogue) -> dict[str, Any]:
         number, captured = number_in(request), request.get("captured", CAPTURED)
         if type(captured) is not int or captured < 0:
             raise ShellError("bad_request")
+        await self._are_there(number)
         weeks = await asyncio.to_thread(self.archive.witnesses, number)
-        return {"certain": certain(weeks, captured), "captured": captured}
+        return {"certain": certain(weeks, captured), "captured": captured, "witnessed": bool(weeks)}
 
     async def _strength(self, _: Request, person: Dialogue) -> dict[str, Any]:
         office = self.engine.device.office

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 VARIABLE: Final = "TERCET_CALLED"  # the environment variable by which ./tercet hands on its own name
 PROGRAM: Final = "./tercet"
 PLACES: Final = {"member": "--vault", "desk": "--dir"}  # the option that says where a member's or desk's things lie
+PLACELESS: Final = re.compile(r".*--help\b|desk ceremony(?! board\b| load\b)")  # what is no desk's or vault's own
 NAMED: Final = re.compile(r"`(?:tercet ([^`]+)|((?:accept|meet)\b[^`]*))`")  # the second: members and desks have it
 
 
@@ -70,7 +71,7 @@ def _whole(found: re.Match[str], called: Called) -> str:
     if not found[1] and called.role not in PLACES:
         return found[0]
     command = found[1] or f"{called.role} {found[2]}"
-    same = called.place and command.split()[0] == called.role
+    same = called.place and command.split()[0] == called.role and not PLACELESS.match(command)
     return f"`{called.program} {command}{f' {PLACES[called.role]} {called.place}' if same else ''}`"
 
 

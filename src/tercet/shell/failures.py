@@ -9,6 +9,7 @@ Read first  Failure, failure_of().
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tercet.core.errors import Refusal
@@ -51,6 +52,16 @@ class ShellError(Exception):
         self.hint = HINTS[code]
 
 
+class NoSuchReport(ShellError):
+    """No report at the desk has one of these numbers: the sentence says which."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        super().__init__("no_such_report")
+        *before, last = map(str, sorted(numbers))
+        named = f"{', '.join(before)} or {last}" if before else last
+        self.hint = self.hint.replace("report with that number", f"report {named}")
+
+
 HINTS = {
     "already_founded": "There is a desk in this folder already: use it, or choose another folder.",
     "bad_answers": "The answers must come as JSON objects, one a line, with text in each field.",
@@ -63,6 +74,7 @@ HINTS = {
     "bad_usage": "The command line is not right: type the command with --help to see what it takes.",
     "burn_unsure": "Nothing was begun: the second time you typed another word for them than the first.",
     "codes_many": "This would take more than 32 codes: allow more bytes a code.",
+    "conversation_over": "The conversation on this report ended 30 days after its last word: it can only be read now.",
     "file_there": "There is a file of this name already: choose another name, so that nothing is lost.",
     "listen_failed": "This place to listen at is taken or not this machine's: choose another port or host.",
     "lock_failed": "The locked process did not start: the device is closed and does not beat; run it again.",
@@ -76,13 +88,15 @@ HINTS = {
     "not_signed": "Nothing was signed: talk it over with the others, then begin again.",
     "not_wanted": "Nothing was sent and nothing has changed: what waits goes under cover, with the beats.",
     "one_report": "An event is of several reports: name the others too, or say --apart if it was marked wrongly.",
-    "paper_differs": "These are not the words that were shown: throw the paper away, and make a fresh key.",
+    "paper_differs": "These are not the words shown, so there is no key: throw the paper away and begin again.",
     "paper_other": "This paper is none of those that may sign this root: look for the right one.",
     "paper_wrong": "These are not the thirteen words of a key: read them from the paper once more.",
     "passphrase_weak": "This passphrase is too easy to guess: take one drawn by chance, such as the five words shown.",
     "passphrases_alike": "The two passphrases are too much alike: whoever has one would guess the other.",
     "passphrases_differ": "The two entries differ: type the passphrase again.",
     "picture_large": "This picture is too large to read: take it with fewer pixels.",
+    "relay_unlisted": "This relay is not on the desk's list: name one that `tercet desk status` shows, or change the "
+    "list first with `tercet desk relays`.",
     "root_file": "This is no file of the ceremony, or not of this kind: ask for it to be sent again.",
     "root_five": "A root needs five keys, of two founders, a desk and two guardians: give each file once.",
     "root_unlike": "These files are not of one root: give only those that came from one draft.",
