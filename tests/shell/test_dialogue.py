@@ -256,3 +256,13 @@ def test_a_text_that_cannot_be_used_is_asked_for_again_and_why_is_said() -> None
     with pytest.raises(Refusal) as refused:
         asyncio.run(ask_until(Patient(), "text", "What happened", use))
     assert refused.value.code == "report_long"
+
+
+def test_whoever_gave_a_descriptor_for_answers_may_close_it() -> None:
+    """Its number may go to another file, which must not be read, or closed, in its place."""
+    hear, tell = os.pipe()
+    os.write(tell, b'{"name": "layla"}\n')
+    os.close(tell)
+    answers = Answers(hear)
+    os.close(hear)
+    assert answers.get("name", "") == "layla"

@@ -61,8 +61,8 @@ class Answers:
     def __init__(self, descriptor: int | None = None, terminal: Callable[[str, bool, bool], str] | None = None) -> None:
         self._lines: TextIO | None = None
         if descriptor is not None:  # bytes that are no text become surrogates, which parse_answers() refuses
-            try:
-                self._lines = os.fdopen(descriptor, "r", encoding="utf-8", errors="surrogateescape")
+            try:  # one of our own: whoever gave it may close theirs, and its number go to another
+                self._lines = os.fdopen(os.dup(descriptor), "r", encoding="utf-8", errors="surrogateescape")
             except OSError:
                 self._lines = io.StringIO()  # where nothing is open, nothing answers
         self._terminal = terminal or _from_terminal
