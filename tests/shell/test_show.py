@@ -61,3 +61,19 @@ def test_what_a_neighbour_is_stands_in_words() -> None:
 
 def test_an_address_from_outside_steers_no_terminal() -> None:
     assert "\x1b" not in status(80, relays=[{"relay": "tercet://\x1b[2J", "trouble": "", "passes": 0}])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (
+            {"today": 2, "witness": True, "came": True},
+            "Tokens for reports of today: 2. Witness token of this week: here.",
+        ),
+        ({"today": 0, "witness": False, "came": True}, "read as a stranger's. Witness token of this week: none."),
+        ({"today": 0, "witness": False, "came": False}, "No tokens of this week yet"),
+    ],
+)
+def test_what_a_report_of_today_would_carry_is_said_in_sentences(tokens: dict[str, Any], said: str) -> None:
+    assert said in " ".join(status(80, tokens=tokens).split())
+    assert "oken" not in status(80, tokens={})

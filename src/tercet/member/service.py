@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import redeeming
 from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.days import DAY
 from tercet.core.device import step
@@ -186,7 +187,18 @@ class MemberService(Service):
     async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
         reports = [_report_facts(r) for r in self.engine.device.reports]
         beats = {"every": int(self.pace), "next": self.next_beat, "waiting": self.waiting()}
-        return {**status_of(self.engine, self.relays), "reports": reports, "beats": beats, "direct": True}
+        return {
+            **status_of(self.engine, self.relays),
+            "reports": reports,
+            "tokens": self._tokens(),
+            "beats": beats,
+            "direct": True,
+        }
+
+    def _tokens(self) -> dict[str, Any]:
+        """What a report of today would carry; empty where there is no network."""
+        device = self.engine.device
+        return redeeming.at_hand(device, self.engine.clock() // DAY)._asdict() if device.card else {}
 
     async def _send_now(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """Exchange at once all that is due, once the owner has seen what that shows.
@@ -267,6 +279,8 @@ class MemberService(Service):
             await ask_until(person, "text", "What happened", write)
             number = self.engine.device.reported
             await person.tell("report_made", number=number)
+            for tell in told.so_far():
+                await _say_of(number, tell, person)
             if request.get("wait"):
                 await self.seen_while(self._follow(number, told, person), person)
             elif at_once:
@@ -319,8 +333,8 @@ class MemberService(Service):
         """Pass on what concerns one report until it and its files are with the desk."""
         while not _settled(next((r for r in self.engine.device.reports if r.number == number), None)):
             tell = await told.next(3600.0)
-            if tell is not None and tell.facts.get("number") == str(number):
-                await person.tell(tell.what, **tell.facts)
+            if tell is not None:
+                await _say_of(number, tell, person)
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
@@ -356,6 +370,12 @@ class MemberService(Service):
         notices = self.notices()
         await self.engine.do(ev.NoticesSeen())
         return {"notices": notices}
+
+
+async def _say_of(number: int, tell: fx.Tell, person: Dialogue) -> None:
+    """Pass on what was told about one report, and nothing else."""
+    if tell.facts.get("number") == str(number):
+        await person.tell(tell.what, **tell.facts)
 
 
 def _place(where: str, precision: str) -> Place | None:
