@@ -229,8 +229,11 @@ class Service:
             await self.engine.sleep(draw_span(self.awaited_beat, self.chance))
 
     async def _exchange(self) -> None:
-        """Send and fetch at once all that is due."""
-        await self.engine.do(ev.SendNow(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+        """Send and fetch at once all that is due; once more if what came brought the pass that a relay asked for."""
+        for _ in range(2):
+            await self.engine.do(ev.SendNow(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            if not self.relays.dressed_anew:
+                return
 
     async def _pass_on(self, told: Told, person: Dialogue) -> None:
         while True:
