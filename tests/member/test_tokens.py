@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tercet.core.tokens import REPORTS_A_WEEK, TOKENS_A_WEEK
 from tercet.shell.service import Service
 
 from ..shell.founded import founded
@@ -86,3 +87,12 @@ def test_the_status_shows_what_reports_of_today_would_carry(tmp_path: Path) -> N
             assert await tokens() == {"today": 0, "witness": False, "came": True}
 
     run(scene())
+
+
+def test_the_guide_says_which_tokens_a_week_has() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "member.md").read_text()
+    part = guide.split("\n### Tokens\n")[1].split("\n## ")[0]
+    rows = [line.split("|")[1].strip() for line in part.splitlines() if line.startswith("| a ")]
+    count = {"a token for each day, Monday to Sunday by the calendar of UTC": 7, "a spare one": 1, "a witness token": 1}
+    assert rows == list(count)
+    assert sum(count.values()) == TOKENS_A_WEEK == REPORTS_A_WEEK + 1
