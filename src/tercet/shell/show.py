@@ -164,9 +164,23 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
 
 
 def show_notes(console: Console, letters: Iterable[dict[str, Any]]) -> None:
-    """Letters of neighbours, a line each."""
+    """Letters of neighbours, line by line."""
     for note in letters:
-        console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}")
+        console.print(f"{moment(note['came'])}  from {shown(note['from'])}:")
+        show_text(console, note["text"])
+
+
+def show_words(console: Console, words: Iterable[dict[str, Any]]) -> None:
+    """What the desk wrote about a member's reports, line by line."""
+    for one in words:
+        console.print(f"{date_of(one['came'] // DAY)}  the desk, on report {one['report']}:")
+        show_text(console, one["text"])
+
+
+def show_text(console: Console, text: str) -> None:
+    """A text from outside with its lines, each set in: so none of them looks like a line of ours."""
+    for line in shown_lines(text):
+        console.print("  " + line)
 
 
 def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
@@ -176,5 +190,4 @@ def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
         what = f"said in public, statement {one['said']}" if one.get("said") else f"to everyone, until {one['until']}"
         when = date_of(one["issued"] // DAY) if one.get("said") else moment(one["issued"])
         console.print(f"{when}  {what}{fresh}:")
-        for line in shown_lines(one["text"]):
-            console.print("  " + line)
+        show_text(console, one["text"])
