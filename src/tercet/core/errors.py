@@ -84,7 +84,7 @@ HINTS: Final = MappingProxyType(
         "unknown_neighbour": "Nobody you met goes by that word: look at the status for the words you chose.",
         "unknown_report": "There is no such report: look at the list for its number.",
         "voice_day": "The day of this statement is to come, or over 60 days ago: have one of today signed.",
-        "voice_few": "Too few of the five have signed this statement: do not believe it, or ask the others to sign.",
+        "voice_few": "Too few of the five have signed this statement: do not believe it until enough of them have.",
         "voice_fork": "Two roots claim one place, so one is false: ask the group in person which one is theirs.",
         "voice_long": "The statement is too long for everyone: shorten it, or make two.",
         "voice_old": "Keys that were replaced signed this, and the newest root does not list it: do not believe it.",
