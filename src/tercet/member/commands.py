@@ -376,9 +376,14 @@ def give_up(
     as_json: AsJson = False,
 ) -> None:
     """Send no more of a report's files: they are lost, or you think better of it."""
-    _do(vault, answers, as_json, {"do": "give_up", "number": number})
-    if not as_json:
-        Terminal().print(f"No more of the files of report {number} is sent. The desk is told with the next beats.")
+    found = _do(vault, answers, as_json, {"do": "give_up", "number": number})
+    if as_json:
+        return
+    if found["stopped"]:
+        said = f"No more of the files of report {number} is sent. The desk is told with the next beats."
+    else:
+        said = f"Nothing of the files of report {number} is left to send: nothing has changed."
+    Terminal().print(said)
 
 
 @app.command("run")

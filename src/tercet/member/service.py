@@ -27,8 +27,9 @@ from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.days import DAY
 from tercet.core.device import step
 from tercet.core.errors import Refusal
+from tercet.core.files import OPEN_MEDIA
 from tercet.core.relation import named
-from tercet.core.report import MediaKind, MediaState, Place, Report, ReportState, blocks_of
+from tercet.core.report import MediaKind, Place, Report, ReportState, blocks_of
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
@@ -220,9 +221,11 @@ class MemberService(Service):
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         if report is None:
             raise Refusal("unknown_report")
-        for file in range(len(report.media)):
+        moving = [file for file, media in enumerate(report.media) if media.state in OPEN_MEDIA]
+        for file in moving:
             await self.engine.do(ev.FileStopped(number, file, False))
-        return _report_facts(next(r for r in self.engine.device.reports if r.number == number))
+        after = next(r for r in self.engine.device.reports if r.number == number)
+        return {**_report_facts(after), "stopped": len(moving)}
 
     async def _lock(self, _: Request, person: Dialogue) -> dict[str, Any]:
         """Draw the beats to come and end; whoever runs this service then starts the locked process."""
@@ -414,5 +417,5 @@ def _report_facts(report: Report) -> dict[str, Any]:
 def _settled(report: Report | None) -> bool:
     if report is None:
         return True
-    moving = any(m.state in (MediaState.WAITING, MediaState.LEFT) for m in report.media)
+    moving = any(m.state in OPEN_MEDIA for m in report.media)
     return report.state is ReportState.RECEIVED and not moving
