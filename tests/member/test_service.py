@@ -269,6 +269,36 @@ def test_a_place_without_a_precision_travels_coarse(where: str, precision: str, 
     assert (found.latitude is None) == (expected == "district")
 
 
+@pytest.mark.parametrize(
+    ("field", "mistyped", "typed", "hint"),
+    [
+        ("when", "25:00", "yesterday 09:30", "[bad_time]"),
+        ("where", "95.0, 200", "33.51, 36.29", "-90 to 90) and longitude (-180 to 180)"),
+    ],
+)
+def test_a_place_or_a_time_that_was_asked_for_and_mistyped_is_asked_for_again(
+    tmp_path: Path, field: str, mistyped: str, typed: str, hint: str
+) -> None:
+    world = founded(tmp_path)
+    prompts: list[str] = []
+
+    class Typist(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            prompts.append(prompt)
+            return [mistyped, typed, "It was so."][len(prompts) - 1]
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            assert (await do(amal, Typist(), do="report", **{field: "-"}))["number"] == 1
+            assert [hint in prompt for prompt in prompts] == [False, True, False]
+            with pytest.raises(EvidenceError):
+                await do(amal, Person(text="x", **{field: mistyped}), do="report", **{field: "-"})
+            with pytest.raises(EvidenceError):
+                await do(amal, Person(text="x"), do="report", **{field: mistyped})
+
+    run(scene())
+
+
 def test_a_zone_knows_its_summer_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     zone = local_zone(1_790_000_000)

@@ -250,14 +250,7 @@ class MemberService(Service):
     async def _report(self, request: Request, person: Dialogue) -> dict[str, Any]:
         if self.engine.device.card is None:
             raise Refusal("no_card")
-        place_given, written = str(request.get("where") or ""), str(request.get("when") or "")
-        if place_given == ASK:
-            place_given = await person.ask("where", "Where")
-        if written == ASK:
-            written = await person.ask("when", "When")
-        where = _place(place_given, str(request.get("precision") or ""))
-        now = self.engine.clock()
-        happened = when(written, now, local_zone(now)) if written else None
+        where, happened = await self._where_and_when(request, person)
         media: list[ev.MediaGiven] = []
         for kind in MEDIA_KINDS:
             for path in request.get(kind, ()):
@@ -292,6 +285,34 @@ class MemberService(Service):
                 await self._say_when(person, INTAKE_SHARE)
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         return _report_facts(report) if report else {"number": number}
+
+    async def _where_and_when(self, request: Request, person: Dialogue) -> tuple[Place | None, int | None]:
+        """A report's place and time, from the command line, or asked for until they can be read.
+
+        Raises:
+            EvidenceError: one cannot be read, and nobody gives another.
+        """
+        where: Place | None = None
+        happened: int | None = None
+
+        async def place_at(text: str) -> None:
+            nonlocal where
+            where = _place(text, str(request.get("precision") or ""))
+
+        async def happen(text: str) -> None:
+            nonlocal happened
+            now = self.engine.clock()
+            happened = when(text, now, local_zone(now)) if text else None
+
+        if (given := str(request.get("where") or "")) == ASK:
+            await ask_until(person, "where", "Where", place_at)
+        else:
+            await place_at(given)
+        if (given := str(request.get("when") or "")) == ASK:
+            await ask_until(person, "when", "When", happen)
+        else:
+            await happen(given)
+        return where, happened
 
     def _try(self, report: ev.WriteReport) -> None:
         """See whether a report could be sealed, and seal none: whoever asks something of its owner asks after this.
