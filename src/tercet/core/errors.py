@@ -28,7 +28,7 @@ HINTS: Final = MappingProxyType(
         "code_refused": "One side stopped the meeting or had no place: nothing was kept; talk it over, begin again.",
         "code_unknown": "Nobody waits with this code: it was mistyped, used before or too old; ask for a fresh one.",
         "code_used": "This code was used before and works only once: ask for a fresh one.",
-        "code_wrong": "The words did not match, and one wrong try ends a code: ask for a fresh one.",
+        "code_wrong": "The words did not match, and one wrong try ends a code: begin again with a fresh one.",
         "desk_takes_founders": "A desk is the link of founders and of nobody else: let a founder invite this person.",
         "hello_swapped": "The relay brought not what the other screen promised: nothing was kept; meet by codes alone.",
         "introduce_whom": "You can introduce your link to your partner, or the two below you to each other.",
