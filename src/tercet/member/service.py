@@ -76,6 +76,7 @@ SENTENCES = {
     "desk_wrote": "The desk wrote to you about report {number}: read it with `tercet member inbox`.",
     "letter_came": "A letter from {name}: read it with `tercet member inbox`.",
     "notice_came": "Word from the desk to everyone: read it with `tercet member inbox`.",
+    "statement_came": "The group said something in public: read it with `tercet member inbox`.",
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
     "board_two_faces": "Warning: the board shows two faces, and reports go without tokens now; tell your link and "
     "partner in person.",
