@@ -288,7 +288,7 @@ def test_a_statement_that_is_not_judged_as_it_must_be_ends_the_scene(
 
 
 def test_a_member_whom_a_notice_never_reaches_ends_the_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = 'import signal; print(\'{"what": "notice_came"}\', flush=True); signal.pause()'
+    program = 'import signal; print(\'{"what": "statement_came"}\', flush=True); signal.pause()'
     monkeypatch.setattr(Actor, "COMMAND", (sys.executable, "-c", program))
     monkeypatch.setattr(Actor, "PATIENCE", 0.2)
 
@@ -305,7 +305,7 @@ NOTICES = [{"said": 0, "text": up_voice.NOTICE}, {"said": 1, "text": up_voice.ST
 def heard(folder: Path, monkeypatch: pytest.MonkeyPatch, notices: list[dict[str, object]]) -> str:
     """What a scene shows whose deepest member finds these notices."""
     done = {"what": "done", "notices": notices}
-    monkeypatch.setattr(Actor, "COMMAND", says({"what": "notice_came"}, {"what": "notice_came"}, done))
+    monkeypatch.setattr(Actor, "COMMAND", says({"what": "notice_came"}, {"what": "statement_came"}, done))
     out = io.StringIO()
 
     async def play() -> None:

@@ -151,7 +151,8 @@ class Voice:
         Raises:
             ShellError: `scene_failed`.
         """
-        await self._stage.actors[name].hears("notice_came", UNDER_COVER * Actor.PATIENCE, times=2)
+        for what in ("notice_came", "statement_came"):
+            await self._stage.actors[name].hears(what, UNDER_COVER * Actor.PATIENCE)
         found = (await self._stage.once(name, "member", "notices"))["notices"]
         if sorted((one["said"], one["text"]) for one in found) != [(0, NOTICE), (1, STATEMENT)]:
             raise SceneFailure(name, "notices", "they are not what was said to everyone")

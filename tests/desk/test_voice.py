@@ -15,7 +15,7 @@ from tercet.cli import app
 from tercet.core import statement as statements
 from tercet.core.fields import encode
 from tercet.desk import papers
-from tercet.shell.failures import STATUS_HERE, STATUS_REFUSED
+from tercet.shell.failures import STATUS_FILE, STATUS_HERE, STATUS_REFUSED
 from tests.shell.world import PASSPHRASE, answers
 
 from .test_ceremony import Five, begun, failed
@@ -154,7 +154,6 @@ def test_what_is_no_statement_file_is_refused(group: Five) -> None:
         failed(verified("statement-1", "--root", root_words(), "--also", "bad"), "voice_file")
     Path("bad").write_bytes(good.encode() + b"\xff")
     failed(verified("bad", "--root", root_words()), "voice_file")
-    failed(verified("nowhere", "--root", root_words()), "voice_file")
 
 
 def test_what_verify_says_to_a_program(group: Five) -> None:
@@ -197,8 +196,28 @@ def test_nothing_is_written_over_and_a_text_file_must_be_one(group: Five) -> Non
     ):
         failed(group.type(f"tercet voice {line}", agreed="yes", text="x"), "file_there")
     Path("noise").write_bytes(b"\xff\xfe")
-    for name in ("noise", "nowhere"):
-        failed(group.type(f"tercet voice propose --root root-1 --number 1 --from {name} --to x"), "text_file")
+    failed(group.type("tercet voice propose --root root-1 --number 1 --from noise --to x"), "text_file")
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing_and_not_to_be_forged(group: Five) -> None:
+    published(group)
+    for line in (
+        "verify nowhere --root x",
+        "verify s1-a --root-file nowhere",
+        "verify s1-a --root x --also nowhere",
+        "verify root-1/below --root x",
+        "voice sign nowhere --to x",
+        "voice publish nowhere --to x",
+        "voice propose --root nowhere --number 1 --to x",
+        "voice propose --root root-1 --number 1 --from nowhere --to x",
+        "desk ceremony sign nowhere --to x",
+        "desk ceremony check nowhere",
+        "desk ceremony draft nowhere --board nowhere --to x",
+        "desk ceremony load nowhere --dir desk",
+        "desk statement nowhere --dir desk",
+        "desk notice --until 3 --from nowhere --dir desk",
+    ):
+        failed(group.type(f"tercet {line}"), "file_missing", STATUS_FILE)
 
 
 def test_no_word_of_a_paper_is_in_any_file_that_is_written(group: Five) -> None:

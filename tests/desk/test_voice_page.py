@@ -235,12 +235,42 @@ def test_the_page_and_the_command_agree_on_what_was_typed_for_the_first_root(
 
 
 @browser_is_there
-@pytest.mark.parametrize(
-    "text", ["", "x", "tercet statement, version 2\n00", "tercet statement, version 1\n0", "\u0661"]
-)
+@pytest.mark.parametrize("text", ["\u0661", "x", "tercet statement, version 2\n00", "tercet statement, version 1\n0"])
 def test_the_page_and_the_command_agree_on_what_is_no_file(opened: Opened, tmp_path: Path, text: str) -> None:
     first = cases("statement", "voice")[0].values[0]["input"]["first"]
     assert opened.check(first, text) == by_command(tmp_path, first, text) == {"fails": "voice_file"}
+
+
+@browser_is_there
+@pytest.mark.parametrize(
+    ("first", "given", "code", "head"),
+    [
+        ("", False, "nothing_given", "Nothing was checked"),
+        ("right", False, "nothing_given", "Nothing was checked"),
+        ("", True, "root_words", "Nothing was checked"),
+        ("abandon " * 7, True, "root_words", "Nothing was checked"),
+        ("tercet " * 8, True, "unknown_word", "Nothing was checked"),
+        ("abandon " * 8, True, "root_other", "Do not believe it"),
+        ("right", True, "holds", "It holds"),
+    ],
+)
+def test_what_a_reader_left_out_or_mistyped_says_nothing_of_the_statement(
+    opened: Opened, first: str, given: bool, code: str, head: str
+) -> None:
+    case = cases("statement", "voice")[0].values[0]["input"]
+    text = to_text(STATEMENT_TITLE, bytes.fromhex(case["file"])) if given else " "
+    said = opened.check(case["first"] if first == "right" else first, text)
+    assert said.get("fails", "holds") == code
+    assert opened.made.locator("#result h2").text_content() == head
+    marks = {"It holds": "yes", "Do not believe it": "no", "Nothing was checked": ""}
+    assert opened.made.get_attribute("#result", "class") == marks[head]
+
+
+@browser_is_there
+def test_an_empty_file_is_no_statement(opened: Opened) -> None:
+    opened.made.set_input_files("#file", [{"name": "f", "mimeType": "text/plain", "buffer": b""}])
+    assert opened.check("abandon " * 8, "") == {"fails": "voice_file"}
+    opened.made.set_input_files("#file", [])
 
 
 @browser_is_there

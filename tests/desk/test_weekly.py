@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tercet.core.days import day_of, week_of
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.passes import Held, tag_of
 from tercet.desk.lines import said_of_weekly
@@ -17,7 +17,7 @@ from tercet.drop.passes import taken_at, week_pass
 from tercet.shell.failures import ShellError
 
 from ..shell.founded import founded
-from ..shell.world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, beat, do, meet, run
+from ..shell.world import RELAY, UNREACHABLE, WRONG_KEY, Awake, Person, World, beat, do, meet, run
 
 SECRET = bytes(range(32))
 OTHER = str(RelayAddress("127.0.0.1", 7444, bytes(range(32))))
@@ -49,6 +49,37 @@ def test_with_the_secret_all_go_on_posting_where_relays_take_nothing_else(tmp_pa
                 (relay,) = (await do(service, do="status"))["relays"]
                 assert relay["trouble"] == ""
                 assert RelayAddress.parse(relay["relay"]).pass_ in taken_at(world.weekly, world.now)
+
+    run(scene())
+
+
+def test_a_newcomer_sends_at_once_though_the_board_comes_to_speak_of_the_pass_on_its_card_only_at_its_end(
+    tmp_path: Path,
+) -> None:
+    world, whole = World(tmp_path), f"{RELAY}/{base32(bytes(16))}"
+    world.mints = True
+    for name in ("desk", "amal", "cyra"):
+        world.make(name)
+
+    async def scene() -> None:
+        async with Awake(*(world.service(name) for name in ("desk", "amal", "cyra"))) as (desk, amal, cyra):
+            await do(desk, do="found", relays=[whole], shards=1)
+            await meet(desk, amal, "desk", "amal")
+            for _ in range(10):
+                world.now += DAY
+                await beat(desk, amal)
+            await do(desk, asked(), do="weekly", relay=whole)
+            await beat(desk, amal, rounds=2)
+            world.weekly = (SECRET,)
+            await meet(amal, cyra, "amal", "cyra", "link")
+            assert cyra.engine.device.passes
+            assert cyra.engine.device.vouched == (), "or this scene shows nothing"
+            person = Person()
+            await do(cyra, person, do="send_now", yes=True)
+            assert person.words() == ["visible"]
+            assert not cyra.relays.refusals, "it was sent once more"
+            (relay,) = (await do(cyra, do="status"))["relays"]
+            assert relay["trouble"] == ""
 
     run(scene())
 

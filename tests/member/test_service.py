@@ -7,12 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
 from tercet.core.errors import Refusal
 from tercet.drop import DropFailure
 from tercet.evidence import EvidenceError
+from tercet.member import commands
 from tercet.member.service import _place, local_zone
 from tercet.sample import photo
 from tercet.shell.service import Service, volume_of
@@ -161,6 +163,7 @@ def test_a_file_that_the_owner_gives_up_is_stopped_and_the_desk_told(tmp_path: P
             await do(amal, Person(text="A film."), do="report", video=[str(path)])
             done = await do(amal, do="give_up", number=1)
             assert [f["state"] for f in done["files"]] == ["stopped: the file is gone"]
+            assert done["stopped"] == 1
             world.trouble = {}
             for _ in range(3):
                 world.now += 70
@@ -173,8 +176,35 @@ def test_a_file_that_the_owner_gives_up_is_stopped_and_the_desk_told(tmp_path: P
     run(scene())
 
 
-async def files_of(member: Service) -> list[str]:
-    (report,) = (await do(member, do="status"))["reports"]
+def test_where_nothing_of_a_report_s_files_is_left_to_send_giving_up_changes_nothing(tmp_path: Path) -> None:
+    world = founded(tmp_path)
+
+    async def scene() -> None:
+        async with Awake(world.member("amal"), world.desk()) as (amal, desk):
+            await do(amal, Person(text="No film."), do="report")
+            await do(amal, Person(text="A film."), do="report", video=[str(film(tmp_path))])
+            for _ in range(6):
+                world.now += 60
+                await beat(amal, desk)
+            assert await files_of(amal, 2) == ["received by the desk"]
+            before = amal.engine.device
+            for number in (1, 2):
+                assert (await do(amal, do="give_up", number=number))["stopped"] == 0
+            assert amal.engine.device == before
+
+    run(scene())
+
+
+@pytest.mark.parametrize(("stopped", "said"), [(1, "No more of the files"), (0, "Nothing of the files")])
+def test_giving_up_says_whether_anything_was_left_to_send(
+    monkeypatch: pytest.MonkeyPatch, stopped: int, said: str
+) -> None:
+    monkeypatch.setattr(commands, "_do", lambda *_: {"stopped": stopped})
+    assert CliRunner().invoke(commands.app, ["give-up", "1"]).stdout.startswith(said)
+
+
+async def files_of(member: Service, number: int = 1) -> list[str]:
+    report = next(r for r in (await do(member, do="status"))["reports"] if r["number"] == number)
     return [f["state"] for f in report["files"]]
 
 
@@ -237,6 +267,36 @@ def test_a_place_without_a_precision_travels_coarse(where: str, precision: str, 
     assert found is not None
     assert found.precision == expected
     assert (found.latitude is None) == (expected == "district")
+
+
+@pytest.mark.parametrize(
+    ("field", "mistyped", "typed", "hint"),
+    [
+        ("when", "25:00", "yesterday 09:30", "[bad_time]"),
+        ("where", "95.0, 200", "33.51, 36.29", "-90 to 90) and longitude (-180 to 180)"),
+    ],
+)
+def test_a_place_or_a_time_that_was_asked_for_and_mistyped_is_asked_for_again(
+    tmp_path: Path, field: str, mistyped: str, typed: str, hint: str
+) -> None:
+    world = founded(tmp_path)
+    prompts: list[str] = []
+
+    class Typist(Person):
+        async def ask(self, field: str, prompt: str, hidden: bool = False) -> str:
+            prompts.append(prompt)
+            return [mistyped, typed, "It was so."][len(prompts) - 1]
+
+    async def scene() -> None:
+        async with Awake(world.member("amal")) as (amal,):
+            assert (await do(amal, Typist(), do="report", **{field: "-"}))["number"] == 1
+            assert [hint in prompt for prompt in prompts] == [False, True, False]
+            with pytest.raises(EvidenceError):
+                await do(amal, Person(text="x", **{field: mistyped}), do="report", **{field: "-"})
+            with pytest.raises(EvidenceError):
+                await do(amal, Person(text="x"), do="report", **{field: mistyped})
+
+    run(scene())
 
 
 def test_a_zone_knows_its_summer_times(monkeypatch: pytest.MonkeyPatch) -> None:

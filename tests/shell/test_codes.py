@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from tercet.core import scan
+from tercet.evidence import EvidenceError
 from tercet.sealing import digest
 from tercet.shell import codes
 from tercet.shell.codes import Collector, as_png, as_text, parse_part, read_all, read_file, read_picture, split
@@ -282,11 +283,13 @@ def test_what_is_no_picture_of_a_known_kind_is_refused(file: bytes) -> None:
     assert refused.value.code == "bad_picture"
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.png", tmp_path):
-        with pytest.raises(ShellError) as refused:
-            read_file(path)
-        assert refused.value.code == "bad_picture"
+def test_a_picture_that_is_not_there_is_said_to_be_missing_and_not_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError) as missing:
+        read_file(tmp_path / "none.png")
+    assert missing.value.code == "file_missing"
+    with pytest.raises(ShellError) as refused:
+        read_file(tmp_path)
+    assert refused.value.code == "bad_picture"
 
 
 def test_every_message_of_the_core_fits_in_a_few_codes() -> None:

@@ -224,7 +224,7 @@ def test_pictures_of_a_terminal_are_read_when_they_are_named(tmp_path: Path) -> 
 
     namer = Namer()
     assert run(Screen(namer, None, None).ask("scanned", "")) == message.hex()
-    assert [f["code"] for _, f in namer.told] == ["no_code", "bad_picture", "bad_picture"]
+    assert [f["code"] for _, f in namer.told] == ["no_code", "file_missing", "bad_picture"]
 
 
 def test_a_watched_folder_is_read_as_pictures_come_whole(tmp_path: Path) -> None:

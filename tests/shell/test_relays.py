@@ -112,6 +112,19 @@ def test_a_relay_that_takes_nothing_is_complained_of_until_it_takes_again_and_co
     assert book.relays.complaints() == {}
 
 
+def test_nobody_is_told_of_a_refusal_that_met_another_pass_than_counts_now() -> None:
+    book = Book()
+    book.refuses = "no_pass"
+    book.ask(op=PUT)
+    assert not book.relays.dressed_anew
+    book.relays.dress = lambda address: f"{address}/this week's"
+    assert book.relays.dressed_anew
+    assert book.relays.complaints() == {}
+    book.ask(op=PUT)
+    assert not book.relays.dressed_anew
+    assert book.relays.complaints()["a"].code == "no_pass"
+
+
 def test_a_pass_is_tried_without_leaving_anything_at_the_relay() -> None:
     store, book = MemoryStore(), Book()
     asyncio.run(try_pass(LocalDrop(store, lambda: 1), os.urandom))

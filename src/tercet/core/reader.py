@@ -75,7 +75,7 @@ def arrived(turn: Turn, event: Arrived) -> None:
     known = {one.number for one in before.notices}
     for fresh in in_force(view.notices, turn.today):
         if fresh.number not in known:
-            turn.tell("notice_came")
+            turn.tell("statement_came" if fresh.said else "notice_came")
     if (view.forked and not before.forked) or set(view.torn) - set(before.torn):
         turn.tell("board_two_faces")
     if event.carried or other_root:

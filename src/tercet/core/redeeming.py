@@ -7,10 +7,12 @@ Always      1. A token that was used and one that has lapsed are both gone, and 
             2. One request at a time, the same bytes until it is answered.
             3. A seed is blinded under one pair of keys, ever: two would show whose tokens they are.
             4. No token is asked for or used while the board shows two faces: it may be ours alone.
-Read first  prepare(), take(), spend().
+Read first  prepare(), take(), spend(), at_hand().
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +22,7 @@ from tercet.core.conversation import request
 from tercet.core.days import week_of
 from tercet.core.fields import Malformed, encode
 from tercet.core.permits import Asking, Purse, Trust
+from tercet.core.state import Device
 from tercet.core.tokens import REPORTS_A_WEEK, SPARE, Request, TokenKeys, blinded, finished, parse_signed
 from tercet.core.turn import Turn
 from tercet.sealing import KEY, CannotOpen, digest
@@ -185,14 +188,47 @@ def spend(turn: Turn, witness: bool) -> tuple[bytes, bytes]:
     Source: spec/51-tokens.md, 4.
     """
     trust: Trust = turn.device.trust
-    purse = trust.purse(week_of(turn.today))
-    if purse is None or turn.device.board.doubtful(purse.week):
+    purse = _usable(turn.device, turn.today)
+    if purse is None:
         return b"", b""
-    places = ((turn.today + 3) % 7, SPARE)
-    place = next((p for p in places if purse.reports[p]), None)
+    place = next((p for p in _places(turn.today) if purse.reports[p]), None)
     token = b"" if place is None else purse.reports[place]
     reports = tuple(b"" if number == place else one for number, one in enumerate(purse.reports))
     said = purse.witness if witness else b""
     after = msgspec.structs.replace(purse, reports=reports, witness=b"" if witness else purse.witness)
     turn.change(trust=trust.with_purse(after))
     return token, said
+
+
+class AtHand(NamedTuple):
+    """What an owner may ask about the tokens of a device.
+
+    Attributes:
+        today: how many reports of today would go with a token.
+        witness: whether one of them would go with the week's witness token.
+        came: whether tokens of this week came, used or not.
+    """
+
+    today: int
+    witness: bool
+    came: bool
+
+
+def at_hand(device: Device, today: int) -> AtHand:
+    """The tokens that reports of a day, today, would take."""
+    purse = _usable(device, today)
+    came = device.trust.purse(week_of(today)) is not None
+    if purse is None:
+        return AtHand(0, False, came)
+    return AtHand(sum(bool(purse.reports[place]) for place in _places(today)), bool(purse.witness), came)
+
+
+def _usable(device: Device, today: int) -> Purse | None:
+    """The tokens of a day's week; none if there are none, or the board shows two faces."""
+    purse = device.trust.purse(week_of(today))
+    return None if purse is None or device.board.doubtful(purse.week) else purse
+
+
+def _places(today: int) -> tuple[int, int]:
+    """Where in a purse the token of a day is, and the one that is good on any."""
+    return (today + 3) % 7, SPARE

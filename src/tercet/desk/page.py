@@ -22,17 +22,24 @@ from tercet.shell.failures import HINTS
 
 PARTS: Final = Path(__file__).parent / "voice_page"
 CODES: Final = (
-    *("root_new_few", "root_not_next", "root_old_few", "root_other", "root_place"),
+    *("root_new_few", "root_not_next", "root_old_few", "root_place"),
     *("voice_few", "voice_fork", "voice_old", "voice_root"),
 )  # refusals of the core that the page can come to
-CANNOT: Final = "This browser has no Ed25519, so nothing was checked: take a newer one, or `tercet verify`."
+OURS: Final = {
+    "cannot_check": "This browser has no Ed25519, so nothing was checked: take a newer one, or `tercet verify`.",
+    "nothing_given": "Fill in the eight words (1), and choose or paste the statement's file (2).",
+    "root_other": "The words that you filled in (1) are not those of this file's first root: look for a slip of yours, "
+    "and if there is none, do not believe it.",
+    "root_words": "The first root is known by eight words, or by 64 digits: fill in all of them (1), as they were "
+    "printed.",
+    "unknown_word": "One of the words that you filled in (1) is not on the list: look at its spelling.",
+}  # what the page says otherwise than a command: its reader fills in fields
 
 
 def hints() -> dict[str, str]:
     """What the page says for each code."""
-    shells = {code: HINTS[code] for code in ("root_words", "unforeseen", "voice_file")}
-    other = {"unknown_word": "One of the words is not on the list: look at its spelling.", "cannot_check": CANNOT}
-    return {code: CORE_HINTS[code] for code in CODES} | shells | other
+    shells = {code: HINTS[code] for code in ("unforeseen", "voice_file")}
+    return {code: CORE_HINTS[code] for code in CODES} | shells | OURS
 
 
 def _hash_of(text: str) -> str:

@@ -19,6 +19,7 @@ from tercet.core import root as roots
 from tercet.core.fields import Malformed, Version1, decode, encode
 from tercet.core.root import ROLES, BoardKey, Other, RootKey, Signed
 from tercet.core.statement import NAME, Publication, parse_publication
+from tercet.evidence import EvidenceError
 from tercet.sealing import CannotOpen, derive, normal_words, read_paper, sign, sign_public, verify, words_of
 from tercet.shell.failures import ShellError
 
@@ -171,6 +172,7 @@ def read_root(path: Path) -> Signed:
     """A root document at a path, signed or not.
 
     Raises:
+        EvidenceError: `file_missing`.
         ShellError: `root_file`, it cannot be read, or is none.
     """
     return parse_root_text(read_file(path))
@@ -192,6 +194,7 @@ def read_statement(path: Path) -> Publication:
     """A statement file at a path.
 
     Raises:
+        EvidenceError: `file_missing`.
         ShellError: `voice_file`, it cannot be read, or is none.
     """
     try:
@@ -240,29 +243,34 @@ def read_file(path: Path, most: int = FILE_MOST) -> str:
     """A file's text.
 
     Raises:
+        EvidenceError: `file_missing`.
         ShellError: `root_file`, it cannot be read.
     """
-    try:
-        with path.expanduser().open(encoding="ascii") as file:
-            return file.read(most + 1)
-    except (OSError, ValueError):
-        raise ShellError("root_file") from None
+    return _text_in(path, most, "root_file", "ascii")
 
 
 def read_words(path: Path) -> str:
     """The text of a file that a person wrote, without the line breaks at its end.
 
     Raises:
+        EvidenceError: `file_missing`.
         ShellError: `text_file`, it cannot be read, is no UTF-8, or is too long for anything.
     """
-    try:
-        with path.expanduser().open(encoding="utf-8", newline="") as file:
-            text = file.read(FILE_MOST + 1)
-    except (OSError, ValueError):
-        raise ShellError("text_file") from None
+    text = _text_in(path, FILE_MOST, "text_file", "utf-8", newline="")
     if len(text) > FILE_MOST:
         raise ShellError("text_file")
     return text.replace("\r\n", "\n").rstrip("\n")
+
+
+def _text_in(path: Path, most: int, bad: str, encoding: str, newline: str | None = None) -> str:
+    """Up to one character more of a file than `most`; `bad` is the code of one that cannot be read."""
+    try:
+        with path.expanduser().open(encoding=encoding, newline=newline) as file:
+            return file.read(most + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise EvidenceError("file_missing") from None
+    except (OSError, ValueError):
+        raise ShellError(bad) from None
 
 
 def write_file(path: Path, title: str, data: bytes) -> None:

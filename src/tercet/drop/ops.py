@@ -40,8 +40,9 @@ REFUSAL_HINTS = {
     Refusal.BOX_FULL: "This box is full until its reader has emptied it: it will be tried again.",
     Refusal.DISK_FULL: "There is no room left there: tell whoever runs the relay, or take a larger stick.",
     Refusal.BAD_REQUEST: "The relay did not understand: use the same version of Tercet as the relay.",
-    Refusal.NO_PASS: "The relay takes nothing without its pass. Passes of a week come from your link: meet one, "
-    "or let the relay take the old passes again. Who only carries needs the relay's whole, newest address.",
+    Refusal.NO_PASS: "The relay takes nothing without its pass. Passes of a week come with the letters of your link: "
+    "try again when those are here; if none come, meet a link, or let the relay take the old passes again. Who only "
+    "carries needs the relay's whole, newest address.",
     Refusal.BUSY: "The relay has too much to do, or its disk failed: try again later.",
 }
 

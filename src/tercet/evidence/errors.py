@@ -14,7 +14,8 @@ from typing import Final
 
 HINTS: Final = MappingProxyType(
     {
-        "bad_place": "Write two numbers, such as 33.51, 36.29, or the name of a district with nothing behind it.",
+        "bad_place": "Write latitude (-90 to 90) and longitude (-180 to 180), such as 33.51, 36.29, "
+        "or a district's name alone.",
         "bad_time": "Write a time that has passed, such as 14:30, yesterday 14:30 or 2026-11-20 14:30.",
         "copy_not_clean": "A clean small copy could not be made: send the photo without one, and tell your link.",
         "file_changed": "The file changed since it was first read: leave it alone and attach it again.",

@@ -19,7 +19,6 @@ from typing import Annotated, Any
 import typer
 
 from tercet.core.beat import PACE_LEAST, PACE_MOST
-from tercet.core.days import DAY
 from tercet.core.events import Arrived
 from tercet.member import locking
 from tercet.member.service import SENTENCES, MemberService
@@ -31,9 +30,8 @@ from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock,
 from tercet.shell.screen import Screen
 from tercet.shell.screen import pictures as pictures_in
 from tercet.shell.service import Request
-from tercet.shell.show import date_of, show_carried, show_notes, show_notices, show_status
+from tercet.shell.show import show_carried, show_notes, show_notices, show_status, show_words
 from tercet.shell.terminal import Terminal
-from tercet.shell.text import shown
 from tercet.vault import DEFAULT_SIZE, DoorError, Vault
 
 DEFAULT_VAULT = Path("~/.notebook")
@@ -271,8 +269,7 @@ def inbox(vault: VaultPath = DEFAULT_VAULT, answers: AnswersFrom = None, as_json
         return
     console = Terminal()
     show_notes(console, found.get("letters", ()))
-    for note in found.get("desk", ()):
-        console.print(f"{date_of(note['came'] // DAY)}  the desk, on report {note['report']}: {shown(note['text'])}")
+    show_words(console, found.get("desk", ()))
     show_notices(console, found.get("notices", ()))
     if not found.get("letters") and not found.get("desk") and not found.get("notices"):
         console.print("Nothing new.")
@@ -379,9 +376,14 @@ def give_up(
     as_json: AsJson = False,
 ) -> None:
     """Send no more of a report's files: they are lost, or you think better of it."""
-    _do(vault, answers, as_json, {"do": "give_up", "number": number})
-    if not as_json:
-        Terminal().print(f"No more of the files of report {number} is sent. The desk is told with the next beats.")
+    found = _do(vault, answers, as_json, {"do": "give_up", "number": number})
+    if as_json:
+        return
+    if found["stopped"]:
+        said = f"No more of the files of report {number} is sent. The desk is told with the next beats."
+    else:
+        said = f"Nothing of the files of report {number} is left to send: nothing has changed."
+    Terminal().print(said)
 
 
 @app.command("run")

@@ -22,13 +22,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet.core import effects as fx
 from tercet.core import events as ev
+from tercet.core import redeeming
 from tercet.core.beat import INTAKE_SHARE, PACE, SLOTS
 from tercet.core.content import MediaKind, Place, blocks_of
 from tercet.core.days import DAY
 from tercet.core.device import step
 from tercet.core.errors import Refusal
+from tercet.core.files import OPEN_MEDIA
 from tercet.core.relation import named
-from tercet.core.report import MediaState, Report, ReportState
+from tercet.core.report import Report, ReportState
 from tercet.drop import Drop
 from tercet.evidence import EvidenceError, SourceFile, inspect, place, travel_copy, when
 from tercet.evidence.media import Kind
@@ -75,6 +77,7 @@ SENTENCES = {
     "desk_wrote": "The desk wrote to you about report {number}: read it with `tercet member inbox`.",
     "letter_came": "A letter from {name}: read it with `tercet member inbox`.",
     "notice_came": "Word from the desk to everyone: read it with `tercet member inbox`.",
+    "statement_came": "The group said something in public: read it with `tercet member inbox`.",
     "clock_off": "This device's clock is about {days} days away from others': set it right.",
     "board_two_faces": "Warning: the board shows two faces, and reports go without tokens now; tell your link and "
     "partner in person.",
@@ -187,7 +190,18 @@ class MemberService(Service):
     async def _status(self, _: Request, person: Dialogue) -> dict[str, Any]:
         reports = [_report_facts(r) for r in self.engine.device.reports]
         beats = {"every": int(self.pace), "next": self.next_beat, "waiting": self.waiting()}
-        return {**status_of(self.engine, self.relays), "reports": reports, "beats": beats, "direct": True}
+        return {
+            **status_of(self.engine, self.relays),
+            "reports": reports,
+            "tokens": self._tokens(),
+            "beats": beats,
+            "direct": True,
+        }
+
+    def _tokens(self) -> dict[str, Any]:
+        """What a report of today would carry; empty where there is no network."""
+        device = self.engine.device
+        return redeeming.at_hand(device, self.engine.clock() // DAY)._asdict() if device.card else {}
 
     async def _send_now(self, request: Request, person: Dialogue) -> dict[str, Any]:
         """Exchange at once all that is due, once the owner has seen what that shows.
@@ -209,9 +223,11 @@ class MemberService(Service):
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         if report is None:
             raise Refusal("unknown_report")
-        for file in range(len(report.media)):
+        moving = [file for file, media in enumerate(report.media) if media.state in OPEN_MEDIA]
+        for file in moving:
             await self.engine.do(ev.FileStopped(number, file, False))
-        return _report_facts(next(r for r in self.engine.device.reports if r.number == number))
+        after = next(r for r in self.engine.device.reports if r.number == number)
+        return {**_report_facts(after), "stopped": len(moving)}
 
     async def _lock(self, _: Request, person: Dialogue) -> dict[str, Any]:
         """Draw the beats to come and end; whoever runs this service then starts the locked process."""
@@ -236,14 +252,7 @@ class MemberService(Service):
     async def _report(self, request: Request, person: Dialogue) -> dict[str, Any]:
         if self.engine.device.card is None:
             raise Refusal("no_card")
-        place_given, written = str(request.get("where") or ""), str(request.get("when") or "")
-        if place_given == ASK:
-            place_given = await person.ask("where", "Where")
-        if written == ASK:
-            written = await person.ask("when", "When")
-        where = _place(place_given, str(request.get("precision") or ""))
-        now = self.engine.clock()
-        happened = when(written, now, local_zone(now)) if written else None
+        where, happened = await self._where_and_when(request, person)
         media: list[ev.MediaGiven] = []
         for kind in MEDIA_KINDS:
             for path in request.get(kind, ()):
@@ -268,6 +277,8 @@ class MemberService(Service):
             await ask_until(person, "text", "What happened", write)
             number = self.engine.device.reported
             await person.tell("report_made", number=number)
+            for tell in told.so_far():
+                await _say_of(number, tell, person)
             if request.get("wait"):
                 await self.seen_while(self._follow(number, told, person), person)
             elif at_once:
@@ -276,6 +287,34 @@ class MemberService(Service):
                 await self._say_when(person, INTAKE_SHARE)
         report = next((r for r in self.engine.device.reports if r.number == number), None)
         return _report_facts(report) if report else {"number": number}
+
+    async def _where_and_when(self, request: Request, person: Dialogue) -> tuple[Place | None, int | None]:
+        """A report's place and time, from the command line, or asked for until they can be read.
+
+        Raises:
+            EvidenceError: one cannot be read, and nobody gives another.
+        """
+        where: Place | None = None
+        happened: int | None = None
+
+        async def place_at(text: str) -> None:
+            nonlocal where
+            where = _place(text, str(request.get("precision") or ""))
+
+        async def happen(text: str) -> None:
+            nonlocal happened
+            now = self.engine.clock()
+            happened = when(text, now, local_zone(now)) if text else None
+
+        if (given := str(request.get("where") or "")) == ASK:
+            await ask_until(person, "where", "Where", place_at)
+        else:
+            await place_at(given)
+        if (given := str(request.get("when") or "")) == ASK:
+            await ask_until(person, "when", "When", happen)
+        else:
+            await happen(given)
+        return where, happened
 
     def _try(self, report: ev.WriteReport) -> None:
         """See whether a report could be sealed, and seal none: whoever asks something of its owner asks after this.
@@ -320,8 +359,8 @@ class MemberService(Service):
         """Pass on what concerns one report until it and its files are with the desk."""
         while not _settled(next((r for r in self.engine.device.reports if r.number == number), None)):
             tell = await told.next(3600.0)
-            if tell is not None and tell.facts.get("number") == str(number):
-                await person.tell(tell.what, **tell.facts)
+            if tell is not None:
+                await _say_of(number, tell, person)
 
     async def _letter(self, _: Request, person: Dialogue) -> dict[str, Any]:
         name = await person.ask("name", "To whom (your own word for them)")
@@ -357,6 +396,12 @@ class MemberService(Service):
         notices = self.notices()
         await self.engine.do(ev.NoticesSeen())
         return {"notices": notices}
+
+
+async def _say_of(number: int, tell: fx.Tell, person: Dialogue) -> None:
+    """Pass on what was told about one report, and nothing else."""
+    if tell.facts.get("number") == str(number):
+        await person.tell(tell.what, **tell.facts)
 
 
 def _place(where: str, precision: str) -> Place | None:
@@ -395,5 +440,5 @@ def _report_facts(report: Report) -> dict[str, Any]:
 def _settled(report: Report | None) -> bool:
     if report is None:
         return True
-    moving = any(m.state in (MediaState.WAITING, MediaState.LEFT) for m in report.media)
+    moving = any(m.state in OPEN_MEDIA for m in report.media)
     return report.state is ReportState.RECEIVED and not moving

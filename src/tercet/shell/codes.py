@@ -19,6 +19,7 @@ import segno
 import zxingcpp
 from PIL import Image, ImageFilter
 
+from tercet.evidence import EvidenceError
 from tercet.sealing import digest
 from tercet.shell.failures import ShellError
 
@@ -178,11 +179,14 @@ def read_file(path: Path) -> list[bytes]:
     """What the codes in a picture file hold.
 
     Raises:
+        EvidenceError: `file_missing`.
         ShellError: `bad_picture`, `picture_large`.
     """
     try:
         with path.open("rb") as file:
             data = file.read(FILE_MOST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise EvidenceError("file_missing") from None
     except OSError:
         raise ShellError("bad_picture") from None
     return read_picture(data)
@@ -192,6 +196,7 @@ def read_all(files: Iterable[Path], collector: Collector) -> list[bytes]:
     """The messages that a row of pictures makes whole, in the order in which they are.
 
     Raises:
+        EvidenceError: `file_missing`.
         ShellError: `bad_picture`, `picture_large`.
     """
     found = [collector.take(code) for path in files for code in read_file(path)]

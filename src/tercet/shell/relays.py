@@ -85,7 +85,7 @@ class Relays:
 
     Attributes:
         troubles: address to its last failure; gone when it answers again.
-        refusals: address to why it took nothing when last asked to; gone when it takes something.
+        refusals: address to why it took nothing when last asked to, and as whom; gone when it takes something.
         dress: gives an address the pass that counts now; it stays the same relay, and is called by its own address.
     """
 
@@ -96,7 +96,7 @@ class Relays:
         self._rest: dict[str, float] = {}
         self._clocks: list[int] = []
         self.troubles: dict[str, DropFailure] = {}
-        self.refusals: dict[str, DropFailure] = {}
+        self.refusals: dict[str, tuple[DropFailure, str]] = {}
         self.carried = False
         self.dress: Callable[[str], str] = lambda address: address
 
@@ -110,7 +110,16 @@ class Relays:
 
     def complaints(self) -> dict[str, DropFailure]:
         """What an owner should know: relays that do not answer, and relays that answer but take nothing."""
-        return self.refusals | self.troubles
+        refused = {relay: why for relay, (why, worn) in self.refusals.items() if self.dress(relay) == worn}
+        return refused | self.troubles
+
+    @property
+    def dressed_anew(self) -> bool:
+        """Whether a relay was last asked to take something with another pass than counts now, and took nothing.
+
+        So it is while a newcomer reads the board: of the pass on its card nothing is said there at first.
+        """
+        return any(self.dress(relay) != worn for relay, (_, worn) in self.refusals.items())
 
     def down(self, relay: str) -> bool:
         """See `Places.down`."""
@@ -140,7 +149,7 @@ class Relays:
         if isinstance(op, Put | Post):
             self.refusals.pop(relay, None)
             if isinstance(answer, Refused):
-                self.refusals[relay] = DropFailure(answer.code, REFUSAL_HINTS[Refusal(answer.code)])
+                self.refusals[relay] = DropFailure(answer.code, REFUSAL_HINTS[Refusal(answer.code)]), at
         said = getattr(drop, "relay_clock", None) if fresh else None
         if said is not None:
             self._clocks.append(said)

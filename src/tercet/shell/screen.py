@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from tercet.evidence import EvidenceError
 from tercet.shell import codes
 from tercet.shell.codes import Collector
 from tercet.shell.dialogue import Dialogue, Fact
@@ -107,7 +108,7 @@ class Screen:
         answer = await self._person.ask("pictures", "Pictures of the other screen: file names, or a folder")
         try:
             self._found += await asyncio.to_thread(self._read_named, answer)
-        except ShellError as error:
+        except (ShellError, EvidenceError) as error:
             await self._person.tell("not_scanned", code=error.code)
             return
         if not self._found:
@@ -130,7 +131,7 @@ class Screen:
                 if mark not in self._known:
                     self._known.add(mark)
                     found += codes.read_all([file], self._collector)
-            except (OSError, ShellError):
+            except (OSError, ShellError, EvidenceError):
                 continue
         return found
 

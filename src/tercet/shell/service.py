@@ -28,6 +28,7 @@ from tercet.core.notice import in_force
 from tercet.core.passes import held_until
 from tercet.core.state import Device
 from tercet.drop import BLOCK, Drop, DropFailure
+from tercet.evidence import EvidenceError
 from tercet.sealing import UnknownWord
 from tercet.shell.dialogue import Dialogue, DoorSide, Fact
 from tercet.shell.engine import Engine
@@ -45,7 +46,7 @@ AWAITED_BEAT: Final = 10.0  # seconds on average, while somebody waits at a scre
 ANSWERED_HERE: Final = frozenset({"meeting_code", "meeting_compare"})  # whoever meets sees these on their own screen
 ASKED_AGAIN: Final = frozenset(
     {"bad_code", "unknown_word", "report_long", "report_odd", "report_empty", "letter_long", "bad_reply"}
-    | {"bad_address", "no_pass", "notice_long", "notice_odd", "voice_long", "voice_odd"}
+    | {"bad_address", "bad_place", "bad_time", "no_pass", "notice_long", "notice_odd", "voice_long", "voice_odd"}
 )  # an answer that cannot be used: another one may
 KIB: Final = 1_024
 MIB: Final = 1_048_576
@@ -229,8 +230,11 @@ class Service:
             await self.engine.sleep(draw_span(self.awaited_beat, self.chance))
 
     async def _exchange(self) -> None:
-        """Send and fetch at once all that is due."""
-        await self.engine.do(ev.SendNow(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+        """Send and fetch at once all that is due; once more if what came brought the pass that a relay asked for."""
+        for _ in range(2):
+            await self.engine.do(ev.SendNow(), *(ev.RelayTime(seconds) for seconds in self.relays.clocks_said()))
+            if not self.relays.dressed_anew:
+                return
 
     async def _pass_on(self, told: Told, person: Dialogue) -> None:
         while True:
@@ -329,9 +333,9 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
     """Ask for an answer and use it; one that cannot be used is asked for again, for as long as somebody answers.
 
     Raises:
-        Refusal, UnknownWord, DropFailure: why the last answer could not be used, if no other came.
+        Refusal, UnknownWord, DropFailure, EvidenceError: why the last answer could not be used, if no other came.
     """
-    failure: Refusal | UnknownWord | DropFailure | None = None
+    failure: Refusal | UnknownWord | DropFailure | EvidenceError | None = None
     why = ""
     while True:
         try:
@@ -340,7 +344,7 @@ async def ask_until(person: Dialogue, field: str, prompt: str, use: Callable[[st
             raise failure or unanswered from None
         try:
             return await use(answer)
-        except (Refusal, UnknownWord, DropFailure) as refused:
+        except (Refusal, UnknownWord, DropFailure, EvidenceError) as refused:
             if refused.code not in ASKED_AGAIN:
                 raise
             failure = refused

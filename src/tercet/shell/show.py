@@ -87,6 +87,8 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
         console.print(said, soft_wrap=True)
     if "reports" in found:
         _show_reports(console, found["reports"])
+    if found.get("tokens"):
+        _show_tokens(console, found["tokens"])
     _show_relays(console, found["relays"])
     if not found["relays"] and not found["neighbours"]:
         console.print(pasted(ALONE), soft_wrap=True)
@@ -105,6 +107,19 @@ def _show_reports(console: Console, reports: list[dict[str, Any]]) -> None:
         files = "; ".join(f"{f['kind']}: {f['state']} ({f['sent']}/{f['blocks']})" for f in one["files"])
         table.add_row(str(one["number"]), date_of(one["made"] // DAY), one["state"], Text(files))
     console.print(table)
+
+
+def _show_tokens(console: Console, tokens: dict[str, Any]) -> None:
+    """What reports of today would carry: owners ask before they write one."""
+    if not tokens["came"]:
+        said = "No tokens of this week yet: they come by themselves, with the beats. A report goes all the same."
+        console.print(said, soft_wrap=True)
+        return
+    if tokens["today"]:
+        console.print(f"Tokens for reports of today: {tokens['today']}.")
+    else:
+        console.print("No token for a report of today: it goes all the same, read as a stranger's.", soft_wrap=True)
+    console.print(f"Witness token of this week: {'here' if tokens['witness'] else 'none'}.")
 
 
 def _show_neighbours(console: Console, found: dict[str, Any]) -> None:
@@ -149,9 +164,23 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
 
 
 def show_notes(console: Console, letters: Iterable[dict[str, Any]]) -> None:
-    """Letters of neighbours, a line each."""
+    """Letters of neighbours, line by line."""
     for note in letters:
-        console.print(f"{moment(note['came'])}  from {shown(note['from'])}: {shown(note['text'])}")
+        console.print(f"{moment(note['came'])}  from {shown(note['from'])}:")
+        show_text(console, note["text"])
+
+
+def show_words(console: Console, words: Iterable[dict[str, Any]]) -> None:
+    """What the desk wrote about a member's reports, line by line."""
+    for one in words:
+        console.print(f"{date_of(one['came'] // DAY)}  the desk, on report {one['report']}:")
+        show_text(console, one["text"])
+
+
+def show_text(console: Console, text: str) -> None:
+    """A text from outside with its lines, each set in: so none of them looks like a line of ours."""
+    for line in shown_lines(text):
+        console.print("  " + line)
 
 
 def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
@@ -161,5 +190,4 @@ def show_notices(console: Console, notices: Iterable[dict[str, Any]]) -> None:
         what = f"said in public, statement {one['said']}" if one.get("said") else f"to everyone, until {one['until']}"
         when = date_of(one["issued"] // DAY) if one.get("said") else moment(one["issued"])
         console.print(f"{when}  {what}{fresh}:")
-        for line in shown_lines(one["text"]):
-            console.print("  " + line)
+        show_text(console, one["text"])

@@ -6,6 +6,7 @@
 const WORDS = "@WORDS@".split(" ");
 const HINTS = @HINTS@;
 const TITLE = "tercet statement, version 1";
+const SLIPS = ["nothing_given", "root_words", "unknown_word"]; /* of whoever fills in the fields: they say nothing of a file */
 const ROLES = ["founder", "founder", "desk", "guardian", "guardian"];
 const UNFIT = new RegExp("[\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u180e\\u200b\\u2028\\u2029\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
   + "\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]", "u");
@@ -339,17 +340,20 @@ async function check() {
     const read = async (input) => Promise.all(Array.from(input.files, (file) => file.size > FILE_MOST ? refuse("voice_file") : file.text()));
     const [chosen = ""] = await read(at("file"));
     const others = await read(at("also"));
+    const pasted = at("text").value.trim() ? at("text").value : "";
+    if (!pasted && !at("file").files.length) refuse("nothing_given");
     if (!(await canCheck())) refuse("cannot_check");
-    const found = await verdict(at("root").value, at("text").value.trim() ? at("text").value : chosen, others);
+    const found = await verdict(at("root").value, pasted || chosen, others);
     shown = show(found);
     result.dataset.facts = JSON.stringify(found);
     code = "holds";
   } catch (error) {
     code = error instanceof Refusal ? error.code : "unforeseen";
-    shown = [part("h2", code === "cannot_check" ? "This browser cannot check it" : "Do not believe it"),
+    const head = code === "cannot_check" ? "This browser cannot check it" : SLIPS.includes(code) ? "Nothing was checked" : "Do not believe it";
+    shown = [part("h2", head),
       part("p", `${HINTS[code] ?? HINTS.unforeseen} [${code}]`)];
   }
-  result.className = code === "holds" ? "yes" : "no";
+  result.className = code === "holds" ? "yes" : SLIPS.includes(code) ? "" : "no";
   result.append(...shown);
   result.hidden = false;
   result.dataset.code = code;
