@@ -191,13 +191,77 @@ def test_single_looks_under_cover_find_the_root_and_what_lay_before_it() -> None
     items = board_frames(stage)
     amal.device = structs.replace(amal.device, board=BoardView())
     for _ in range(3 * len(items)):
-        at = amal.device.board.places.get(RELAY, 0)
-        amal.do(
-            ev.Arrived(ev.Query("board", start=at, alone=True), tuple(items[at : at + 1]), at + 1 < len(items), RELAY)
-        )
+        look(amal, items)
     assert amal.device.board.root == second
     assert amal.device.board.number == desk.device.board.number
     assert works(amal.device.board)
+
+
+def turns(actor: Actor, item: bytes, root: bytes) -> bool:
+    assert actor.device.card
+    return turned(actor.device.card, actor.device.board, [item]).root == root
+
+
+def look(actor: Actor, items: list[bytes]) -> None:
+    """One single look at the board's next item."""
+    at = actor.device.board.places.get(RELAY, 0)
+    query = ev.Query("board", start=at, alone=True)
+    actor.do(ev.Arrived(query, tuple(items[at : at + 1]), at + 1 < len(items), RELAY))
+
+
+def test_a_reader_whom_a_thief_misled_goes_on_behind_the_root_and_reads_what_lay_before_it_last() -> None:
+    """Or it would know no keys and no boxes until it had read the whole board anew, one item a look."""
+    stage = Stage()
+    desk, amal, first = founded(stage)
+    for week in range(1, 7):
+        stage.now = (TODAY + 7 * week) * DAY
+        stage.beat(desk, amal, rounds=3)
+    thief = thief_of(stage, desk)
+    thief.do(ev.WriteNotice("false", day_of(stage.now) + 3))
+    thief.do(ev.SendNow())
+    stage.beat(amal)
+    second = rotated(stage, desk, first)
+    items, looks = board_frames(stage), 0
+    place = next(at for at, item in enumerate(items) if turns(amal, item, second))
+    while not works(amal.device.board, day_of(stage.now)) or amal.device.board.root != second:
+        look(amal, items)
+        looks += 1
+        assert looks < len(items)
+    assert looks <= len(items) - place + 2, "fewer than the board has before the root"
+    assert amal.device.board.anew == (RELAY,)
+    starts = []
+    while amal.device.board.anew or amal.device.board.places[RELAY] < len(items):
+        starts.append(amal.device.board.places[RELAY])
+        look(amal, items)
+        assert len(starts) < 2 * len(items) + 2
+    assert set(range(len(items))) <= set(starts), "and then it has looked at every item"
+    assert not amal.device.board.forked
+
+
+def test_who_passed_over_a_root_and_reads_it_where_it_was_put_again_finds_what_lay_between() -> None:
+    stage = Stage()
+    desk, amal, first = founded(stage)
+    second = rotated(stage, desk, first)
+    desk.do(ev.WriteNotice("a mine on the bridge", TODAY + 50))
+    stage.beat(desk)
+    items = board_frames(stage)
+    items.append(next(item for item in items if turns(amal, item, second)))
+    passed = structs.replace(amal.device.board, places={RELAY: len(items) - 1})
+    amal.device = structs.replace(amal.device, board=passed)
+    for _ in range(2 * len(items)):
+        look(amal, items)
+    view = amal.device.board
+    assert (view.root, view.number, view.missing, view.anew) == (second, desk.device.board.number, (), ())
+    assert [one.text for one in view.notices] == ["a mine on the bridge"]
+
+
+def test_when_all_is_read_at_once_nothing_is_left_to_read_anew() -> None:
+    stage = Stage()
+    _, amal, _ = founded(stage)
+    amal.device = structs.replace(amal.device, board=structs.replace(amal.device.board, anew=(RELAY,)))
+    amal.do(ev.SendNow())
+    stage.beat(amal)
+    assert amal.device.board.anew == ()
 
 
 def test_roots_are_put_on_the_board_again_before_relays_forget_them() -> None:

@@ -52,6 +52,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
         pairs: of each such week the mark of the first pair of token keys that was named, under whatever root;
             empty once another one was.
         passes: marks of the passes of weeks that are not past.
+        anew: relays at which a root came with a look, and the board before it is read once its end is reached.
     """
 
     number: Number = 0
@@ -70,6 +71,7 @@ class BoardView(msgspec.Struct, frozen=True, array_like=True):
     tokens: tuple[TokenKeys, ...] = ()
     pairs: dict[int, bytes] = {}
     passes: tuple[HeldMarks, ...] = ()
+    anew: tuple[str, ...] = ()
 
     @property
     def head(self) -> bytes:

@@ -31,8 +31,10 @@ def read(turn: Turn) -> None:
     """Read the board at two relays, from the last item seen there: it is still there unless the box has shrunk."""
     if turn.device.card is None or turn.device.is_desk:
         return
+    view = turn.device.board
     for relay in turn.device.table[:BOARD_RELAYS]:
-        _read_at(turn, relay, max(turn.device.board.places.get(relay.address, 0) - 1, 0))
+        seen = 0 if relay.address in view.anew else view.places.get(relay.address, 0)
+        _read_at(turn, relay, max(seen - 1, 0))
 
 
 def read_one(turn: Turn, relay: Relay, after: float) -> None:
@@ -78,13 +80,19 @@ def arrived(turn: Turn, event: Arrived) -> None:
             turn.tell("statement_came" if fresh.said else "notice_came")
     if (view.forked and not before.forked) or set(view.torn) - set(before.torn):
         turn.tell("board_two_faces")
-    if event.carried or other_root:
+    if event.carried or (other_root and not event.query.alone):
         turn.change(board=view)
-        if not event.carried and not event.query.alone:
+        if not event.carried:
             _read_at(turn, relay, 0)  # what lay before the root may count under it
         return
     seen = start + len(event.items)
-    if shrunk and event.query.alone:
+    ended = event.query.alone and not event.items and start >= before.places.get(event.relay, 0)
+    if other_root:  # what is in force is said again behind it
+        view = msgspec.structs.replace(view, anew=(event.relay,))
+    elif event.relay in view.anew and (ended or not start):  # now what lay before it, which may count under it
+        view = msgspec.structs.replace(view, anew=tuple(one for one in view.anew if one != event.relay))
+        seen = 0 if ended else seen
+    elif shrunk and event.query.alone:
         seen = _step_back(before, event, entries)
     turn.change(board=view.placed(event.relay, seen, turn.device.relays))
     if event.more and event.items and event.query.round < BOARD_ROUNDS and not event.query.alone:

@@ -72,7 +72,7 @@ def under(view: BoardView, held: bytes) -> BoardView:
     """
     board, before = parse_root(held).board, parse_root(view.root).board if view.root else None
     known, whole = view.mark_of(board.number), not view.missing and view.number == board.number
-    view = msgspec.structs.replace(view, root=held, places={})
+    view = msgspec.structs.replace(view, root=held, places={}, anew=())
     if before is None or before.public == board.public:
         return view
     if view.listed > board.number or known not in (None, board.mark):
