@@ -192,6 +192,7 @@ NOT_FROM_OUTSIDE: dict[str, str] = {
     "tercet.core.passes.dressed": "writes; what reads the address has a target",
     "tercet.lab.duress.Taken.passes": "an area that the lab's own machine packed; its reader has a target",
     "tercet.core.beat.covered": "numbers from chance",
+    "tercet.shell.called._whole": "sentences of our own",
     "tercet.core.redeeming._begin": "a number from chance",
     "tercet.core.beat.draw_span": "a number from chance",
     "tercet.core.chain.lane_of": "a number from our own derived bytes",
