@@ -259,6 +259,8 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
     @property
     def vouched(self) -> tuple[Held, ...]:
         """The passes that we show and hand on: the board says that they are everybody's, or cannot have said yet."""
+        if not self.passes:
+            return ()
         return vouched(self.passes, self.board.passes, week_of(day_of(self.board.issued)))
 
     @property
