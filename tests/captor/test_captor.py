@@ -22,6 +22,8 @@ from . import image, keys, noise, pack
 from .captor import Find, look
 from .seized import ANSWERED, FOUR, LEFT, NOTE, OURS, PLACE, READ, REPLY, SENT, UNREAD, WAITING, WORD, Seized
 
+pytestmark = pytest.mark.full  # each looks into images, key by key
+
 HERE = Path(__file__).parent
 MAKERS = {
     "conftest.py",
@@ -112,7 +114,6 @@ def whole() -> bytes:
     return drawn
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("which", ["opened", "asleep"])
 def test_without_a_passphrase_an_image_is_noise_and_no_more(seized: Seized, which: str) -> None:
     found = look([getattr(seized, which)], relays=[seized.relay])
@@ -136,7 +137,6 @@ def test_a_file_that_is_not_noise_is_seen(fault: Callable[[bytes], bytes], whole
     assert not noise.measured(fault(whole)).noise
 
 
-@pytest.mark.full
 def test_a_wrong_passphrase_opens_nothing_anywhere(seized: Seized) -> None:
     found = look([seized.asleep, seized.opened], ["five unrelated words are bad"], COST, [seized.relay])
     assert not (found.copies or found.slots or found.boxes or found.frames)
@@ -251,7 +251,7 @@ def test_the_notebooks_passphrase_and_a_relay_show_how_many_letters_went_each_wa
     assert not any(content[0] == 0 and (pack.array(content[1:]) or [0, 1])[1] for _, content in frames)
 
 
-@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.full)])
+@pytest.mark.parametrize("whole", [False, True])
 def test_once_the_notebook_was_opened_no_passphrase_opens_the_rest(seized: Seized, whole: bool) -> None:
     layout = image.Layout(len(seized.opened))
     pages = range(layout.size // image.PAGE) if whole else near(layout)

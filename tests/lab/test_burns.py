@@ -20,6 +20,8 @@ from tercet.lab.hunt import Hunt
 from tercet.lab.machine import Machine
 from tercet.lab.plan import DAY, HOUR, Plan
 
+pytestmark = pytest.mark.full  # each hunts in whole worlds
+
 SPEC = (Path(__file__).parents[2] / "spec" / "95-lab.md").read_text()
 CALM = Plan(loss=0.05, naps=0.0, away=0.0, skewed=0.0, sticks=0.0, outage_every=10_000.0, pace=7_200, desk_pace=3_600)
 SMALL = replace(CALM, members=6, days=4, seed=12, reports=1.0)
@@ -62,7 +64,6 @@ def test_each_law_of_the_spec_has_a_planted_fault_which_the_spec_names() -> None
 # ---- the law
 
 
-@pytest.mark.full
 def test_whom_captors_took_is_cut_out_and_nobody_else(world: BurnWorld, burned: Burned) -> None:
     assert burned.wrong == ()
     assert burned.uncut == 0
@@ -103,7 +104,6 @@ def test_every_report_of_a_free_member_is_received(burned: Burned) -> None:
     assert burned.reports["waiting"] == 0
 
 
-@pytest.mark.full
 def test_the_same_seed_hunts_the_same(burned: Burned) -> None:
     assert BurnWorld(SMALL, QUICK).burned() == burned
 
@@ -132,12 +132,10 @@ def caught_in(seed: int, name: str) -> bool:
     return False
 
 
-@pytest.mark.full
 def test_a_reader_that_accepts_one_point_is_caught() -> None:
     assert caught("one point is enough")
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_planted_fault_is_caught_by_its_law(name: str) -> None:
     assert caught(name)
@@ -146,7 +144,6 @@ def test_each_planted_fault_is_caught_by_its_law(name: str) -> None:
 # ---- captors
 
 
-@pytest.mark.full
 def test_who_fell_silent_is_asked_about_cut_out_and_does_not_come_back_whatever_is_tried() -> None:
     world = BurnWorld(replace(SMALL, members=6, days=9, seed=1, reports=0.3), SILENT)
     burned = world.burned()
@@ -171,7 +168,6 @@ class Listening(BurnWorld):
         super().told(machine, tell)
 
 
-@pytest.mark.full
 def test_before_a_burn_the_neighbours_hear_all_that_a_captor_tries_with_the_device() -> None:
     """Or that they hear nothing of it afterwards would prove nothing."""
     hunt = Hunt(firsts=0, malicious=0.0, talks=0.0, second=0.0, burning=False)
@@ -191,7 +187,6 @@ def test_before_a_burn_the_neighbours_hear_all_that_a_captor_tries_with_the_devi
     assert [name for name in tried if name.item in {one.item for one in machine.old}]
 
 
-@pytest.mark.full
 def test_where_nobody_is_cut_out_a_world_loses_exactly_whom_captors_take_of_its_tree() -> None:
     for seed in (1, 2):
         world = BurnWorld(replace(SMALL, members=8, seed=seed, pace=14_400), replace(QUICK, burning=False))
@@ -203,7 +198,6 @@ def test_where_nobody_is_cut_out_a_world_loses_exactly_whom_captors_take_of_its_
         assert not burned.safe
 
 
-@pytest.mark.full
 def test_with_both_founders_lost_on_one_day_the_others_keep_each_other_and_reports_arrive() -> None:
     plan = replace(SMALL, members=8, days=6, seed=3, founding=1, reports=0.6)
     world = BurnWorld(plan, replace(QUICK, founders=True, firsts=0, talks=0.0))
@@ -220,7 +214,6 @@ def test_with_both_founders_lost_on_one_day_the_others_keep_each_other_and_repor
     assert all(fate.received for fate in late)
 
 
-@pytest.mark.full
 def test_in_a_thousand_hunted_member_days_of_bad_weather_no_report_is_lost_and_no_law_broken() -> None:
     """`bench/burns.py` hunts twenty times as long."""
     world = BurnWorld(Plan(members=50, days=20, seed=9, pace=3_600, desk_pace=1_800, sticks=0.0))

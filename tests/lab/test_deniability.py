@@ -36,12 +36,14 @@ from tercet.lab.randomness import LEAST, TESTS, examine, holm
 from tercet.vault import Geometry, VaultError
 from tercet.vault.geometry import COMPARTMENTS, PAGE
 
+pytestmark = pytest.mark.full  # each counts through whole vaults
+
 SIZE = 4 * 1_048_576
 LAYOUT = Geometry.of(SIZE)
 SLOW = {"lzma", "phases", "strides", "periods"}  # seconds on an image; test_randomness plants a fault for each
 TIERS = [
     pytest.param([name for name in TESTS if name not in SLOW], id="quick tests"),
-    pytest.param(list(TESTS), id="all tests", marks=pytest.mark.full),
+    pytest.param(list(TESTS), id="all tests"),
 ]
 
 
@@ -59,7 +61,6 @@ def path(lived_in, tmp_path) -> Path:
 # ---- noise
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("tests", TIERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_vault_of_every_kind_is_noise(tmp_path, kind, tests) -> None:
@@ -91,7 +92,6 @@ def test_a_full_vault_takes_no_block_and_its_states_have_hardly_a_byte_to_spare(
 # ---- commits and two images
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("commits", [1, 2, LAYOUT.slots + 2])
 @pytest.mark.parametrize("life", LIVES)
 @pytest.mark.parametrize("side", [REAL, NOTEBOOK])

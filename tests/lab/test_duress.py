@@ -20,6 +20,8 @@ from tercet.lab.network import Observation
 from tercet.lab.plan import HOUR
 from tercet.lab.watcher import DESK, deviation, guess
 
+pytestmark = pytest.mark.full  # each watches whole worlds
+
 CAUGHT = 3.5  # standard deviations
 CHANCE = 3.0
 SMALL = replace(OF_AGE, members=12, days=3)
@@ -105,7 +107,7 @@ def test_a_neighbour_out_of_turn_is_a_figure() -> None:
     assert figures_around([*mine, *broken], 15.0, 20.0, known)["turns broken at the moment"] == 3
 
 
-@pytest.mark.parametrize(("members", "least"), [(6, 2), pytest.param(12, 4, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("members", "least"), [(6, 2), (12, 4)])
 def test_the_first_neighbour_is_told_within_three_hours_in_most_captures_and_each_within_a_day(
     members: int, least: int
 ) -> None:
@@ -115,7 +117,6 @@ def test_the_first_neighbour_is_told_within_three_hours_in_most_captures_and_eac
     assert within([d for c in some for d in c.delays], 24) == 1
 
 
-@pytest.mark.full
 def test_where_no_alarm_is_raised_nobody_is_told() -> None:
     some = captures(1, replace(SMALL, members=4), SILENT)
     assert some
@@ -131,13 +132,11 @@ def test_an_alarm_that_never_came_counts_among_those_that_are_late() -> None:
     assert (figures["first_longest_h"], figures["each_longest_h"]) == (4.0, None)
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("kind", ["at another pace", "no acknowledgements", "alarms only", "one neighbour"])
 def test_each_planted_fault_of_an_understudy_is_caught(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _sigma(kind, 4, monkeypatch) > CAUGHT
 
 
-@pytest.mark.full
 def test_of_the_real_understudy_it_learns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert abs(_sigma("honest", 4, monkeypatch)) < CHANCE
 

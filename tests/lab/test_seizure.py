@@ -49,6 +49,8 @@ from ..shell.founded import founded
 from ..shell.troupe import OTHER, SECRET, Troupe
 from ..shell.world import NOTEBOOK, PASSPHRASE, RELAY, UNREACHABLE, Awake, Person, World, beat, do, run, run_long
 
+pytestmark = pytest.mark.full  # each looks into images, key by key
+
 TEXT = "They came at four in the morning, in three cars without plates."
 LETTER = "The heron stands behind the mill."
 WORD = "Which of the cars had come before?"
@@ -107,7 +109,6 @@ def told(seen: Seen) -> set[tuple[str, str]]:
 # ---- rows, on images that real devices made
 
 
-@pytest.mark.full
 def test_without_a_passphrase_a_device_yields_nothing(world: World) -> None:
     for passphrases in ((), ("a wrong one",)):
         seen = looked(world, *passphrases)
@@ -156,7 +157,6 @@ def open_for_captors(world: World) -> None:
             vault.commit(vault.state)
 
 
-@pytest.mark.full
 def test_after_the_notebook_was_opened_the_real_passphrase_yields_nothing(world: World) -> None:
     earlier = shutil.copyfile(vault_of(world), world.folder / "earlier")
     open_for_captors(world)
@@ -274,7 +274,6 @@ def test_the_block_of_a_file_that_was_sealed_last_opens_with_the_key_in_the_olde
     assert len(sealed_blocks(image)[0]) == 262_144
 
 
-@pytest.mark.full
 def test_a_copy_a_slot_or_an_item_where_none_belongs_is_found(world: World) -> None:
     image = open_image(read_image(vault_of(world)), [PASSPHRASE], LOW_COST)
     assert image.strays == []
@@ -399,7 +398,6 @@ def test_what_was_acknowledged_lies_in_the_log_and_is_seen(tmp_path: Path) -> No
     assert summary([found])[0].gone == 1
 
 
-@pytest.mark.full
 def test_the_desk_s_keys_open_what_a_relay_has_at_intake(world: World, tmp_path: Path) -> None:
     async def scene() -> None:
         async with Awake(world.member("amal")) as (amal,):
@@ -446,7 +444,6 @@ def test_where_there_is_nothing_of_a_kind_a_sentence_says_so() -> None:
     assert "the folder of a desk or of a relay" in " ".join(CliRunner().invoke(app, ["seize", "--help"]).stdout.split())
 
 
-@pytest.mark.full
 def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Path) -> None:
     image = open_image(read_image(vault_of(world)), [PASSPHRASE], LOW_COST, depth=PLACES)
     root = image.states[0][1].relations[0].chain.root
@@ -466,7 +463,6 @@ def test_a_memory_is_searched_for_what_an_image_gives(world: World, tmp_path: Pa
     assert seen.looked_for["keys"] > 10
 
 
-@pytest.mark.full
 def test_a_locked_process_holds_no_key_root_name_or_text_and_an_open_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

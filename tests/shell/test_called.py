@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,15 @@ def sentences() -> Iterator[str]:
                 yield str(node.value)
 
 
+@cache
+def whole_command() -> Any:
+    """The tree of all commands."""
+    return typer.main.get_command(app)
+
+
 def unknown_in(line: str) -> list[str]:
     """What of a command line there is not: a command, or an option of it."""
-    command: Any = typer.main.get_command(app)
+    command: Any = whole_command()
     unknown = []
     for word in shlex.split(line)[1:]:
         if word.startswith("--"):
