@@ -216,9 +216,10 @@ async def _look_at(what: str, file: PassFile, server: Relay, person: Person) -> 
         return
     if what == "weekly":
         server.weekly = changed
+        await person.tell("weekly", count=len(changed))
     else:
         server.passes = changed
-    await person.tell("weekly" if what == "weekly" else "passes", count=len(changed))
+        await person.tell("passes", count=len(changed))
 
 
 async def _show(store: CountedStore, person: Person, server: Relay, files: Mapping[str, PassFile]) -> None:

@@ -25,7 +25,7 @@ def status(columns: int, **more: Any) -> str:
         "introduction": {},
     }
     file = io.StringIO()
-    show_status(Console(file=file, width=columns, highlight=False), found | more)
+    show_status(Terminal(file=file, width=columns), found | more)
     return file.getvalue()
 
 

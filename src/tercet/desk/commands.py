@@ -35,9 +35,8 @@ from tercet.shell.dialogue import Answers, Person
 from tercet.shell.failures import ShellError
 from tercet.shell.opening import carry_out, make_vault, relay_drop, run, unlock, wall_clock
 from tercet.shell.service import Request
-from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status
+from tercet.shell.show import moment, show_carried, show_notes, show_notices, show_status, show_text
 from tercet.shell.terminal import Terminal
-from tercet.shell.text import shown_lines
 from tercet.vault import DEFAULT_SIZE, Vault, open_vault
 
 DEFAULT_DESK = Path("~/desk")
@@ -205,16 +204,14 @@ def show(number: Number, folder: DeskPath = DEFAULT_DESK, answers: AnswersFrom =
         console.print(f"  when: {moment(report['happened'])}")
     if report["place"]:
         console.print(f"  where: {place_line(report['place'])}")
-    for line in shown_lines(report["text"] or ""):
-        console.print("  " + line)
+    show_text(console, report["text"] or "")
     for place, media in enumerate(report["media"], 1):  # as an export counts them
         size, sha256, came = media["size"], media["sha256"], f"{media['here']} of {media['blocks']} blocks are here"
         console.print(f"  file {place}: {media['kind']} .{media['form']}, {size} bytes, {came}, sha256 {sha256}")
     for word in found["words"]:
         who = "desk" if word["ours"] else "reporter"
         console.print(f"{moment(word['came'])}  {who}:")
-        for line in shown_lines(word["text"]):
-            console.print("  " + line)
+        show_text(console, word["text"])
 
 
 @app.command()
@@ -300,8 +297,7 @@ def case(
     request = {"do": "same_event", "number": number, "others": others or [], "apart": apart}
     found = _do(folder, answers, as_json, request)
     if not as_json:
-        for line in event_lines(found):
-            Terminal().print(line)
+        Terminal().print("\n".join(event_lines(found)))
 
 
 @app.command()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,8 +56,7 @@ def _screen(show: Path | None, watch: Path | None, size: int, as_json: bool) -> 
     if as_json and show is None and watch is None:
         return None
     shows, watches = (path.expanduser().absolute() if path else None for path in (show, watch))
-    console = Terminal()
-    write = None if as_json else partial(console.print)
+    write = None if as_json else Terminal().print
     return lambda person: Screen(person, shows, watches, size, write)
 
 

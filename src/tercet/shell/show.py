@@ -84,14 +84,14 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     offer = found["introduction"]
     if offer:
         said = f"{shown(offer['by'])} wants to introduce somebody to you. {pasted('Answer with `accept`.')}"
-        console.print(said, soft_wrap=True)
+        console.print(said)
     if "reports" in found:
         _show_reports(console, found["reports"])
     if found.get("tokens"):
         _show_tokens(console, found["tokens"])
     _show_relays(console, found["relays"])
     if not found["relays"] and not found["neighbours"]:
-        console.print(pasted(ALONE), soft_wrap=True)
+        console.print(pasted(ALONE))
     if "beats" in found:
         _show_beats(console, found["beats"])
     if found.get("direct"):
@@ -113,12 +113,12 @@ def _show_tokens(console: Console, tokens: dict[str, Any]) -> None:
     """What reports of today would carry: owners ask before they write one."""
     if not tokens["came"]:
         said = "No tokens of this week yet: they come by themselves, with the beats. A report goes all the same."
-        console.print(said, soft_wrap=True)
+        console.print(said)
         return
     if tokens["today"]:
         console.print(f"Tokens for reports of today: {tokens['today']}.")
     else:
-        console.print("No token for a report of today: it goes all the same, read as a stranger's.", soft_wrap=True)
+        console.print("No token for a report of today: it goes all the same, read as a stranger's.")
     console.print(f"Witness token of this week: {'here' if tokens['witness'] else 'none'}.")
 
 
@@ -147,7 +147,7 @@ def _show_relays(console: Console, relays: list[dict[str, Any]]) -> None:
     """Each address whole, on a line of its own: people copy it, with the pass at its end."""
     console.print("Relays, each with its whole address:" if relays else "No relay is known yet.")
     for one in relays:
-        console.print(plainly(one["relay"]), soft_wrap=True)
+        console.print(plainly(one["relay"]))
         console.print(f"  trouble: {one['trouble'] or 'none'}")
         if one["passes"]:
             until = date_of(one["passes"])
@@ -159,7 +159,7 @@ def _show_beats(console: Console, beats: dict[str, Any]) -> None:
         console.print(f"Next beat: {moment(beats['next'])}; every {beats['every']} seconds on average.")
     else:
         said = pasted("Nobody keeps the beat: nothing goes or comes by itself until `tercet member run`.")
-        console.print(said, soft_wrap=True)
+        console.print(said)
     console.print(f"Waiting to leave: {beats['waiting']}.")
 
 
