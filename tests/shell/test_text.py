@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tercet.shell.text import FIRST_STRONG, POP, is_safe, shown, shown_lines
+from tercet.shell.text import FIRST_STRONG, POP, is_safe, listed, shown, shown_lines
 from tests.desk.cases import vectors
 
 
@@ -65,3 +65,8 @@ def test_whatever_comes_is_one_fenced_line(text):
     kept = [c for c in text if unicodedata.category(c)[0] in "LMN"]
     assert [c for c in inside if unicodedata.category(c)[0] in "LMN"] == kept
     assert "".join(part[1:-1] for part in shown_lines(text)) == inside.replace(" ", "") or " " in inside
+
+
+@pytest.mark.parametrize(("words", "row"), [([1], "1"), ([1, 2], "1 and 2"), (["a", "b", "c"], "a, b and c")])
+def test_words_in_a_row_have_commas_and_a_word_before_the_last(words: list[object], row: str) -> None:
+    assert listed(words, "and") == row

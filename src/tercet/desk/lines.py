@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tercet.shell.show import moment
-from tercet.shell.text import shown
+from tercet.shell.text import listed, shown
 
 FROM: Final = {"": "", "member": "a member", "stranger": "a stranger"}  # by what a report's token said
 MORE: Final = ("event", "letters", "from")
@@ -67,8 +67,8 @@ def place_line(place: dict[str, Any]) -> str:
 
 def reports(numbers: Iterable[int]) -> str:
     """Some reports by number, such as: reports 1, 2 and 4."""
-    *before, last = sorted(numbers)
-    return f"reports {', '.join(map(str, before))} and {last}" if before else f"report {last}"
+    some = sorted(numbers)
+    return f"report{'s' * (len(some) > 1)} {listed(some, 'and')}"
 
 
 def event_lines(found: dict[str, Any]) -> list[str]:

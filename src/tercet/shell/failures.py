@@ -17,6 +17,7 @@ from tercet.core.fields import Malformed
 from tercet.drop import DropFailure
 from tercet.evidence import EvidenceError
 from tercet.sealing import UnknownWord
+from tercet.shell.text import listed
 from tercet.vault import DoorError, VaultError
 
 STATUS_UNFORESEEN = 1
@@ -57,9 +58,7 @@ class NoSuchReport(ShellError):
 
     def __init__(self, numbers: Iterable[int]) -> None:
         super().__init__("no_such_report")
-        *before, last = map(str, sorted(numbers))
-        named = f"{', '.join(before)} or {last}" if before else last
-        self.hint = self.hint.replace("report with that number", f"report {named}")
+        self.hint = self.hint.replace("report with that number", f"report {listed(sorted(numbers), 'or')}")
 
 
 HINTS = {

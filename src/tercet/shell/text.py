@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 FIRST_STRONG: Final = "\u2068"  # opens an isolate that takes its direction from its first letter
@@ -49,6 +50,12 @@ def plainly(text: str) -> str:
 def shown_lines(text: str) -> list[str]:
     """The lines of a text, each safe to show; the caller sets them off from its own."""
     return [_fenced(line) for line in _BREAK.split(text)]
+
+
+def listed(words: Iterable[object], last: str) -> str:
+    """Words in a row, such as: 1, 2 and 4; `last` stands before the last one."""
+    *before, end = map(str, words)
+    return f"{', '.join(before)} {last} {end}" if before else end
 
 
 def is_safe(character: str) -> bool:

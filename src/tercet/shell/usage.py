@@ -23,6 +23,7 @@ from typer.exceptions import TyperException
 from tercet.shell import called
 from tercet.shell.failures import HINTS, STATUS_USAGE, Failure
 from tercet.shell.opening import leave
+from tercet.shell.text import listed
 
 JSON: Final = "--json"
 NUMBERS: Final = {int: "a whole number", float: "a number"}
@@ -49,8 +50,7 @@ def must_be(param: Any) -> str:
     kind, info = param.type_descriptor.annotation, param.type_descriptor.parameter_info
     kind = next(iter(get_args(kind)), kind)  # of a list, its members
     if isinstance(kind, type) and issubclass(kind, Enum):
-        *before, last = [str(each.value) for each in kind]
-        what = f"{', '.join(before)} or {last}"
+        what = listed((each.value for each in kind), "or")
     elif kind in NUMBERS:
         what = NUMBERS[kind] + _bounds(info.min, info.max)
     else:
