@@ -18,7 +18,7 @@ from tercet.core import channel as letters
 from tercet.core import mail, minting
 from tercet.core.cell import ABOVE, UNDER, Role
 from tercet.core.channel import Letter, LetterKind
-from tercet.core.days import day_of, week_of
+from tercet.core.days import week_of
 from tercet.core.fields import encode
 from tercet.core.mail import replace_relation, understood
 from tercet.core.permits import (
@@ -64,7 +64,7 @@ def deal(turn: Turn) -> None:
 def tidy(turn: Turn) -> None:
     """Forget permits of weeks that are over, and what there was between us and who is no neighbour any more."""
     mail.lapse(turn, LetterKind.PERMITS, lambda body: (dealt.week for dealt in parse_grant(body).weeks))
-    trust, over = turn.device.trust, week_of(day_of(turn.sure))
+    trust, over = turn.device.trust, turn.first_week
     here = {r.id for r in turn.device.relations}
     needs = {one: need for one, need in trust.needs.items() if one in here}
     stocks = tuple(_dealt_among(s, here) for s in trust.stocks if s.week >= over)
@@ -116,7 +116,7 @@ def _deal_to(turn: Turn, relation: Relation, sharers: int) -> None:
     most = _allowed(turn, relation) if desk else share_of(turn.device.trust.allowance)
     wanted = min(turn.device.trust.needs.get(relation.id, FIRST_NEED), most)
     held = parse_grant(begun.body).weeks if begun else ()
-    over = week_of(day_of(turn.sure))
+    over = turn.first_week
     if any(dealt.week >= week + WEEKS_DEALT or over <= dealt.week < week for dealt in held):  # our clock may be wrong
         return
     given = {dealt.week: dealt.permits for dealt in held if dealt.week >= week}
@@ -185,7 +185,7 @@ def take_grant(turn: Turn, relation_id: bytes, letter: Letter) -> None:
         return
     _, grant = heard
     trust: Trust = msgspec.structs.replace(turn.device.trust, allowance=grant.allowance)
-    over, week = week_of(day_of(turn.sure)), week_of(turn.today)
+    over, week = turn.first_week, week_of(turn.today)
     for dealt in grant.weeks:
         if over <= dealt.week < week + WEEKS_DEALT + 1:  # our clock may be behind theirs, or ahead
             stock = trust.stock(dealt.week)

@@ -20,7 +20,7 @@ from tercet.core.burning import agrees
 from tercet.core.cell import Role
 from tercet.core.channel import Channel, Letter, LetterKind, Waiting
 from tercet.core.cutting import Happening, move
-from tercet.core.days import DAY, day_of, week_of
+from tercet.core.days import DAY
 from tercet.core.effects import PutItem
 from tercet.core.errors import Refusal
 from tercet.core.events import Arrived, Query
@@ -88,7 +88,7 @@ def lapse(turn: Turn, kind: LetterKind, weeks: Callable[[bytes], Iterable[int]])
         kind: of the letters.
         weeks: which weeks a body is about.
     """
-    over = week_of(day_of(turn.sure))
+    over = turn.first_week
 
     def lapsed(letter: Waiting) -> bool:
         return letter.kind == kind and max(weeks(letter.body), default=over) < over

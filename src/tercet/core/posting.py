@@ -21,7 +21,7 @@ from tercet.core import mail
 from tercet.core.card import Card, Relay
 from tercet.core.cell import ABOVE, UNDER
 from tercet.core.channel import Letter, LetterKind
-from tercet.core.days import day_of, last_day_of, week_of
+from tercet.core.days import last_day_of, week_of
 from tercet.core.errors import Refusal
 from tercet.core.events import TakeWeekly
 from tercet.core.fields import encode
@@ -74,7 +74,7 @@ def take_secret(turn: Turn, event: TakeWeekly) -> None:
 def tidy(turn: Turn) -> None:
     """Forget passes of weeks that are surely over and who is no neighbour any more; a desk makes those to come."""
     mail.lapse(turn, LetterKind.PASSES, lambda body: (one.week for one in parse_passes(body)))
-    over, here = week_of(day_of(turn.sure)), {r.id for r in turn.device.relations}
+    over, here = turn.first_week, {r.id for r in turn.device.relations}
     kept = tuple(one for one in turn.device.passes if one.week >= over)
     lapsed = {one.relay for one in turn.device.passes if one.week < over}
     kept = tuple(_among(one, here) for one in kept)
@@ -153,7 +153,7 @@ def take(turn: Turn, relation_id: bytes, letter: Letter) -> None:
     if heard is None:
         return
     _, passes = heard
-    over, week = week_of(day_of(turn.sure)), week_of(turn.today)
+    over, week = turn.first_week, week_of(turn.today)
     held = {(one.relay, one.week): one for one in turn.device.passes}
     marks = {(one.week, relay): mark for one in turn.device.board.passes for relay, mark in one.marks.items()}
     for one in passes:

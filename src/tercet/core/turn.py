@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from tercet.core.chain import DayChain, Lane
-from tercet.core.days import DAY, day_of
+from tercet.core.days import DAY, day_of, week_of
 from tercet.core.effects import AckItem, Effect, PutItem, ReadBox, Tell
 from tercet.core.events import Arrived, Query
 from tercet.core.relation import Relation, days_to_read
@@ -52,6 +52,11 @@ class Turn:
     def sure(self) -> int:
         """The latest moment that is not our clock's word alone: it never runs past the confirmed day."""
         return min(self.now, (self.device.confirmed + 1) * DAY)
+
+    @property
+    def first_week(self) -> int:
+        """The first week that is not surely over: what is of one before it serves nobody."""
+        return week_of(day_of(self.sure))
 
     def roomy(self, most: int) -> bool:
         """Whether the whole state still takes fewer than `most` bytes."""
