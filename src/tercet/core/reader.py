@@ -85,18 +85,32 @@ def arrived(turn: Turn, event: Arrived) -> None:
         if not event.carried:
             _read_at(turn, relay, 0)  # what lay before the root may count under it
         return
-    seen = start + len(event.items)
-    ended = event.query.alone and not event.items and start >= before.places.get(event.relay, 0)
-    if other_root:  # what is in force is said again behind it
-        view = msgspec.structs.replace(view, anew=(event.relay,))
-    elif event.relay in view.anew and (ended or not start):  # now what lay before it, which may count under it
-        view = msgspec.structs.replace(view, anew=tuple(one for one in view.anew if one != event.relay))
-        seen = 0 if ended else seen
-    elif shrunk and event.query.alone:
-        seen = _step_back(before, event, entries)
+    seen = _step_back(before, event, entries) if shrunk else start + len(event.items)
+    view, seen = _anew(view, before, event, seen, other_root)
     turn.change(board=view.placed(event.relay, seen, turn.device.relays))
     if event.more and event.items and event.query.round < BOARD_ROUNDS and not event.query.alone:
         _read_at(turn, relay, seen, event.query.round + 1)
+
+
+def _anew(
+    view: boards.BoardView, before: boards.BoardView, event: Arrived, seen: int, other_root: bool
+) -> tuple[boards.BoardView, int]:
+    """What is left to read anew at a relay, and where to read next: behind a root first, before it at the end.
+
+    Args:
+        view: after what came.
+        before: as it was until then.
+        event: what came.
+        seen: where to read next if no root is in question.
+        other_root: whether a root came with this look.
+    """
+    if other_root:  # what is in force is said again behind it
+        return msgspec.structs.replace(view, anew=(event.relay,)), seen
+    ended = event.query.alone and not event.items and event.query.start >= before.places.get(event.relay, 0)
+    if event.relay not in view.anew or not (ended or event.query.start == 0):
+        return view, seen
+    left = tuple(one for one in view.anew if one != event.relay)
+    return msgspec.structs.replace(view, anew=left), 0 if ended else seen  # what lay before it may count under it
 
 
 def _step_back(before: boards.BoardView, event: Arrived, entries: list[tuple[Entry, bytes]]) -> int:
