@@ -241,7 +241,7 @@ def exposure_of(
 
     Source: spec/91-exposure.md, 2.
     """
-    relations = device.relations
+    relations, permits = device.relations, _permits(device)
     coming = device.introductions.coming
     people = tuple(_person(r) for r in relations)
     if coming is not None:
@@ -255,7 +255,7 @@ def exposure_of(
         below=sum(r.role in UNDER for r in relations),
         branch=sum(device.trust.needs.values()),
         tokens=sum(bool(one) for purse in device.trust.purses for one in (*purse.reports, purse.witness)),
-        permits=len(_permits(device)),
+        permits=len(permits),
         passes=max((one.week for one in device.passes), default=0),
         words=tuple(_words(device)),
         reports=tuple(_reported(r) for r in device.reports),
@@ -263,7 +263,7 @@ def exposure_of(
         boxes=_boxes(device),
         marks=len(device.ahead.puts),
         relays=_bare(device.relays),
-        powers=_powers(device),
+        powers=_powers(device, bool(permits)),
         found=_found(device, saved, hidden),
         odd=0 if saved is None else abs(len(saved) - len(save(device))),
         fine=coarse(Device(), device) != device,
@@ -426,7 +426,7 @@ def _boxes(device: Device) -> tuple[Boxes, ...]:
     return tuple(found) + tuple(Boxes(purpose, 0, 0, count) for purpose, count in counts.items() if count)
 
 
-def _powers(device: Device) -> tuple[str, ...]:
+def _powers(device: Device, permits: bool) -> tuple[str, ...]:
     if device.office is not None:
         voices = [power for power, there in _voices(device).items() if there]
         there = {
@@ -445,7 +445,7 @@ def _powers(device: Device) -> tuple[str, ...]:
         "burn": bool(device.shares),
         "be_adopted": device.calling is not None or any(r.adoption for r in device.relations),
         "tokens": bool(device.trust.purses or device.trust.asking),
-        "permits": bool(_permits(device)),
+        "permits": permits,
         "post_weeks": bool(device.passes),
     } | _voices(device)
     return (*(power for power, there in held.items() if there), *_posts(device.relays))
